@@ -1,0 +1,50 @@
+# Every target sets up by itself what it needs. Plain `make` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo dev test check bench lock clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: $(READY)  ## Make the virtual environment from the lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "audio-assets needs Python 3.11 or newer")'
+	@echo "setting up $(VENV) (1 to 3 minutes the first time)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## Speak, align, lip-sync and mix the example scene with real voices
+	$(BIN)/audio-assets models fetch kokoro
+	$(BIN)/audio-assets ingest data/examples/lighthouse
+	@echo "see and hear it: make dev"
+
+dev: $(READY)  ## Open the Dagster UI with its sensors, and the artifact server
+	$(BIN)/audio-assets models fetch kokoro
+	$(BIN)/audio-assets dev
+
+test: check  ## Run the checks and every test
+	$(BIN)/python -m pytest -n auto
+
+check: $(READY)  ## Lint, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## Measure speed, memory and accuracy; ratios within one run
+	$(BIN)/audio-assets models fetch kokoro moonshine
+	$(BIN)/python -m tests.bench
+
+lock: ## Resolve requirements.lock anew (for maintainers)
+	$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-header --no-annotate pyproject.toml requirements.in -o requirements.lock
+
+clean:  ## Remove the environment and caches (artifacts under data/ stay)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build

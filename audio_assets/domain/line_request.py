@@ -1,0 +1,61 @@
+"""A line as it is to be spoken today: its text with everything that cast and lexicon say about it.
+
+Its `version` changes when, and only when, something changes that can be heard or seen of this very line.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+
+from audio_assets.domain.action import Json, canonical, sha256_hex
+from audio_assets.domain.cast import Cast, MouthSettings
+from audio_assets.domain.lexicon import Lexicon
+from audio_assets.domain.lines import Line
+from audio_assets.domain.speech import SpeechRequest
+
+
+@dataclass(frozen=True, slots=True)
+class LineRequest:
+    """What to render for one partition; `is_default_voice` says that the cast does not name the character."""
+
+    partition: str
+    character: str
+    engine: str
+    speech: SpeechRequest
+    gain_db: float
+    mouth: MouthSettings
+    is_default_voice: bool
+
+    @property
+    def version(self) -> str:
+        """Sha256 over everything but the partition's name: the data version of `dialogue_line`."""
+        record: dict[str, Json] = asdict(self)
+        del record["partition"]
+        return sha256_hex(canonical(record))
+
+
+def request_line(
+    partition: str, line: Line, lang: str, cast: Cast, lexicon: Lexicon, known_voices: Mapping[str, Collection[str]]
+) -> LineRequest:
+    """Resolve `line`, spoken in `lang`, against cast and lexicon.
+
+    Raises:
+        CastError: the cast names an engine or a voice that there is not.
+    """
+    entry = cast.entry(line.character, lang, known_voices, short_name=line.short_name)
+    return LineRequest(
+        partition=partition,
+        character=line.character,
+        engine=entry.engine,
+        speech=SpeechRequest(
+            text=line.text,
+            lang=entry.lang,
+            voice=entry.voice,
+            speed=entry.speed,
+            style=line.style or entry.style,
+            seed=line.seed,
+            pronunciations=lexicon.pronunciations(line.text, lang, line.character, short_name=line.short_name),
+        ),
+        gain_db=entry.gain_db,
+        mouth=entry.mouth,
+        is_default_voice=entry.is_default,
+    )

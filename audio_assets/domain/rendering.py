@@ -1,0 +1,35 @@
+"""What a render answers, and how it fails: the words that engines, recipes and batches share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audio_assets.domain.schemas.records import Check
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The files of one artifact: bytes, or the path of a scratch file that the store takes over.
+
+    `previews` are pictures made from the files; they are stored beside them but are not content. `facts` go to the
+    sidecar and to the event in Dagster.
+    """
+
+    files: Mapping[str, bytes | Path]
+    previews: Mapping[str, bytes] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class PermanentError(ValueError):
+    """The request would fail again as it stands; the message says what, where and what to do."""
+
+
+class TransientError(RuntimeError):
+    """A retry may help; the message says what was tried and what happened."""
+
+
+class UpstreamError(RuntimeError):
+    """Something it is made from is not there yet: an input artifact, a model file. The message says what comes first."""

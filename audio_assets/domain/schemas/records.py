@@ -1,0 +1,192 @@
+"""The stored records of the artifact store: sidecar, ref and failure, each with a schema tag `name.N`.
+
+A reader takes the current tag and every older one (`_UPGRADES` lifts those), and says so plainly for a newer one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+import orjson
+
+from audio_assets.domain.action import canonical, sha256_hex
+
+_UPGRADES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""Old tag -> function that lifts such a record to the next tag. Empty so far: every tag is still at 1."""
+
+
+class RecordError(ValueError):
+    """A stored record is not what its place says it is."""
+
+
+def read_record(data: bytes, schema: str) -> dict[str, Any]:
+    """The record in `data`, lifted to `schema`.
+
+    Raises:
+        RecordError: not JSON, or a tag this version does not know.
+    """
+    try:
+        record: Any = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise RecordError(f"not a {schema} record: {error}") from error
+    if not isinstance(record, dict):
+        raise RecordError(f"not a {schema} record: a JSON object was expected")
+    while record.get("schema") in _UPGRADES:
+        record = _UPGRADES[record["schema"]](record)
+    if record.get("schema") != schema:
+        raise RecordError(f"schema is {record.get('schema')!r}, this version reads {schema!r}")
+    return dict(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One measured fact about an artifact, held against its limit.
+
+    `blocking` and not passed: what depends on the artifact is not rendered.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+    blocking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of an object: its sha256 and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """All that is known of one object; written last, so it is the object's commit mark."""
+
+    action_key: str
+    action: Mapping[str, Any]
+    content: str
+    files: Mapping[str, StoredFile]
+    facts: Mapping[str, Any]
+    checks: tuple[Check, ...]
+    sources: Mapping[str, str]
+    previews: tuple[str, ...]
+    rendered_at: str
+    render_s: float
+    run_id: str
+    licence: str
+    cost_usd: float
+    notes: tuple[str, ...] = ()
+    published: Mapping[str, str] = field(default_factory=dict)
+
+    SCHEMA: ClassVar = "sidecar.1"
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a blocking check failed."""
+        return any(check.blocking and not check.passed for check in self.checks)
+
+    def to_bytes(self) -> bytes:
+        """Indented JSON: people open these."""
+        record = {"schema": self.SCHEMA, "cache_key": self.action_key, **asdict(self), **self.published}
+        return orjson.dumps(record, option=orjson.OPT_INDENT_2)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Sidecar":
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            RecordError: not a sidecar.
+        """
+        record = read_record(data, cls.SCHEMA)
+        try:
+            return cls(
+                **{
+                    name: record[name]
+                    for name in (
+                        "action_key", "action", "content", "facts", "sources", "rendered_at", "render_s", "run_id",
+                        "licence", "cost_usd", "published",
+                    )
+                },
+                files={name: StoredFile(**entry) for name, entry in record["files"].items()},
+                checks=tuple(Check(**entry) for entry in record["checks"]),
+                previews=tuple(record["previews"]),
+                notes=tuple(record["notes"]),
+            )  # fmt: skip
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RecordError(f"not a whole {cls.SCHEMA}: {error}") from error
+
+
+def content_sha256(files: Mapping[str, StoredFile], previews: tuple[str, ...]) -> str:
+    """One sha256 over the files of an object; previews (pictures made from them) do not count."""
+    return sha256_hex(canonical({name: entry.sha256 for name, entry in files.items() if name not in previews}))
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """What a partition points at now. `failed_checks` repeats the sidecar's, so that a summary reads refs only."""
+
+    action_key: str
+    object: str
+    content: str
+    failed_checks: tuple[str, ...] = ()
+    is_blocked: bool = False
+
+    def to_bytes(self) -> bytes:
+        """Compact JSON."""
+        return orjson.dumps({"schema": "ref.1", **asdict(self)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Ref":
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            RecordError: not a ref.
+        """
+        record = read_record(data, "ref.1")
+        try:
+            return cls(
+                record["action_key"],
+                record["object"],
+                record["content"],
+                tuple(record["failed_checks"]),
+                record["is_blocked"],
+            )
+        except KeyError as error:
+            raise RecordError(f"not a whole ref.1: {error} is missing") from error
+
+
+FailureKind = Literal["permanent", "transient", "upstream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a partition could not be rendered, kept until it is.
+
+    `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help) or "upstream"
+    (it waits for another artifact). `action_key` is "" where it was not even known what to render.
+    """
+
+    action_key: str
+    kind: FailureKind
+    reason: str
+    run_id: str
+    attempts: int = 1
+
+    def to_bytes(self) -> bytes:
+        """Compact JSON."""
+        return orjson.dumps({"schema": "failure.1", **asdict(self)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Failure":
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            RecordError: not a failure record.
+        """
+        record = read_record(data, "failure.1")
+        record.pop("schema")
+        try:
+            return cls(**record)
+        except TypeError as error:
+            raise RecordError(f"not a whole failure.1: {error}") from error

@@ -1,0 +1,61 @@
+"""The stored record `script.1`: one script as registered, its lines with their lasting ids, and its translations."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+from audio_assets.domain.lines import Line, Problem
+from audio_assets.domain.schemas.records import RecordError, read_record
+
+
+@dataclass(frozen=True)
+class ScriptRecord:
+    """One script.
+
+    `lines` stand in file order; `retired` were deleted from the file and may come back. `translations` hold, by
+    language, the translated lines under the ids of the original ones. `sources` is path -> sha256 of what was read.
+    """
+
+    script: str
+    lang: str
+    lines: tuple[Line, ...]
+    retired: tuple[Line, ...]
+    translations: Mapping[str, tuple[Line, ...]]
+    characters: Mapping[str, str]
+    sources: Mapping[str, str]
+    problems: tuple[Problem, ...]
+
+    def to_bytes(self) -> bytes:
+        """Compact JSON."""
+        return orjson.dumps({"schema": "script.1", **asdict(self)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "ScriptRecord":
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            RecordError: not a script record.
+        """
+        record = read_record(data, "script.1")
+        try:
+            return cls(
+                script=record["script"],
+                lang=record["lang"],
+                lines=_lines(record["lines"]),
+                retired=_lines(record["retired"]),
+                translations={lang: _lines(entries) for lang, entries in record["translations"].items()},
+                characters=record["characters"],
+                sources=record["sources"],
+                problems=tuple(Problem(**entry) for entry in record["problems"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise RecordError(f"not a whole script.1: {error}") from error
+
+
+_TUPLES = ("aliases", "past_aliases")
+
+
+def _lines(entries: list[dict[str, Any]]) -> tuple[Line, ...]:
+    return tuple(Line(**{**entry, **{name: tuple(entry[name]) for name in _TUPLES}}) for entry in entries)

@@ -1,0 +1,154 @@
+"""Stage `mix`: the voices of a label, or the tracks of a specification, become one file."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from hashlib import file_digest
+from pathlib import Path
+
+import dagster as dg
+
+from audio_assets import partitions
+from audio_assets.batch import run_asset
+from audio_assets.dialogue import CueSheet
+from audio_assets.domain.action import Action
+from audio_assets.domain.artifacts import WAV
+from audio_assets.domain.mix_spec import LineClip, MixSpec, dialogue_spec, spec_record
+from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.schemas.records import Ref
+from audio_assets.render import Recipe
+from audio_assets.studio import StudioResource
+from resources.engines.mix_artifact import mix_artifact
+from resources.pool import Call
+
+
+class DialogueMix(Recipe):
+    """Mixes a label's lines in their order, or what a specification names."""
+
+    asset = "dialogue_mix"
+    code_version = "1"
+    folder = "audio/mixes"
+
+    def partitions(self) -> Sequence[str]:
+        """Every label of every script in every language, then the specifications."""
+        return [*self.studio.dialogue.sheets, *self.studio.dialogue.mix_specs]
+
+    def describe(self, partition: str) -> Action:
+        """Settings, lines in order with their gains, and the content of every sound."""
+        spec = self.studio.dialogue.mix_specs.get(partition)
+        lines = [key for _, key in self.needs(partition)]
+        if spec is not None:
+            paths = [track.path for track in spec.tracks if track.path]
+            params = spec_record(spec)
+        else:
+            sheet = self.studio.dialogue.sheet(partition)
+            params = self.studio.dialogue.mix.record(sheet.script, sheet.label)
+            params["lines"] = [self._cue(key) for key in lines]
+            paths = [params["bed"]["path"]] if params["bed"] else []
+        inputs = {key: self._voice(key).content for key in lines}
+        inputs.update({path: _sha256(self._file(path)) for path in paths})
+        return Action(self.asset, self.code_version, {}, params, inputs)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The mixer's call; its file is rendered into the data root's scratch folder and taken over from there."""
+        spec = self.studio.dialogue.mix_specs.get(partition) or self._label_spec(self.studio.dialogue.sheet(partition))
+        sources = {
+            name: self._wav(name) if name in self.studio.dialogue.cues else self._file(name) for name in action.inputs
+        }
+        scratch = self.studio.settings.scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        return Call(mix_artifact, (spec, sources, scratch / f"{uuid.uuid4().hex}.wav"))
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The voices of its lines."""
+        spec = self.studio.dialogue.mix_specs.get(partition)
+        lines = self.studio.dialogue.sheet(partition).lines if spec is None else [t.line for t in spec.tracks if t.line]
+        return [("voice_line", line) for line in lines]
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The voices' objects by line, and the files by path."""
+        names = self.describe(partition).inputs
+        cues = self.studio.dialogue.cues
+        return {name: self._voice(name).object if name in cues else name for name in names}
+
+    def versions(self, partition: str, action: Action) -> Mapping[str, str]:
+        """The cue sheet's version; of the voices one version over all, for Dagster keeps one per upstream asset."""
+        return {"cue_sheet": self.studio.dialogue.sheet_version(partition), "voice_line": action.key}
+
+    def _voice(self, line: str) -> Ref:
+        try:
+            return self.upstream("voice_line", line)
+        except UpstreamError as error:
+            raise UpstreamError(f"line {line}: {error}") from error
+
+    def _cue(self, line: str) -> dict[str, str | float]:
+        request = self.studio.dialogue.request(line)
+        return {
+            "line": line,
+            "character": request.character,
+            "text": request.speech.text,
+            "gain_db": request.gain_db,
+        }
+
+    def _label_spec(self, sheet: CueSheet) -> MixSpec:
+        settings = self.studio.dialogue.mix
+        clips = [self._clip(line) for line in sheet.lines]
+        return dialogue_spec(
+            clips,
+            bed=settings.bed_of(sheet.script, sheet.label),
+            pauses=settings.pauses,
+            ducking=settings.ducking,
+            sample_rate_hz=settings.sample_rate_hz,
+            n_channels=settings.n_channels,
+            target_lufs=settings.target_lufs,
+        )
+
+    def _clip(self, line: str) -> LineClip:
+        facts = self.sidecar(self._voice(line)).facts
+        request = self.studio.dialogue.request(line)
+        return LineClip(
+            line,
+            request.character,
+            request.speech.text,
+            facts["duration_s"],
+            request.gain_db,
+            facts["leading_silence_s"],
+            facts["trailing_silence_s"],
+        )
+
+    def _wav(self, line: str) -> Path:
+        ref = self._voice(line)
+        self.sidecar(ref)
+        return self.store.local_copy(f"{ref.object}/{WAV}", self.studio.settings.scratch)
+
+    def _file(self, path: str) -> Path:
+        found = self.studio.settings.root / path  # an absolute path stays as it is
+        if not found.is_file():
+            raise PermanentError(f"{path} is no file (looked for {found}); correct the path in the mix")
+        return found
+
+
+def _sha256(path: Path) -> str:
+    status = path.stat()
+    return _sha256_of(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _sha256_of(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001 - they are the cache's key
+    with path.open("rb") as source:
+        return file_digest(source, "sha256").hexdigest()
+
+
+@dg.asset(
+    partitions_def=partitions.mixes,
+    deps=["cue_sheet", dg.AssetDep("voice_line", partition_mapping=dg.AllPartitionMapping())],
+    code_version=DialogueMix.code_version,
+    group_name="mix",
+    kinds={"wav"},
+    owners=["team:audio"],
+    tags={"stage": "mix"},
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def dialogue_mix(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
+    """A label's lines in order with natural pauses, over a bed where one is given: `audio/mixes/<cache_key>/mix.wav`."""
+    yield from run_asset(context, DialogueMix(studio.open()))

@@ -1,0 +1,140 @@
+"""What is stale, why, and how much work it is: the recipes' own key functions against the refs. Reads, never writes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from audio_assets.domain.action import Action, changes
+from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.schemas.records import Failure, Ref
+from audio_assets.render import Recipe
+from audio_assets.studio import Studio
+from resources.store import SIDECAR
+
+_TRANSIENT_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A partition to render, why, and about how long it takes on one core."""
+
+    asset: str
+    partition: str
+    causes: tuple[str, ...]
+    estimated_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A partition that no run can help now: `failed` (change its input, or retry by hand) or `waiting` for such a one."""
+
+    asset: str
+    partition: str
+    state: Literal["failed", "waiting"]
+    reason: str
+
+
+@dataclass
+class Plan:
+    """What is stale, in the order in which it is rendered, and what is stuck."""
+
+    stale: list[Stale] = field(default_factory=list)
+    stuck: list[Stuck] = field(default_factory=list)
+    n_current: int = 0
+
+    def keys(self) -> dict[str, list[str]]:
+        """Stale partitions by asset."""
+        found: dict[str, list[str]] = {}
+        for entry in self.stale:
+            found.setdefault(entry.asset, []).append(entry.partition)
+        return found
+
+    def counts(self) -> Mapping[str, int]:
+        """Stale partitions per asset."""
+        return Counter(entry.asset for entry in self.stale)
+
+    @property
+    def estimated_s(self) -> float:
+        """Seconds of work on one core."""
+        return sum(entry.estimated_s for entry in self.stale)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "stale": [asdict(entry) for entry in self.stale],
+            "stuck": [asdict(entry) for entry in self.stuck],
+            "n_stale": len(self.stale),
+            "n_current": self.n_current,
+            "estimated_core_s": round(self.estimated_s, 1),
+        }
+
+
+def plan(studio: Studio, recipes: Sequence[Recipe], *, retry_failed: bool = False) -> Plan:
+    """Compare every partition's action of today with its ref, stage by stage."""
+    found = Plan()
+    unsettled: dict[tuple[str, str], str] = {}
+    for recipe in recipes:
+        refs = studio.refs(recipe.asset).preload()
+        failures = studio.store.failures(recipe.asset)
+        for partition in recipe.partitions():
+            key = (recipe.asset, partition)
+            verdict = _judge(recipe, partition, refs.get(partition), failures.get(partition), unsettled, retry_failed)
+            if verdict is None:
+                found.n_current += 1
+            elif isinstance(verdict, Stale):
+                found.stale.append(verdict)
+                unsettled[key] = "stale"
+            else:
+                found.stuck.append(verdict)
+                unsettled[key] = verdict.state
+    return found
+
+
+def _judge(
+    recipe: Recipe,
+    partition: str,
+    ref: Ref | None,
+    failure: Failure | None,
+    unsettled: Mapping[tuple[str, str], str],
+    retry_failed: bool,
+) -> Stale | Stuck | None:
+    try:
+        needs = recipe.needs(partition)
+        stuck_on = next((need for need in needs if unsettled.get(need) in ("failed", "waiting")), None)
+        if stuck_on is not None:
+            return Stuck(recipe.asset, partition, "waiting", f"waits for {stuck_on[0]} of {stuck_on[1]}")
+        again = [need for need in needs if unsettled.get(need) == "stale"]
+        if again:
+            causes = ("new",) if ref is None else tuple(f"{a} {_named(k, partition)}renders again" for a, k in again[:5])
+            return Stale(recipe.asset, partition, causes, recipe.estimate_s(partition))
+        action = recipe.describe(partition)
+    except PermanentError as error:
+        return Stuck(recipe.asset, partition, "failed", str(error))
+    except UpstreamError as error:
+        return Stuck(recipe.asset, partition, "waiting", str(error))
+    causes = _causes(recipe, action, ref)
+    if not causes:
+        return None
+    if failure is not None and failure.action_key == action.key and not retry_failed:
+        is_final = failure.kind == "permanent" or failure.attempts >= _TRANSIENT_ATTEMPTS
+        if is_final:
+            return Stuck(recipe.asset, partition, "failed", failure.reason)
+    return Stale(recipe.asset, partition, causes, recipe.estimate_s(partition))
+
+
+def _named(key: str, partition: str) -> str:
+    return "" if key == partition else f"{key} "
+
+
+def _causes(recipe: Recipe, action: Action, ref: Ref | None) -> tuple[str, ...]:
+    """Why the partition is stale; empty when it is not."""
+    if ref is None:
+        return ("new",)
+    if ref.action_key == action.key:
+        is_there = recipe.store.size(f"{ref.object}/{SIDECAR}") is not None
+        return () if is_there else ("its files are gone",)
+    before = recipe.store.find(ref.object)
+    if before is None:
+        return ("changed, and its old files are gone",)
+    return tuple(changes(before.action, action.as_record())) or ("changed",)

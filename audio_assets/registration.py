@@ -1,0 +1,243 @@
+"""Registers scripts: files in, lasting line ids out, with a report of what each edit did.
+
+Here: reading dropped files, matching them against what is registered, storing the result. Dagster's side of it (partition
+sets, versions, the run that follows) is in `launch`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from audio_assets.domain.action import sha256_hex
+from audio_assets.domain.lines import Line, ParsedScript, Problem, match_lines, match_translation, script_slug
+from audio_assets.domain.schemas.records import RecordError
+from audio_assets.domain.schemas.script import ScriptRecord
+from audio_assets.domain.scripts.reading import SUFFIXES, ScriptError, parse_script
+from audio_assets.dialogue import SCRIPTS
+from resources.store import ArtifactStore
+
+MAX_SCRIPT_BYTES = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A dropped file: `name` is its path below the folder it was dropped in, with `/`."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class ScriptReport:
+    """What one file did to one script; the tuples hold line ids."""
+
+    source: str
+    script: str
+    lang: str
+    n_lines: int
+    unchanged: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    returned: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+
+
+@dataclass
+class Registration:
+    """What a registration did. `errors` are whole files that could not be read, one sentence each."""
+
+    scripts: list[ScriptReport] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "scripts": [asdict(report) for report in self.scripts],
+            "problems": [asdict(problem) for problem in self.problems],
+            "errors": self.errors,
+        }
+
+
+def find_files(arguments: Iterable[Path], base: Path | None = None) -> tuple[list[SourceFile], list[str]]:
+    """Read the script files that are named, or lie below a named folder; also one sentence for each that can not be read.
+
+    A file is named by its path below `base`, which it must not leave, not even by a link. Without a base it is named
+    from its folder's own name on, so that `ingest the_question` gives `the_question/script.rpy`.
+    """
+    found: list[SourceFile] = []
+    errors: list[str] = []
+    for argument in arguments:
+        try:
+            paths = _script_paths(argument)
+        except OSError as error:
+            errors.append(f"{argument} can not be read: {error.strerror}")
+            continue
+        if not paths:
+            errors.append(f"{argument} holds no script; scripts end in {', '.join(SUFFIXES)}")
+        for path in paths:
+            try:
+                found.append(_read(path, argument, base))
+            except OSError as error:
+                errors.append(f"{path} can not be read: {error.strerror}")
+            except ScriptError as error:
+                errors.append(f"{path} {error}")
+    return found, errors
+
+
+def _script_paths(argument: Path) -> list[Path]:
+    if not argument.is_dir():
+        argument.stat()
+        return [argument]
+    return sorted(path for path in argument.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def _read(path: Path, argument: Path, base: Path | None) -> SourceFile:
+    resolved = path.resolve()
+    folder = (base or (argument if argument.is_dir() else argument.parent)).resolve()
+    if not resolved.is_relative_to(folder):
+        raise ScriptError(f"is a link out of {folder}; copy the file there instead")
+    if resolved.stat().st_size > MAX_SCRIPT_BYTES:
+        raise ScriptError(f"is larger than {MAX_SCRIPT_BYTES // 1_000_000} MB; split the script")
+    if base is not None:
+        name = resolved.relative_to(folder)
+    elif argument.is_dir():
+        name = resolved.relative_to(folder.parent)
+    else:
+        name = _with_translation(resolved)
+    return SourceFile(name.as_posix(), resolved.read_bytes())
+
+
+def _with_translation(path: Path) -> Path:
+    """A single file's name; with `tl/<language>/` before it, if that is where it lies, so that it finds its original."""
+    return Path(*path.parts[-3:]) if len(path.parts) > 3 and path.parts[-3] == "tl" else Path(path.name)
+
+
+def register(
+    store: ArtifactStore,
+    files: Sequence[SourceFile],
+    *,
+    variables: Mapping[str, str],
+    default_lang: str,
+    voice_menu_choices: bool = False,
+) -> Registration:
+    """Register every file; originals before translations. A file that can not be read changes nothing."""
+    done = Registration()
+    parsed: list[tuple[SourceFile, ParsedScript]] = []
+    for file in files:
+        try:
+            script = parse_script(
+                file.data,
+                file.name,
+                variables=variables,
+                voice_menu_choices=voice_menu_choices,
+                default_lang=default_lang,
+            )
+        except ScriptError as error:
+            done.errors.append(str(error))
+        else:
+            parsed.append((file, script))
+    owners: dict[str, str] = {}
+    for file, script in sorted(parsed, key=lambda entry: entry[1].translates):
+        slug = script_slug(file.name)
+        if not script.translates and owners.setdefault(slug, file.name) != file.name:
+            done.errors.append(f"{file.name} would be the same script '{slug}' as {owners[slug]}; rename one of them")
+            continue
+        try:
+            previous = load_script(store, slug)
+        except RecordError as error:
+            done.errors.append(f"the record of script '{slug}' is damaged ({error}); delete {SCRIPTS}/{slug}.json, ingest again")
+            continue
+        _register_one(store, slug, file, script, previous, default_lang, done)
+    return done
+
+
+def load_script(store: ArtifactStore, slug: str) -> ScriptRecord | None:
+    """The registered script, None where there is none.
+
+    Raises:
+        RecordError: its record is damaged.
+    """
+    data = store.read(f"{SCRIPTS}/{slug}.json")
+    return None if data is None else ScriptRecord.from_bytes(data)
+
+
+def _register_one(
+    store: ArtifactStore,
+    slug: str,
+    file: SourceFile,
+    parsed: ParsedScript,
+    previous: ScriptRecord | None,
+    default_lang: str,
+    done: Registration,
+) -> None:
+    if parsed.translates and previous is None:
+        done.errors.append(f"{file.name} translates the script '{slug}', which is not registered; ingest the original first")
+        return
+    record = previous or ScriptRecord(slug, default_lang, (), (), {}, {}, {}, ())
+    if parsed.translates:
+        record, report, problems = _translated(record, file, parsed)
+    else:
+        record, report, problems = _edited(record, file, parsed)
+    mine = [*parsed.problems, *problems]
+    others = [problem for problem in record.problems if problem.path != file.name]
+    record = replace(
+        record,
+        sources={**record.sources, file.name: sha256_hex(file.data)},
+        problems=tuple([*others, *mine]),
+    )
+    store.write(f"{SCRIPTS}/{slug}.json", record.to_bytes())
+    done.scripts.append(report)
+    done.problems.extend(mine)
+
+
+def _edited(
+    record: ScriptRecord, file: SourceFile, parsed: ParsedScript
+) -> tuple[ScriptRecord, ScriptReport, Sequence[Problem]]:
+    matching = match_lines(record.lines, parsed.lines, retired=record.retired, path=file.name)
+    report = ScriptReport(
+        file.name,
+        record.script,
+        record.lang,
+        len(matching.lines),
+        matching.unchanged,
+        matching.changed,
+        matching.new,
+        matching.returned,
+        matching.retired,
+        matching.moved,
+    )
+    kept = {line.line_id for line in matching.lines}
+    translations = {
+        lang: tuple(line for line in lines if line.line_id in kept) for lang, lines in record.translations.items()
+    }
+    edited = replace(
+        record,
+        lines=matching.lines,
+        retired=matching.retired_lines,
+        translations=translations,
+        characters=parsed.characters,
+    )
+    return edited, report, matching.problems
+
+
+def _translated(
+    record: ScriptRecord, file: SourceFile, parsed: ParsedScript
+) -> tuple[ScriptRecord, ScriptReport, Sequence[Problem]]:
+    matching = match_translation(record.lines, parsed.lines, path=file.name)
+    before: Mapping[str, Line] = {line.line_id: line for line in record.translations.get(parsed.language, ())}
+    now = {line.line_id: line for line in matching.lines}
+    report = ScriptReport(
+        file.name,
+        record.script,
+        parsed.language,
+        len(now),
+        unchanged=tuple(key for key, line in now.items() if key in before and before[key].text == line.text),
+        changed=tuple(key for key, line in now.items() if key in before and before[key].text != line.text),
+        new=tuple(key for key in now if key not in before),
+        retired=tuple(key for key in before if key not in now),
+    )
+    translations = {**record.translations, parsed.language: matching.lines}
+    return replace(record, translations=translations), report, matching.problems

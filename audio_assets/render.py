@@ -1,0 +1,282 @@
+"""Renders partitions of one asset: describe, look in the store, render what is not there, commit, point the ref.
+
+Nothing here knows of Dagster: `batch` wraps this for runs, `plan` asks the same recipes what is stale and why.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import ClassVar, Literal
+
+from audio_assets.domain.action import Action
+from audio_assets.domain.rendering import PermanentError, Rendered, TransientError, UpstreamError
+from audio_assets.domain.schemas.records import Failure, FailureKind, Ref, Sidecar, content_sha256
+from audio_assets.studio import Studio
+from resources import pool
+from resources.pool import Call
+from resources.store import ArtifactStore, Refs, StoreError
+
+
+class Recipe(ABC):
+    """How one asset's partitions are rendered; the one place that a stage fills in.
+
+    `describe` is the only key function: runs and plans both call it. It must read nothing but refs and small files.
+    """
+
+    asset: ClassVar[str]
+    code_version: ClassVar[str]
+    folder: ClassVar[str]
+    licence: ClassVar[str] = ""
+    is_parallel: ClassVar[bool] = True
+    published: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+
+    @property
+    def store(self) -> ArtifactStore:
+        """The artifact store."""
+        return self.studio.store
+
+    @property
+    def refs(self) -> Refs:
+        """What this asset's partitions point at."""
+        return self.studio.refs(self.asset)
+
+    @abstractmethod
+    def partitions(self) -> Sequence[str]:
+        """Every partition that there should be, in the order of the scripts."""
+
+    @abstractmethod
+    def describe(self, partition: str) -> Action:
+        """The action that renders `partition` from today's inputs.
+
+        Raises:
+            PermanentError: today's inputs can not be rendered.
+            UpstreamError: an input is not rendered yet, or blocked.
+        """
+
+    @abstractmethod
+    def call(self, partition: str, action: Action) -> Call:
+        """The picklable call that answers a `Rendered`."""
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:  # noqa: ARG002 - the first stage keeps this
+        """The (asset, partition) of every input artifact."""
+        return ()
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The object folders of the inputs, by name, for the sidecar."""
+        return {asset: self.upstream(asset, key).object for asset, key in self.needs(partition)}
+
+    def versions(self, partition: str, action: Action) -> Mapping[str, str]:
+        """The data version of every upstream asset in Dagster's graph, by asset name."""
+        raise NotImplementedError
+
+    def estimate_s(self, partition: str) -> float:  # noqa: ARG002 - most assets take about the same for each
+        """About how long one render takes on one core, in seconds, for plans."""
+        return 0.02
+
+    def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
+        """Called after the ref points at the object; most assets have nothing more to do."""
+
+    def upstream(self, asset: str, partition: str) -> Ref:
+        """The ref of an input.
+
+        Raises:
+            UpstreamError: it is not rendered, or a blocking check failed.
+        """
+        ref = self.studio.refs(asset).get(partition)
+        if ref is None:
+            raise UpstreamError(f"its {asset} is not rendered")
+        if ref.is_blocked:
+            raise UpstreamError(f"its {asset} failed the blocking check {', '.join(ref.failed_checks)}")
+        return ref
+
+    def read(self, ref: Ref, *names: str) -> dict[str, bytes]:
+        """Files of an input object, verified; a damaged object is discarded, so that the next run renders it again.
+
+        Raises:
+            UpstreamError: the object is gone or damaged.
+        """
+        sidecar = self.sidecar(ref)
+        try:
+            return {name: self.store.read_file(ref.object, name, sidecar) for name in names}
+        except StoreError as error:
+            self.store.discard(ref.object)
+            raise UpstreamError(f"{error}; the next run renders it again") from error
+
+    def sidecar(self, ref: Ref) -> Sidecar:
+        """The sidecar of an input object.
+
+        Raises:
+            UpstreamError: the object is gone or not whole.
+        """
+        found = self.store.find(ref.object)
+        if found is None:
+            self.store.discard(ref.object)
+            raise UpstreamError(f"{ref.object} is gone or not whole; the next run renders it again")
+        return found
+
+    def publish_into(self, asset: str, partition: str, name: str, folder: str, sidecar: Sidecar) -> None:
+        """Put this object's file `name` into the object that `asset` of the same partition points at, if it differs."""
+        target = self.studio.refs(asset).get(partition)
+        if target is None:
+            return
+        data = self.store.read_file(folder, name, sidecar)
+        if self.store.read(f"{target.object}/{name}") != data:
+            self.store.write(f"{target.object}/{name}", data)
+
+
+State = Literal["rendered", "cached", "failed"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one partition; `failure` is set when, and only when, it failed."""
+
+    partition: str
+    state: State
+    action: Action | None = None
+    folder: str = ""
+    sidecar: Sidecar | None = None
+    failure: Failure | None = None
+
+
+Watcher = Callable[[Recipe, Outcome], None]
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Call `watcher` with every outcome of every render within; for progress bars."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def render(recipe: Recipe, partitions: Sequence[str], *, run_id: str) -> Iterator[Outcome]:
+    """Bring every partition up to date; outcomes come as they are reached, hits first.
+
+    A partition that fails is an outcome like any other and never costs the rest. Two partitions that ask for the same
+    action share one render.
+    """
+    watcher = _watcher.get()
+    for outcome in _outcomes(recipe, partitions, run_id):
+        if watcher is not None:
+            watcher(recipe, outcome)
+        yield outcome
+
+
+def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterator[Outcome]:
+    waiting: dict[str, list[str]] = {}
+    actions: dict[str, Action] = {}
+    for partition in dict.fromkeys(partitions):
+        try:
+            action = recipe.describe(partition)
+        except (PermanentError, UpstreamError) as error:
+            yield _fail(recipe, partition, None, error, run_id)
+            continue
+        actions[action.key] = action
+        sidecar = None if action.key in waiting else recipe.store.find(_folder(recipe, action))
+        if sidecar is not None:
+            yield _point(recipe, partition, action, sidecar, "cached")
+        else:
+            waiting.setdefault(action.key, []).append(partition)
+
+    for entry in _run(recipe, waiting, actions):
+        sharing, action = waiting[entry.item], actions[entry.item]
+        if entry.error is not None:
+            for partition in sharing:
+                yield _fail(recipe, partition, action, entry.error, run_id)
+            continue
+        sidecar = _commit(recipe, sharing[0], action, entry.result, entry.seconds, run_id)
+        for number, partition in enumerate(sharing):
+            yield _point(recipe, partition, action, sidecar, "cached" if number else "rendered")
+
+
+def _run(
+    recipe: Recipe, waiting: Mapping[str, Sequence[str]], actions: Mapping[str, Action]
+) -> Iterator[pool.Done[str]]:
+    """Make each action's call, here or in the pool; a call that can not even be built is answered like one that failed."""
+    unbuilt: list[pool.Done[str]] = []
+
+    def calls() -> Iterator[tuple[str, Call]]:
+        for key, sharing in waiting.items():
+            try:
+                call = recipe.call(sharing[0], actions[key])
+            except (ValueError, RuntimeError, OSError) as error:
+                unbuilt.append(pool.Done(key, error=error))
+            else:
+                yield key, call
+
+    n_workers = recipe.studio.settings.n_workers
+    is_worth_a_pool = recipe.is_parallel and len(waiting) > 1 and n_workers > 1
+    yield from pool.run(calls(), n_workers) if is_worth_a_pool else map(pool.run_here, calls())
+    yield from unbuilt
+
+
+def _folder(recipe: Recipe, action: Action) -> str:
+    return f"{recipe.folder}/{action.key}"
+
+
+def _commit(recipe: Recipe, partition: str, action: Action, rendered: Rendered, render_s: float, run_id: str) -> Sidecar:
+    folder = _folder(recipe, action)
+    previews = tuple(rendered.previews)
+    files = {
+        name: recipe.store.write(f"{folder}/{name}", data)
+        for name, data in [*rendered.files.items(), *rendered.previews.items()]
+    }
+    sidecar = Sidecar(
+        action_key=action.key,
+        action=action.as_record(),
+        content=content_sha256(files, previews),
+        files=files,
+        facts=rendered.facts,
+        checks=rendered.checks,
+        sources=recipe.sources(partition),
+        previews=previews,
+        rendered_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        render_s=round(render_s, 3),
+        run_id=run_id,
+        licence=str(action.provider.get("licence", recipe.licence)),
+        cost_usd=0.0,
+        notes=rendered.notes,
+        published=recipe.published,
+    )
+    recipe.store.commit(folder, files, sidecar)
+    return sidecar
+
+
+def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, state: State) -> Outcome:
+    folder = _folder(recipe, action)
+    failed = tuple(check.name for check in sidecar.checks if not check.passed)
+    ref = Ref(action.key, folder, sidecar.content, failed, sidecar.is_blocked)
+    if recipe.refs.get(partition) != ref:
+        recipe.refs.point(partition, ref)
+    recipe.publish(partition, folder, sidecar)
+    return Outcome(partition, state, action, folder, sidecar)
+
+
+_KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
+    (UpstreamError, "upstream"),
+    (TransientError, "transient"),
+    (PermanentError, "permanent"),
+    (ValueError, "permanent"),
+    (OSError, "transient"),
+)
+
+
+def _fail(recipe: Recipe, partition: str, action: Action | None, error: BaseException, run_id: str) -> Outcome:
+    kind: FailureKind = next((kind for family, kind in _KINDS if isinstance(error, family)), "permanent")
+    reason = str(error) if isinstance(error, tuple(f for f, _ in _KINDS)) else f"{type(error).__name__}: {error}"
+    key = action.key if action else ""
+    before = recipe.store.failure(recipe.asset, partition)
+    attempts = before.attempts + 1 if before is not None and before.action_key == key else 1
+    failure = Failure(key, kind, reason, run_id, attempts)
+    recipe.store.record_failure(recipe.asset, partition, failure)
+    return Outcome(partition, "failed", action, failure=failure)

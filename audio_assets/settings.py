@@ -1,0 +1,76 @@
+"""Every setting of a process, from the environment, in one typed object (`AUDIO_ASSETS_DATA=/srv/studio` and so on)."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """The environment's `AUDIO_ASSETS_*` variables; unset ones have the defaults below."""
+
+    model_config = SettingsConfigDict(env_prefix="AUDIO_ASSETS_", frozen=True)
+
+    data: Path = Field(default=_REPOSITORY / "data", description="data root: inbox, cast.toml, artifacts, Dagster's own state")
+    store: str = Field(default="", description="where artifacts live: a folder or an s3:// or gs:// URL; empty: the data root")
+    cache: Path = Field(
+        default=Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "audio-assets",
+        description="model files, fetched once and shared by every data root",
+    )
+    workers: int = Field(default=0, ge=0, description="processes that run local engines; 0: one per core")
+    language: str = Field(default="en", description="language of a script that does not name one")
+    voice_menu_choices: bool = Field(default=False, description="speak Ren'Py's menu choices too")
+    server_host: str = Field(default="127.0.0.1", description="address that the artifact server listens on")
+    server_port: int = Field(default=3001, description="port of the artifact server")
+    server_url: str = Field(default="", description="the artifact server as a browser reaches it; empty: from host and port")
+    dagster_port: int = Field(default=3000, description="port of the Dagster UI under `audio-assets dev`")
+
+    @property
+    def root(self) -> Path:
+        """The data root, absolute."""
+        return self.data.expanduser().resolve()
+
+    @property
+    def inbox(self) -> Path:
+        """Where scripts are dropped."""
+        return self.root / "inbox" / "dialogue"
+
+    @property
+    def scratch(self) -> Path:
+        """Files in the making; nothing here outlives its run but after a crash."""
+        return self.root / "scratch"
+
+    @property
+    def render_lock(self) -> Path:
+        """Held while a run renders into this data root."""
+        return self.root / ".rendering"
+
+    @property
+    def store_url(self) -> str:
+        """The artifact store's folder or URL."""
+        return self.store or str(self.root)
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own instance folder, unless the environment names another."""
+        return Path(os.environ.get("DAGSTER_HOME", self.root / "dagster"))
+
+    @property
+    def n_workers(self) -> int:
+        """Processes for local engines, at least 1."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def artifact_url(self) -> str:
+        """The artifact server's base URL without a slash at its end."""
+        return (self.server_url or f"http://{self.server_host}:{self.server_port}").rstrip("/")
+
+
+@lru_cache(maxsize=1)
+def current() -> Settings:
+    """The settings of this process; read once."""
+    return Settings()

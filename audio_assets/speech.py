@@ -1,0 +1,148 @@
+"""Stage `speech`: a dialogue line becomes a voice, and the voice a timeline of phonemes and words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import dagster as dg
+
+from audio_assets import partitions
+from audio_assets.batch import run_asset
+from audio_assets.domain.action import Action
+from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, SPOKEN, WAV, alignment_artifact, voice_artifact
+from audio_assets.domain.schemas.records import Sidecar
+from audio_assets.render import Recipe
+from audio_assets.studio import StudioResource
+from resources.pool import Call
+
+
+class VoiceLine(Recipe):
+    """Speaks a line."""
+
+    asset = "voice_line"
+    code_version = "1"
+    folder = "audio/tts"
+    published = {"alignment": ALIGNMENT, "lipsync": LIPSYNC}
+
+    def partitions(self) -> Sequence[str]:
+        """Every line of every script."""
+        return list(self.studio.dialogue.cues)
+
+    def describe(self, partition: str) -> Action:
+        """The engine, and everything that cast, lexicon and script say of the line."""
+        request = self.studio.dialogue.request(partition)
+        speech = request.speech
+        provider = self.studio.speaker(request.engine)
+        return Action(
+            self.asset,
+            self.code_version,
+            provider.identity(speech),
+            {
+                "character": request.character,
+                "text": speech.text,
+                "lang": speech.lang,
+                "voice": [list(part) for part in speech.voice],
+                "speed": speech.speed,
+                "style": speech.style,
+                "seed": speech.seed,
+                "pronunciations": [list(pair) for pair in speech.pronunciations],
+            },
+        )
+
+    def call(self, partition: str, action: Action) -> Call:  # noqa: ARG002 - the request says it all
+        """The engine's call."""
+        request = self.studio.dialogue.request(partition)
+        speak = self.studio.speaker(request.engine).speaker()
+        return Call(voice_artifact, (speak, request.engine, request.speech, request.character))
+
+    def estimate_s(self, partition: str) -> float:
+        """Speech takes about 1 s per 15 letters."""
+        request = self.studio.dialogue.request(partition)
+        return len(request.speech.text) / 15 * self.studio.speaker(request.engine).realtime_factor
+
+    def versions(self, partition: str, action: Action) -> Mapping[str, str]:  # noqa: ARG002 - named by the partition
+        """The line's own version."""
+        return {"dialogue_line": self.studio.dialogue.line_version(partition)}
+
+    def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:  # noqa: ARG002 - the ref names it
+        """A voice rendered anew to the same bytes keeps its alignment and mouth: they come along into its directory."""
+        content = sidecar.content
+        for asset, parent, name in (("alignment", "voice_line", ALIGNMENT), ("lipsync", "alignment", LIPSYNC)):
+            ref = self.studio.refs(asset).get(partition)
+            found = self.store.find(ref.object) if ref else None
+            if ref is None or found is None or found.action["inputs"].get(parent) != content:
+                return
+            self.publish_into(self.asset, partition, name, ref.object, found)
+            content = found.content
+
+
+class Alignment(Recipe):
+    """Finds when each phoneme and word of a voice is spoken."""
+
+    asset = "alignment"
+    code_version = "1"
+    folder = "audio/alignments"
+
+    def partitions(self) -> Sequence[str]:
+        """Every line of every script."""
+        return list(self.studio.dialogue.cues)
+
+    def describe(self, partition: str) -> Action:
+        """The voice's content, and who finds the times."""
+        voice = self.upstream("voice_line", partition)
+        request = self.studio.dialogue.request(partition)
+        return Action(
+            self.asset,
+            self.code_version,
+            self.studio.timing(request.engine, request.speech.lang).identity,
+            {},
+            {"voice_line": voice.content},
+        )
+
+    def call(self, partition: str, action: Action) -> Call:  # noqa: ARG002 - the voice says it all
+        """The aligner's call."""
+        voice = self.upstream("voice_line", partition)
+        request = self.studio.dialogue.request(partition)
+        timing = self.studio.timing(request.engine, request.speech.lang)
+        files = self.read(voice, WAV, SPOKEN)
+        return Call(alignment_artifact, (files[WAV], files[SPOKEN], timing.align, timing.refine, timing.source))
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The voice."""
+        return (("voice_line", partition),)
+
+    def versions(self, partition: str, action: Action) -> Mapping[str, str]:
+        """The line's version and the voice's content."""
+        return {"dialogue_line": self.studio.dialogue.line_version(partition), **action.inputs}
+
+    def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
+        """Into the voice's own directory, where readers of a line look."""
+        self.publish_into("voice_line", partition, ALIGNMENT, folder, sidecar)
+
+
+@dg.asset(
+    partitions_def=partitions.lines,
+    deps=["dialogue_line"],
+    code_version=VoiceLine.code_version,
+    group_name="speech",
+    kinds={"wav"},
+    owners=["team:audio"],
+    tags={"stage": "speech"},
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def voice_line(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
+    """A line spoken by its character's voice: `audio/tts/<cache_key>/out.wav`, PCM16 mono at the engine's rate."""
+    yield from run_asset(context, VoiceLine(studio.open()))
+
+
+@dg.asset(
+    partitions_def=partitions.lines,
+    deps=["dialogue_line", voice_line],
+    code_version=Alignment.code_version,
+    group_name="speech",
+    kinds={"json"},
+    owners=["team:audio"],
+    tags={"stage": "speech"},
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def alignment(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
+    """When each phoneme and word of a voice is spoken: `alignment.json`, IPA, seconds."""
+    yield from run_asset(context, Alignment(studio.open()))

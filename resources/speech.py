@@ -1,0 +1,159 @@
+"""The capability to speak a line, and the local engines that have it.
+
+Here: what a stage may ask of a provider, and which function in a worker process answers. How an engine works is in
+`engines`; which character speaks with which voice is in the cast.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+
+import dagster as dg
+
+from audio_assets.domain.rendering import UpstreamError
+from audio_assets.domain.speech import Speech, SpeechRequest
+from resources import models
+
+Speak = Callable[[SpeechRequest], Speech]
+"""A picklable function that a worker process calls."""
+
+
+class SpeechProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  # the resource is the value
+    """Speaks lines."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """How a cast names this provider."""
+
+    @property
+    @abstractmethod
+    def has_timing(self) -> bool:
+        """Whether its speech comes with phoneme times, so that no aligner is needed."""
+
+    @property
+    @abstractmethod
+    def realtime_factor(self) -> float:
+        """Seconds of one core for a second of speech, measured; for estimates."""
+
+    @abstractmethod
+    def voices(self) -> Collection[str]:
+        """The names a cast may use."""
+
+    @abstractmethod
+    def identity(self, request: SpeechRequest) -> Mapping[str, str]:
+        """All that, beside the request, decides the bytes: engine, model, its hash, versions; and the licence."""
+
+    @abstractmethod
+    def speaker(self, n_threads: int = 1) -> Speak:
+        """The function that speaks.
+
+        Raises:
+            UpstreamError: its model files are not here.
+        """
+
+
+class KokoroSpeech(SpeechProvider):
+    """Kokoro-82M on onnxruntime: the default voices."""
+
+    cache: str
+
+    @property
+    def name(self) -> str:
+        """`kokoro`."""
+        return "kokoro"
+
+    @property
+    def has_timing(self) -> bool:
+        """Its model tells how long each phoneme is."""
+        return True
+
+    @property
+    def realtime_factor(self) -> float:
+        """On one thread of a server core."""
+        return 0.3
+
+    def voices(self) -> Collection[str]:
+        """The 54 voices of the model package; the model need not be here."""
+        return _kokoro_voices()
+
+    def identity(self, request: SpeechRequest) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
+        """See `SpeechProvider.identity`."""
+        return _kokoro_identity()
+
+    def speaker(self, n_threads: int = 1) -> Speak:
+        """See `SpeechProvider.speaker`."""
+        from resources.engines import kokoro
+
+        model_dir = models.installed("kokoro", Path(self.cache))
+        if model_dir is None:
+            raise UpstreamError(str(models.missing("kokoro")))
+        return partial(kokoro.speak, model_dir=model_dir, n_threads=n_threads)
+
+
+class EspeakSpeech(SpeechProvider):
+    """espeak-ng: about 100 languages, robotic, fast, with exact phoneme times."""
+
+    @property
+    def name(self) -> str:
+        """`espeak`."""
+        return "espeak"
+
+    @property
+    def has_timing(self) -> bool:
+        """Its events are exact to the sample."""
+        return True
+
+    @property
+    def realtime_factor(self) -> float:
+        """With the reload that makes it deterministic."""
+        return 0.02
+
+    def voices(self) -> Collection[str]:
+        """Language codes; a variant such as `+f3` may follow."""
+        return _espeak_voices()
+
+    def identity(self, request: SpeechRequest) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
+        """See `SpeechProvider.identity`."""
+        return _espeak_identity()
+
+    def speaker(self, n_threads: int = 1) -> Speak:  # noqa: ARG002 - it has one thread
+        """See `SpeechProvider.speaker`."""
+        from resources.engines import espeak
+
+        return espeak.speak
+
+
+# Engines are imported where they are asked for: onnxruntime alone costs 0.2 s that a plan or a sensor tick never needs.
+
+
+@lru_cache(maxsize=1)
+def _kokoro_voices() -> frozenset[str]:
+    return frozenset(
+        Path(name).stem
+        for archive in models.CATALOGUE["kokoro"].archives
+        for name, _ in archive.members.values()
+        if name.endswith(".bin")
+    )
+
+
+@lru_cache(maxsize=1)
+def _kokoro_identity() -> Mapping[str, str]:
+    from resources.engines import kokoro
+
+    return kokoro.identity()
+
+
+@lru_cache(maxsize=1)
+def _espeak_voices() -> frozenset[str]:
+    from resources.engines import espeak
+
+    return frozenset(espeak.voices())
+
+
+@lru_cache(maxsize=1)
+def _espeak_identity() -> Mapping[str, str]:
+    from resources.engines import espeak
+
+    return espeak.identity()

@@ -1,0 +1,250 @@
+"""The artifact store: immutable objects, refs to the current ones, and failures, as in design "objects and refs".
+
+Layout below the store's URL:
+- `<folder>/<action key>/{files..., sidecar.json}`: an object. The sidecar is written last and commits it.
+- `refs/<asset>/<partition>.json`: what a partition points at now.
+- `failures/<asset>/<partition>.json`: why a partition could not be rendered, until it is.
+
+What the bytes mean is not known here. Every single write is atomic (obstore writes a temporary name and renames).
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from audio_assets.domain.schemas.records import (
+    Failure,
+    RecordError,
+    Ref,
+    Sidecar,
+    StoredFile,
+)
+
+SIDECAR = "sidecar.json"
+
+
+class StoreError(RuntimeError):
+    """The store's bytes are not what its records say, or it can not be reached; the message says which object."""
+
+
+class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no value of its own: the resource is the value
+    """Objects, refs and failures on a local folder or an object store."""
+
+    url: str
+
+    @cached_property
+    def local_root(self) -> Path | None:
+        """The store's folder when it is local: reading a file directly is 6 x faster than through obstore (8 us)."""
+        return None if "://" in self.url else Path(self.url)
+
+    @cached_property
+    def _backend(self) -> ObjectStore:
+        root = self.local_root
+        return LocalStore(root, mkdir=True) if root is not None else from_url(self.url)
+
+    # plain bytes
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes at `path`, None where there is nothing."""
+        try:
+            if self.local_root is not None:
+                return (self.local_root / path).read_bytes()
+            return bytes(obstore.get(self._backend, path).bytes())
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: str, data: bytes | Path) -> StoredFile:
+        """Put `data` at `path` in one atomic step; a file is streamed. Its sha256 and size come back."""
+        if isinstance(data, Path):
+            with data.open("rb") as source:
+                stored = StoredFile(hashlib.file_digest(source, "sha256").hexdigest(), data.stat().st_size)
+            obstore.put(self._backend, path, data)
+        else:
+            stored = StoredFile(hashlib.sha256(data).hexdigest(), len(data))
+            obstore.put(self._backend, path, data)
+        return stored
+
+    def delete(self, path: str) -> None:
+        """Remove what is at `path`; nothing there is fine."""
+        try:
+            obstore.delete(self._backend, path)
+        except FileNotFoundError:
+            return
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Every path below `prefix`, in no order."""
+        for chunk in obstore.list(self._backend, prefix, chunk_size=1000):
+            for entry in chunk:
+                yield entry["path"]
+
+    def local_path(self, path: str) -> Path | None:
+        """The file itself where the store is a local folder."""
+        return None if self.local_root is None else self.local_root / path
+
+    def local_copy(self, path: str, scratch: Path) -> Path:
+        """A local file with the bytes at `path`: the file itself, or a copy in `scratch` from a remote store."""
+        if self.local_root is not None:
+            return self.local_root / path
+        target = scratch / path.replace("/", "_")
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_suffix(f".{os.getpid()}.partial")
+            with partial.open("wb") as out:
+                for chunk in obstore.get(self._backend, path).stream():
+                    out.write(chunk)
+            partial.replace(target)
+        return target
+
+    # objects
+
+    def find(self, folder: str) -> Sidecar | None:
+        """The sidecar of the object in `folder`, None unless it is whole: sidecar valid, every file there at its size."""
+        data = self.read(f"{folder}/{SIDECAR}")
+        if data is None:
+            return None
+        try:
+            sidecar = Sidecar.from_bytes(data)
+        except RecordError:
+            return None
+        for name, entry in sidecar.files.items():
+            if self.size(f"{folder}/{name}") != entry.size:
+                return None
+        return sidecar
+
+    def size(self, path: str) -> int | None:
+        """Bytes at `path`, None where there is nothing."""
+        try:
+            if self.local_root is not None:
+                return (self.local_root / path).stat().st_size
+            return obstore.head(self._backend, path)["size"]
+        except FileNotFoundError:
+            return None
+
+    def commit(self, folder: str, files: Mapping[str, StoredFile], sidecar: Sidecar) -> None:
+        """Write the sidecar of files that `write` has put in `folder`, once each stands there at its size.
+
+        Raises:
+            StoreError: a file is not there, or shorter than it was written.
+        """
+        for name, entry in files.items():
+            found = self.size(f"{folder}/{name}")
+            if found != entry.size:
+                raise StoreError(
+                    f"{folder}/{name} holds {found} bytes after {entry.size} were written; is the disk full?"
+                )
+        self.write(f"{folder}/{SIDECAR}", sidecar.to_bytes())
+
+    def read_file(self, folder: str, name: str, sidecar: Sidecar) -> bytes:
+        """A file of an object, verified against its sidecar.
+
+        Raises:
+            StoreError: gone, or its sha256 is not the recorded one.
+        """
+        data = self.read(f"{folder}/{name}")
+        entry = sidecar.files.get(name)
+        if data is None or entry is None:
+            raise StoreError(f"{folder}/{name} is gone")
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise StoreError(
+                f"{folder}/{name} is damaged (its sha256 is not the recorded one); delete {folder} and run again"
+            )
+        return data
+
+    def discard(self, folder: str) -> None:
+        """Uncommit the object in `folder`: without its sidecar it is no hit."""
+        self.delete(f"{folder}/{SIDECAR}")
+
+    # refs and failures
+
+    def refs(self, asset: str) -> "Refs":
+        """The refs of one asset."""
+        return Refs(self, asset)
+
+    def failures(self, asset: str) -> dict[str, Failure]:
+        """Every kept failure of one asset, by partition."""
+        return {partition: Failure.from_bytes(data) for partition, data in self.read_all(f"failures/{asset}")}
+
+    def failure(self, asset: str, partition: str) -> Failure | None:
+        """The kept failure of one partition."""
+        data = self.read(f"failures/{asset}/{partition}.json")
+        return None if data is None else Failure.from_bytes(data)
+
+    def record_failure(self, asset: str, partition: str, failure: Failure) -> None:
+        """Keep why `partition` failed."""
+        self.write(f"failures/{asset}/{partition}.json", failure.to_bytes())
+
+    def clear_failure(self, asset: str, partition: str) -> None:
+        """Forget the failure of a partition that is now rendered."""
+        if self.size(f"failures/{asset}/{partition}.json") is not None:
+            self.delete(f"failures/{asset}/{partition}.json")
+
+    def read_all(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        """Every `<name>.json` right below `prefix`: its name and bytes."""
+        root = self.local_root
+        if root is not None:
+            folder = root / prefix
+            if not folder.is_dir():
+                return
+            for path in folder.iterdir():
+                if path.suffix == ".json":
+                    yield path.name.removesuffix(".json"), path.read_bytes()
+            return
+        for remote in list(self.list(prefix)):
+            name = remote.rpartition("/")[2]
+            data = self.read(remote) if name.endswith(".json") else None
+            if data is not None:
+                yield name.removesuffix(".json"), data
+
+
+@dataclass
+class Refs:
+    """The refs of one asset; `preload` reads them all at once, for work on many partitions."""
+
+    store: ArtifactStore
+    asset: str
+    _loaded: dict[str, Ref] | None = None
+
+    def preload(self) -> "Refs":
+        """Read every ref of the asset now; later `get`s and `all` answer from memory."""
+        found: dict[str, Ref] = {}
+        for partition, data in self.store.read_all(f"refs/{self.asset}"):
+            ref = _parse_ref(data)
+            if ref is not None:
+                found[partition] = ref
+        self._loaded = found
+        return self
+
+    def all(self) -> Mapping[str, Ref]:
+        """Every partition's ref."""
+        if self._loaded is None:
+            self.preload()
+        return self._loaded or {}
+
+    def get(self, partition: str) -> Ref | None:
+        """The ref of one partition, None where it was never rendered."""
+        if self._loaded is not None:
+            return self._loaded.get(partition)
+        data = self.store.read(f"refs/{self.asset}/{partition}.json")
+        return None if data is None else _parse_ref(data)
+
+    def point(self, partition: str, ref: Ref) -> None:
+        """Let `partition` point at `ref`, and forget its failure."""
+        self.store.write(f"refs/{self.asset}/{partition}.json", ref.to_bytes())
+        self.store.clear_failure(self.asset, partition)
+        if self._loaded is not None:
+            self._loaded[partition] = ref
+
+
+def _parse_ref(data: bytes) -> Ref | None:
+    """A ref that a crashed machine left half written counts as none: the next run writes it anew from the cache."""
+    try:
+        return Ref.from_bytes(data)
+    except RecordError:
+        return None
