@@ -11,10 +11,13 @@ Why one job of ops: runs launched per partition cost 1.6 to 2.9 s each, an asset
 (lines and mixes), and a failed asset step would cost every later stage the partitions that went well.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from audio_assets.event_metadata import event_metadata
 from audio_assets.render import Outcome, Recipe, render
@@ -22,6 +25,7 @@ from audio_assets.render import Outcome, Recipe, render
 _MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 _VERSION = "dagster/data_version"
 _PICTURES_UP_TO = 200  # partitions in one batch; above this a picture is a link, or events would grow the database
+
 
 class Batch(dg.Config):
     """Which partitions to render."""
@@ -78,11 +82,12 @@ def run_op(context: dg.OpExecutionContext, recipe: Recipe, keys: Sequence[str]) 
     """An op of `render_job`: render and record as results arrive; the failed outcomes come back, for the last op."""
     recorder = Recorder(context.instance, recipe, len(keys))
     failed: list[Outcome] = []
-    for outcome in _render(context.log, recipe, keys, context.run.run_id):
-        if outcome.failure is not None:
-            failed.append(outcome)
-        else:
-            context.log_event(recorder.event(outcome))
+    with keeping_logs_open(context.instance, context.run.run_id):
+        for outcome in _render(context.log, recipe, keys, context.run.run_id):
+            if outcome.failure is not None:
+                failed.append(outcome)
+            else:
+                context.log_event(recorder.event(outcome))
     return failed
 
 
@@ -129,6 +134,23 @@ class Recorder:
             metadata=event_metadata(self._recipe, outcome, with_picture=self._n_partitions <= _PICTURES_UP_TO),
             tags=tags,
         )
+
+
+@contextmanager
+def keeping_logs_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Hold one idle connection to each SQLite event log; other storages need nothing.
+
+    Dagster opens and closes one for every event, and closing the last one makes SQLite fold its write-ahead log into
+    the database: 8.0 ms an event, 5.3 ms with a connection held (300 events of 4 KB).
+    """
+    storage = instance.event_log_storage
+    with ExitStack() as held:
+        if isinstance(storage, SqliteEventLogStorage):
+            for shard in ("index", run_id):
+                held.enter_context(closing(sqlite3.connect(storage.path_for_shard(shard)))).execute(
+                    "SELECT 1 FROM sqlite_master"
+                )
+        yield
 
 
 def recorded_versions(instance: dg.DagsterInstance, asset: str) -> Mapping[str, str]:

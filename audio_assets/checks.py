@@ -90,7 +90,10 @@ def _check(asset: str, position: int) -> dg.AssetChecksDefinition:
     return check
 
 
-@dg.asset_check(asset=DIALOGUE_LINE, description="Every speaking character is named in the cast; else the narrator's voice stands in.")
+@dg.asset_check(
+    asset=DIALOGUE_LINE,
+    description="Every speaking character is named in the cast; else the narrator's voice stands in.",
+)
 def character_in_cast(studio: StudioResource) -> dg.AssetCheckResult:
     """Which characters speak with the narrator's voice, or can not be resolved at all."""
     dialogue = studio.open().dialogue

@@ -77,10 +77,14 @@ class Ingested:
         lines += [f"  look at {problem}" for problem in self.registration.problems[:_LISTED]]
         lines += [f"  left out: {error}" for error in self.registration.errors]
         assets = sorted({*self.rendered, *self.cached})
-        lines += [f"{asset}: {self.rendered.get(asset, 0)} rendered, {self.cached.get(asset, 0)} cached" for asset in assets]
+        lines += [
+            f"{asset}: {self.rendered.get(asset, 0)} rendered, {self.cached.get(asset, 0)} cached" for asset in assets
+        ]
         if not assets:
             lines.append("nothing rendered" if self.failed else "nothing to render: everything is up to date")
-        lines += [f"  failed: {entry['asset']} {entry['partition']}: {entry['reason']}" for entry in self.failed[:_LISTED]]
+        lines += [
+            f"  failed: {entry['asset']} {entry['partition']}: {entry['reason']}" for entry in self.failed[:_LISTED]
+        ]
         if self.n_waiting:
             lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
         if len(self.failed) > _LISTED:
@@ -168,7 +172,7 @@ def make_plan(*, retry_failed: bool) -> Plan:
 
 def plan_text(found: Plan) -> str:
     """A plan for people: each stale partition with its cause, then what is stuck."""
-    shown = [f"{entry.asset:13} {entry.partition:45} {'; '.join(entry.causes)}" for entry in found.stale[:_LISTED * 5]]
+    shown = [f"{entry.asset:13} {entry.partition:45} {'; '.join(entry.causes)}" for entry in found.stale[: _LISTED * 5]]
     if len(found.stale) > len(shown):
         shown.append(f"and {len(found.stale) - len(shown)} more (--json lists all)")
     shown += [f"{entry.asset:13} {entry.partition:45} {entry.state}: {entry.reason}" for entry in found.stuck[:_LISTED]]

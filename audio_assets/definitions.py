@@ -25,7 +25,10 @@ def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = No
         "aligner": PocketsphinxAligner(),
         **(overrides or {}),
     }
-    return {**parts, "studio": StudioResource(**{name: parts[name] for name in ("store", "kokoro", "espeak", "aligner")})}
+    return {
+        **parts,
+        "studio": StudioResource(**{name: parts[name] for name in ("store", "kokoro", "espeak", "aligner")}),
+    }
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

@@ -22,7 +22,9 @@ def run() -> int:
     settings.inbox.mkdir(parents=True, exist_ok=True)
     prepare_home(settings)
     url = f"http://{settings.server_host}:{settings.dagster_port}"
-    click.echo(f"Dagster UI        {url}\nartifacts         {settings.artifact_url}\ndrop scripts into {settings.inbox}")
+    click.echo(
+        f"Dagster UI        {url}\nartifacts         {settings.artifact_url}\ndrop scripts into {settings.inbox}"
+    )
     dagster = [sys.executable, "-m", "dagster", "dev", "--workspace", str(_WORKSPACE)]
     commands = [
         [*dagster, "--host", settings.server_host, "--port", str(settings.dagster_port)],
@@ -60,4 +62,6 @@ def serve_artifacts() -> None:
     from audio_assets.site import build_site
 
     settings = current()
-    uvicorn.run(build_site(open_studio().store), host=settings.server_host, port=settings.server_port, log_level="warning")
+    uvicorn.run(
+        build_site(open_studio().store), host=settings.server_host, port=settings.server_port, log_level="warning"
+    )

@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.cast import Cast, CastError, parse_cast
+from audio_assets.domain.dialogue_mix import DialogueMix, parse_dialogue_mix
 from audio_assets.domain.lexicon import Lexicon, LexiconError, parse_lexicon
 from audio_assets.domain.line_request import LineRequest, request_line
 from audio_assets.domain.lines import Line, partition_key, script_slug
-from audio_assets.domain.dialogue_mix import DialogueMix, parse_dialogue_mix
-from audio_assets.domain.mix_spec import MixSpec, MixSpecError, parse_mix_spec, spec_record
+from audio_assets.domain.mix_spec import MixSpec, MixSpecError, parse_mix_spec
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.records import RecordError, read_record
 from audio_assets.domain.schemas.script import ScriptRecord
@@ -84,9 +84,12 @@ class Dialogue:
         """`mix.toml` of the data root: pauses, beds, ducking, loudness.
 
         Raises:
-            MixSpecError: it can not be read; the message says where.
+            PermanentError: it can not be read; the message says where.
         """
-        return self._setting(MIX, parse_dialogue_mix, MixSpecError)
+        try:
+            return self._setting(MIX, parse_dialogue_mix, MixSpecError)
+        except MixSpecError as error:
+            raise PermanentError(str(error)) from error
 
     def _setting(self, name: str, parse: Callable[[bytes, str], Setting], error: type[ValueError]) -> Setting:
         path = self.root / name
@@ -141,12 +144,23 @@ class Dialogue:
         }
 
     @cached_property
-    def mix_specs(self) -> Mapping[str, MixSpec]:
-        """Every mix that came as a specification, by partition."""
-        return {
-            mix_spec_partition(name): parse_mix_spec(read_record(data, MIX_SPEC_SCHEMA)["spec"], f"{MIX_SPECS}/{name}.json")
-            for name, data in sorted(self.store.read_all(MIX_SPECS))
-        }
+    def mix_specs(self) -> Mapping[str, bytes]:
+        """The stored specification of every mix that came as one, by partition."""
+        return {mix_spec_partition(name): data for name, data in sorted(self.store.read_all(MIX_SPECS))}
+
+    def mix_spec(self, partition: str) -> MixSpec | None:
+        """The specification of a mix partition, None for a label's mix.
+
+        Raises:
+            PermanentError: its record is damaged.
+        """
+        data = self.mix_specs.get(partition)
+        if data is None:
+            return None
+        try:
+            return parse_mix_spec(read_record(data, MIX_SPEC_SCHEMA)["spec"], partition)
+        except (RecordError, MixSpecError, KeyError) as error:
+            raise PermanentError(f"{error}; give the specification to `audio-assets mix` again") from error
 
     def request(self, partition: str) -> LineRequest:
         """What to render for a line partition.
@@ -189,7 +203,7 @@ class Dialogue:
         """The data version of `cue_sheet`: the specification, or its lines, each with its version, in order."""
         spec = self.mix_specs.get(partition)
         if spec is not None:
-            return sha256_hex(canonical(spec_record(spec)))
+            return sha256_hex(spec)
         lines = self.sheet(partition).lines
         return sha256_hex(canonical([[key, self.line_version(key)] for key in lines]))
 

@@ -28,7 +28,9 @@ def event_metadata(recipe: Recipe, outcome: Outcome, *, with_picture: bool) -> M
         picture = f"![{recipe.asset}](data:image/png;base64,{base64.b64encode(png).decode()})"
         shown["picture"] = dg.MetadataValue.md(picture)
     elif PICTURE in sidecar.files:
-        shown["picture"] = dg.MetadataValue.url(f"{recipe.studio.settings.artifact_url}/files/{outcome.folder}/{PICTURE}")
+        shown["picture"] = dg.MetadataValue.url(
+            f"{recipe.studio.settings.artifact_url}/files/{outcome.folder}/{PICTURE}"
+        )
     for name in _SHOWN:
         if name in sidecar.facts:
             shown[name] = _value(sidecar.facts[name])

@@ -6,7 +6,7 @@ the last op brings the checks up to date and fails if anything failed.
 
 import dagster as dg
 
-from audio_assets.batch import Batch, Failed, run_op
+from audio_assets.batch import Batch, Failed, keeping_logs_open, run_op
 from audio_assets.checks import evaluations
 from audio_assets.launch import RECIPES, recipes
 from audio_assets.render import Outcome, Recipe
@@ -22,8 +22,9 @@ def _source_op(asset: str) -> dg.OpDefinition:
     def record(context: dg.OpExecutionContext, config: Batch, studio: StudioResource) -> None:
         """Record today's version of each partition."""
         opened = studio.open()
-        for key in config.partition_keys:
-            context.log_event(source_event(opened, asset, key))
+        with keeping_logs_open(context.instance, context.run.run_id):
+            for key in config.partition_keys:
+                context.log_event(source_event(opened, asset, key))
 
     return record
 

@@ -35,7 +35,7 @@ class DialogueMix(Recipe):
 
     def describe(self, partition: str) -> Action:
         """Settings, lines in order with their gains, and the content of every sound."""
-        spec = self.studio.dialogue.mix_specs.get(partition)
+        spec = self.studio.dialogue.mix_spec(partition)
         lines = [key for _, key in self.needs(partition)]
         if spec is not None:
             paths = [track.path for track in spec.tracks if track.path]
@@ -51,7 +51,7 @@ class DialogueMix(Recipe):
 
     def call(self, partition: str, action: Action) -> Call:
         """The mixer's call; its file is rendered into the data root's scratch folder and taken over from there."""
-        spec = self.studio.dialogue.mix_specs.get(partition) or self._label_spec(self.studio.dialogue.sheet(partition))
+        spec = self.studio.dialogue.mix_spec(partition) or self._label_spec(self.studio.dialogue.sheet(partition))
         sources = {
             name: self._wav(name) if name in self.studio.dialogue.cues else self._file(name) for name in action.inputs
         }
@@ -61,7 +61,7 @@ class DialogueMix(Recipe):
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The voices of its lines."""
-        spec = self.studio.dialogue.mix_specs.get(partition)
+        spec = self.studio.dialogue.mix_spec(partition)
         lines = self.studio.dialogue.sheet(partition).lines if spec is None else [t.line for t in spec.tracks if t.line]
         return [("voice_line", line) for line in lines]
 
@@ -101,6 +101,7 @@ class DialogueMix(Recipe):
             sample_rate_hz=settings.sample_rate_hz,
             n_channels=settings.n_channels,
             target_lufs=settings.target_lufs,
+            true_peak_db=settings.true_peak_db,
         )
 
     def _clip(self, line: str) -> LineClip:

@@ -10,7 +10,6 @@ from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Failure, Ref
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio
-from resources.store import SIDECAR
 
 _TRANSIENT_ATTEMPTS = 3
 
@@ -106,7 +105,9 @@ def _judge(
             return Stuck(recipe.asset, partition, "waiting", f"waits for {stuck_on[0]} of {stuck_on[1]}")
         again = [need for need in needs if unsettled.get(need) == "stale"]
         if again:
-            causes = ("new",) if ref is None else tuple(f"{a} {_named(k, partition)}renders again" for a, k in again[:5])
+            causes = (
+                ("new",) if ref is None else tuple(f"{a} {_named(k, partition)}renders again" for a, k in again[:5])
+            )
             return Stale(recipe.asset, partition, causes, recipe.estimate_s(partition))
         action = recipe.describe(partition)
     except PermanentError as error:
@@ -132,8 +133,7 @@ def _causes(recipe: Recipe, action: Action, ref: Ref | None) -> tuple[str, ...]:
     if ref is None:
         return ("new",)
     if ref.action_key == action.key:
-        is_there = recipe.store.size(f"{ref.object}/{SIDECAR}") is not None
-        return () if is_there else ("its files are gone",)
+        return () if recipe.store.is_there(ref) else ("its files are gone",)
     before = recipe.store.find(ref.object)
     if before is None:
         return ("changed, and its old files are gone",)

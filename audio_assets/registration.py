@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from audio_assets.dialogue import SCRIPTS
 from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.lines import Line, ParsedScript, Problem, match_lines, match_translation, script_slug
 from audio_assets.domain.schemas.records import RecordError
 from audio_assets.domain.schemas.script import ScriptRecord
 from audio_assets.domain.scripts.reading import SUFFIXES, ScriptError, parse_script
-from audio_assets.dialogue import SCRIPTS
 from resources.store import ArtifactStore
 
 MAX_SCRIPT_BYTES = 50_000_000
@@ -148,7 +148,9 @@ def register(
         try:
             previous = load_script(store, slug)
         except RecordError as error:
-            done.errors.append(f"the record of script '{slug}' is damaged ({error}); delete {SCRIPTS}/{slug}.json, ingest again")
+            done.errors.append(
+                f"the record of script '{slug}' is damaged ({error}); delete {SCRIPTS}/{slug}.json, ingest again"
+            )
             continue
         _register_one(store, slug, file, script, previous, default_lang, done)
     return done
@@ -174,7 +176,9 @@ def _register_one(
     done: Registration,
 ) -> None:
     if parsed.translates and previous is None:
-        done.errors.append(f"{file.name} translates the script '{slug}', which is not registered; ingest the original first")
+        done.errors.append(
+            f"{file.name} translates the script '{slug}', which is not registered; ingest the original first"
+        )
         return
     record = previous or ScriptRecord(slug, default_lang, (), (), {}, {}, {}, ())
     if parsed.translates:

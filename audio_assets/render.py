@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
 from audio_assets.domain.action import Action
@@ -125,7 +125,11 @@ class Recipe(ABC):
         target = self.studio.refs(asset).get(partition)
         if target is None:
             return
-        data = self.store.read_file(folder, name, sidecar)
+        try:
+            data = self.store.read_file(folder, name, sidecar)
+        except StoreError as error:
+            self.store.discard(folder)
+            raise UpstreamError(f"{error}; the next run renders it again") from error
         if self.store.read(f"{target.object}/{name}") != data:
             self.store.write(f"{target.object}/{name}", data)
 
@@ -184,7 +188,7 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         actions[action.key] = action
         sidecar = None if action.key in waiting else recipe.store.find(_folder(recipe, action))
         if sidecar is not None:
-            yield _point(recipe, partition, action, sidecar, "cached")
+            yield _point(recipe, partition, action, sidecar, "cached", run_id)
         else:
             waiting.setdefault(action.key, []).append(partition)
 
@@ -194,9 +198,14 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
             for partition in sharing:
                 yield _fail(recipe, partition, action, entry.error, run_id)
             continue
-        sidecar = _commit(recipe, sharing[0], action, entry.result, entry.seconds, run_id)
+        try:
+            sidecar = _commit(recipe, sharing[0], action, entry.result, entry.seconds, run_id)
+        except (StoreError, OSError) as error:
+            for partition in sharing:
+                yield _fail(recipe, partition, action, error, run_id)
+            continue
         for number, partition in enumerate(sharing):
-            yield _point(recipe, partition, action, sidecar, "cached" if number else "rendered")
+            yield _point(recipe, partition, action, sidecar, "cached" if number else "rendered", run_id)
 
 
 def _run(
@@ -224,7 +233,9 @@ def _folder(recipe: Recipe, action: Action) -> str:
     return f"{recipe.folder}/{action.key}"
 
 
-def _commit(recipe: Recipe, partition: str, action: Action, rendered: Rendered, render_s: float, run_id: str) -> Sidecar:
+def _commit(
+    recipe: Recipe, partition: str, action: Action, rendered: Rendered, render_s: float, run_id: str
+) -> Sidecar:
     folder = _folder(recipe, action)
     previews = tuple(rendered.previews)
     files = {
@@ -240,7 +251,7 @@ def _commit(recipe: Recipe, partition: str, action: Action, rendered: Rendered, 
         checks=rendered.checks,
         sources=recipe.sources(partition),
         previews=previews,
-        rendered_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        rendered_at=datetime.now(UTC).isoformat(timespec="seconds"),
         render_s=round(render_s, 3),
         run_id=run_id,
         licence=str(action.provider.get("licence", recipe.licence)),
@@ -252,19 +263,24 @@ def _commit(recipe: Recipe, partition: str, action: Action, rendered: Rendered, 
     return sidecar
 
 
-def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, state: State) -> Outcome:
+def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, state: State, run_id: str) -> Outcome:
     folder = _folder(recipe, action)
     failed = tuple(check.name for check in sidecar.checks if not check.passed)
-    ref = Ref(action.key, folder, sidecar.content, failed, sidecar.is_blocked)
-    if recipe.refs.get(partition) != ref:
-        recipe.refs.point(partition, ref)
-    recipe.publish(partition, folder, sidecar)
+    sizes = {name: entry.size for name, entry in sidecar.files.items()}
+    ref = Ref(action.key, folder, sidecar.content, sizes, failed, sidecar.is_blocked)
+    try:
+        if recipe.refs.get(partition) != ref:
+            recipe.refs.point(partition, ref)
+        recipe.publish(partition, folder, sidecar)
+    except (StoreError, UpstreamError, OSError) as error:
+        return _fail(recipe, partition, action, error, run_id)
     return Outcome(partition, state, action, folder, sidecar)
 
 
 _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
     (UpstreamError, "upstream"),
     (TransientError, "transient"),
+    (StoreError, "transient"),
     (PermanentError, "permanent"),
     (ValueError, "permanent"),
     (OSError, "transient"),

@@ -15,8 +15,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AUDIO_ASSETS_", frozen=True)
 
-    data: Path = Field(default=_REPOSITORY / "data", description="data root: inbox, cast.toml, artifacts, Dagster's own state")
-    store: str = Field(default="", description="where artifacts live: a folder or an s3:// or gs:// URL; empty: the data root")
+    data: Path = Field(
+        default=_REPOSITORY / "data", description="data root: inbox, cast.toml, artifacts, Dagster's own state"
+    )
+    store: str = Field(
+        default="", description="where artifacts live: a folder or an s3:// or gs:// URL; empty: the data root"
+    )
     cache: Path = Field(
         default=Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "audio-assets",
         description="model files, fetched once and shared by every data root",
@@ -26,7 +30,9 @@ class Settings(BaseSettings):
     voice_menu_choices: bool = Field(default=False, description="speak Ren'Py's menu choices too")
     server_host: str = Field(default="127.0.0.1", description="address that the artifact server listens on")
     server_port: int = Field(default=3001, description="port of the artifact server")
-    server_url: str = Field(default="", description="the artifact server as a browser reaches it; empty: from host and port")
+    server_url: str = Field(
+        default="", description="the artifact server as a browser reaches it; empty: from host and port"
+    )
     dagster_port: int = Field(default=3000, description="port of the Dagster UI under `audio-assets dev`")
 
     @property

@@ -5,7 +5,6 @@ Here: routes, templates, and what guards them. What a page shows is in `site_pag
 """
 
 import ipaddress
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -83,6 +82,7 @@ def build_site(store: ArtifactStore, settings: Settings | None = None) -> Starle
 
 def _templates() -> Environment:
     templates = Environment(loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined)
+    templates.policies["json.dumps_kwargs"] = {"sort_keys": False}
     templates.filters["path"] = lambda value: quote(str(value), safe="/")
     templates.filters["part"] = lambda value: quote(str(value), safe="")
     return templates
@@ -109,7 +109,7 @@ class _Guard:
     """Refuses foreign host names and adds the security headers to every answer.
 
     A page of another site can point its own name at this address (DNS rebinding) and read what is served, but it can
-    not change the Host header. A server bound to every address also answers to bare addresses: those can not be rebound.
+    not change the Host header. A server bound to every address also answers to bare addresses: no name is involved.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str], is_any_address: bool) -> None:
@@ -147,5 +147,3 @@ def _misdirected(host: str) -> Response:
     return PlainTextResponse(
         f"This server does not answer to the name '{shown}'. If it should, set AUDIO_ASSETS_SERVER_URL to its URL.", 421
     )
-
-

@@ -1,6 +1,6 @@
 """Raw bytes of the store over HTTP: which paths may be seen, content types, ETags and byte ranges (RFC 9110).
 
-Only bytes here; what a page says is in `site_pages`. Works on every store that obstore reads: nothing needs a local path.
+Only bytes here; what a page says is in `site_pages`. Works on every store that obstore reads: no local path is needed.
 """
 
 import re
@@ -96,7 +96,7 @@ async def serve_file(store: ArtifactStore, request: Request, path: str) -> Respo
     if known is None or leads_out(store, known):
         return _not_found()
     try:
-        meta = await obstore.head_async(store._backend, known)
+        meta = await obstore.head_async(store.backend, known)
     except (FileNotFoundError, ValueError, PermissionError, NotADirectoryError):
         return _not_found()
     etag = _etag(store, known, meta["size"]) or meta["e_tag"] or f'"{meta["size"]:x}"'
@@ -125,7 +125,7 @@ async def serve_file(store: ArtifactStore, request: Request, path: str) -> Respo
 
 
 async def _chunks(store: ArtifactStore, path: str, span: Span) -> AsyncIterator[bytes]:
-    found = await obstore.get_async(store._backend, path, options={"range": (span.start, span.stop)})
+    found = await obstore.get_async(store.backend, path, options={"range": (span.start, span.stop)})
     async for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
         yield bytes(chunk)
 

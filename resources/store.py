@@ -45,7 +45,8 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         return None if "://" in self.url else Path(self.url)
 
     @cached_property
-    def _backend(self) -> ObjectStore:
+    def backend(self) -> ObjectStore:
+        """The obstore store, for what this class does not offer (ranges, times)."""
         root = self.local_root
         return LocalStore(root, mkdir=True) if root is not None else from_url(self.url)
 
@@ -56,7 +57,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         try:
             if self.local_root is not None:
                 return (self.local_root / path).read_bytes()
-            return bytes(obstore.get(self._backend, path).bytes())
+            return bytes(obstore.get(self.backend, path).bytes())
         except FileNotFoundError:
             return None
 
@@ -65,22 +66,22 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         if isinstance(data, Path):
             with data.open("rb") as source:
                 stored = StoredFile(hashlib.file_digest(source, "sha256").hexdigest(), data.stat().st_size)
-            obstore.put(self._backend, path, data)
+            obstore.put(self.backend, path, data)
         else:
             stored = StoredFile(hashlib.sha256(data).hexdigest(), len(data))
-            obstore.put(self._backend, path, data)
+            obstore.put(self.backend, path, data)
         return stored
 
     def delete(self, path: str) -> None:
         """Remove what is at `path`; nothing there is fine."""
         try:
-            obstore.delete(self._backend, path)
+            obstore.delete(self.backend, path)
         except FileNotFoundError:
             return
 
     def list(self, prefix: str) -> Iterator[str]:
         """Every path below `prefix`, in no order."""
-        for chunk in obstore.list(self._backend, prefix, chunk_size=1000):
+        for chunk in obstore.list(self.backend, prefix, chunk_size=1000):
             for entry in chunk:
                 yield entry["path"]
 
@@ -97,7 +98,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
             target.parent.mkdir(parents=True, exist_ok=True)
             partial = target.with_suffix(f".{os.getpid()}.partial")
             with partial.open("wb") as out:
-                for chunk in obstore.get(self._backend, path).stream():
+                for chunk in obstore.get(self.backend, path).stream():
                     out.write(chunk)
             partial.replace(target)
         return target
@@ -123,9 +124,20 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         try:
             if self.local_root is not None:
                 return (self.local_root / path).stat().st_size
-            return obstore.head(self._backend, path)["size"]
+            return obstore.head(self.backend, path)["size"]
         except FileNotFoundError:
             return None
+
+    def is_there(self, ref: Ref) -> bool:
+        """Whether a ref's object is committed and its files have their sizes; on a remote store, whether it is committed.
+
+        A `stat` costs 2 us, a request 20 ms: damage on a remote store is found when the bytes are read.
+        """
+        if self.size(f"{ref.object}/{SIDECAR}") is None:
+            return False
+        if self.local_root is None:
+            return True
+        return all(self.size(f"{ref.object}/{name}") == size for name, size in ref.sizes.items())
 
     def commit(self, folder: str, files: Mapping[str, StoredFile], sidecar: Sidecar) -> None:
         """Write the sidecar of files that `write` has put in `folder`, once each stands there at its size.

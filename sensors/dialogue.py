@@ -13,10 +13,10 @@ import dagster as dg
 import orjson
 
 from audio_assets.domain.action import canonical, sha256_hex
+from audio_assets.domain.scripts.reading import SUFFIXES
 from audio_assets.jobs import render_dialogue
 from audio_assets.launch import order, recipes, run_config, sync
 from audio_assets.plan import plan
-from audio_assets.domain.scripts.reading import SUFFIXES
 from audio_assets.registration import find_files, register
 from audio_assets.sources import DIALOGUE_LINE
 from audio_assets.studio import Studio, StudioResource
@@ -126,7 +126,9 @@ def _request(context: dg.SensorEvaluationContext, studio: Studio, cursor: Cursor
     if not wanted:
         return dg.SkipReason("nothing is stale")
     if cursor.attempts > MAX_ATTEMPTS:
-        return dg.SkipReason(f"asked {MAX_ATTEMPTS} times for the same work in vain: look at the failed runs, then edit or run")
+        return dg.SkipReason(
+            f"asked {MAX_ATTEMPTS} times for the same work in vain: look at the failed runs, then edit or run"
+        )
     return dg.SensorResult(run_requests=[dg.RunRequest(run_config=run_config(wanted))], cursor=cursor.dump())
 
 

@@ -68,12 +68,30 @@ def _compare(name: str, before: Json, after: Json, found: list[str]) -> None:
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted({*before, *after}):
-            label = f"input {key}" if name == "inputs" else key if name in ("params", "provider") else f"{name}.{key}"
+            label = f"input {key}" if name == "inputs" else key if name in ("params", "provider") else f"{name} {key}"
             _compare(label, before.get(key), after.get(key), found)
+    elif _is_rows(before) and _is_rows(after):
+        _compare_rows(name, before, after, found)
     elif name.startswith("input "):
         found.append(f"{name} is new" if before is None else f"{name} is gone" if after is None else f"{name} changed")
     else:
         found.append(f"{name.replace('_', ' ')} {_short(before)} -> {_short(after)}")
+
+
+def _is_rows(value: Json) -> bool:
+    return isinstance(value, list) and all(isinstance(row, dict) and "line" in row for row in value)
+
+
+def _compare_rows(name: str, before: list[dict[str, Json]], after: list[dict[str, Json]], found: list[str]) -> None:
+    """Two lists of rows that a `line` names: which are new, gone, changed, and whether the order changed."""
+    old, new = ({row["line"]: row for row in rows} for rows in (before, after))
+    found.extend(f"{line} is new" for line in new if line not in old)
+    found.extend(f"{line} is gone" for line in old if line not in new)
+    kept = [line for line in new if line in old]
+    for line in kept:
+        _compare(line, old[line], new[line], found)
+    if kept != [line for line in old if line in new]:
+        found.append(f"the order of {name} changed")
 
 
 def _short(value: Json) -> str:

@@ -25,6 +25,7 @@ from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.schemas.spoken import Spoken
 from audio_assets.domain.speech import Speech, SpeechRequest
+from audio_assets.domain.timebase import frame_start_s
 from audio_assets.domain.timeline import Timeline
 
 WAV = "out.wav"
@@ -138,7 +139,9 @@ def alignment_checks(pcm: NDArray[np.int16], rate_hz: int, timeline: Timeline, c
     sounding_s = max(0.0, levels.duration_s - levels.leading_silence_s - levels.trailing_silence_s)
     share = covered_s / sounding_s if sounding_s else 0.0
     return (
-        Check("times_rise", not faults, "; ".join(faults[:3]) or "every time lies in the file and rises", blocking=True),
+        Check(
+            "times_rise", not faults, "; ".join(faults[:3]) or "every time lies in the file and rises", blocking=True
+        ),
         Check("covers_speech", share >= 0.6, f"phones cover {share:.0%} of {sounding_s:.2f} s of sound, limit 60 %"),
     )
 
@@ -157,11 +160,16 @@ def lipsync_artifact(alignment_json: bytes, frame_rate: Fraction, shapes: str) -
         for name in FORMATS
     }
     n_frames = len(lipsync.frames)
-    expected = -(-Fraction(timeline.duration_s).limit_denominator(1_000_000) * frame_rate // 1)
-    frames_shapes = [frame.shape for frame in lipsync.frames]
+    is_covered = frame_start_s(n_frames - 1, frame_rate) < timeline.duration_s <= frame_start_s(n_frames, frame_rate)
     return Rendered(
         files={LIPSYNC: lipsync_schema.to_bytes(lipsync), **exports},
-        previews={PICTURE: mouth_picture(frames_shapes, float(frame_rate))},
+        previews={
+            PICTURE: mouth_picture(
+                [frame.shape for frame in lipsync.frames],
+                float(frame_rate),
+                jaw=[frame.jaw for frame in lipsync.frames],
+            )
+        },
         facts={
             "fps": float(frame_rate),
             "n_frames": n_frames,
@@ -172,7 +180,7 @@ def lipsync_artifact(alignment_json: bytes, frame_rate: Fraction, shapes: str) -
         checks=(
             Check(
                 "as_long_as_audio",
-                n_frames == expected,
+                is_covered,
                 f"{n_frames} frames at {float(frame_rate):g} fps for {timeline.duration_s:.3f} s of audio",
                 blocking=True,
             ),

@@ -8,6 +8,7 @@ stress). The lexicon's two tables are given by the caller: no file is read here.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Entry = str | Mapping[str, str | None]
 """Phonemes, or phonemes by part of speech (`DEFAULT`, `VERB`, `NOUN`, `None` before a pause ...)."""
@@ -18,7 +19,8 @@ _TAPPED_AFTER = frozenset("AIOWYiuæɑəɛɪɹʊʌ")
 """After these an American t between vowels is a tap."""
 
 _EXTRA: dict[str, str] = {
-    "hmm": "həm", "hm": "həm", "mm": "əm", "mmm": "əm", "mhm": "əmhˈʌm", "umm": "ˈʌm", "uhh": "ˈʌ", "ugh": "ˈʌɡ", "shh": "ʃˈ", "sh": "ʃ",
+    "hmm": "həm", "hm": "həm", "mm": "əm", "mmm": "əm", "mhm": "əmhˈʌm",
+    "umm": "ˈʌm", "uhh": "ˈʌ", "ugh": "ˈʌɡ", "shh": "ʃˈ", "sh": "ʃ",
     "psst": "pst", "tsk": "tɪsk", "argh": "ˈɑɹɡ", "aargh": "ˈɑɹɡ", "grr": "ɡɹˈɜɹ", "eh": "ˈA", "wuh": "wə",
     "whuh": "wə", "heh": "hˈɛ", "hehe": "hˈɛhˌɛ", "ahh": "ˈɑ", "aww": "ˈɔ", "ooh": "ˈu", "oof": "ˈuf", "eek": "ˈik",
     "'til": "tˈɪl", "'em": "əm", "o'clock": "əklˈɑk", "gimme": "ɡˈɪmi", "kinda": "kˈIndə", "sorta": "sˈɔɹɾə",
@@ -26,16 +28,146 @@ _EXTRA: dict[str, str] = {
 """Interjections and slips of the tongue that the lexicon lacks or has as they are spelled."""
 
 _BEFORE_VERB = frozenset(
-    ["to", "will", "would", "shall", "should", "can", "could", "may", "might", "must", "do", "does", "did", "don't", "doesn't", "didn't", "can't", "won't", "wouldn't", "couldn't", "shouldn't", "i", "you", "we", "they", "who", "let's", "let", "please", "not", "never", "always", "both", "i'll", "you'll", "we'll", "they'll", "he'll", "she'll", "it'll", "i'd", "you'd", "we'd", "they'd", "gonna", "wanna", "gotta", "cannot", "all", "just", "people"]
+    [
+        "to",
+        "will",
+        "would",
+        "shall",
+        "should",
+        "can",
+        "could",
+        "may",
+        "might",
+        "must",
+        "do",
+        "does",
+        "did",
+        "don't",
+        "doesn't",
+        "didn't",
+        "can't",
+        "won't",
+        "wouldn't",
+        "couldn't",
+        "shouldn't",
+        "i",
+        "you",
+        "we",
+        "they",
+        "who",
+        "let's",
+        "let",
+        "please",
+        "not",
+        "never",
+        "always",
+        "both",
+        "i'll",
+        "you'll",
+        "we'll",
+        "they'll",
+        "he'll",
+        "she'll",
+        "it'll",
+        "i'd",
+        "you'd",
+        "we'd",
+        "they'd",
+        "gonna",
+        "wanna",
+        "gotta",
+        "cannot",
+        "all",
+        "just",
+        "people",
+    ]
 )
 _BEFORE_NOUN = frozenset(
-    ["the", "a", "an", "my", "your", "his", "her", "its", "our", "their", "this", "that", "these", "those", "some", "any", "no", "every", "each", "of", "in", "on", "at", "for", "with", "by", "from", "another", "one", "own", "more", "what", "which", "whose"]
+    [
+        "the",
+        "a",
+        "an",
+        "my",
+        "your",
+        "his",
+        "her",
+        "its",
+        "our",
+        "their",
+        "this",
+        "that",
+        "these",
+        "those",
+        "some",
+        "any",
+        "no",
+        "every",
+        "each",
+        "of",
+        "in",
+        "on",
+        "at",
+        "for",
+        "with",
+        "by",
+        "from",
+        "another",
+        "one",
+        "own",
+        "more",
+        "what",
+        "which",
+        "whose",
+    ]
 )
 _BEFORE_PARTICIPLE = frozenset(
-    ["have", "has", "had", "having", "i've", "you've", "we've", "they've", "he's", "she's", "it's", "been", "was", "were", "is", "are", "be", "being", "'m", "i'm", "you're", "we're", "haven't", "hasn't", "hadn't"]
+    [
+        "have",
+        "has",
+        "had",
+        "having",
+        "i've",
+        "you've",
+        "we've",
+        "they've",
+        "he's",
+        "she's",
+        "it's",
+        "been",
+        "was",
+        "were",
+        "is",
+        "are",
+        "be",
+        "being",
+        "'m",
+        "i'm",
+        "you're",
+        "we're",
+        "haven't",
+        "hasn't",
+        "hadn't",
+    ]
 )
 _NOUN_NEXT = frozenset(
-    ["music", "show", "shows", "concert", "band", "stream", "broadcast", "audience", "performance", "recording", "coverage", "event", "wire", "ammo", "tv", "feed"]
+    [
+        "music",
+        "show",
+        "shows",
+        "concert",
+        "band",
+        "stream",
+        "broadcast",
+        "audience",
+        "performance",
+        "recording",
+        "coverage",
+        "event",
+        "wire",
+        "ammo",
+        "tv",
+        "feed",
+    ]
 )
 
 
@@ -118,6 +250,8 @@ def _word(word: str, context: _Context, lexicon: Lexicon) -> str | None:
 
 def _spellings(word: str) -> list[str]:
     """Return `word`, and what it is with its drawn-out letters shortened: `Nooo` -> `Noo`, `No`."""
+    if word.isupper():
+        word = word.lower()  # the tables hold `IT` and `US` as words too
     found = [word]
     if re.search(r"([A-Za-z])\1\1", word):
         found += [re.sub(r"([A-Za-z])\1{2,}", r"\1\1", word), re.sub(r"([A-Za-z])\1{2,}", r"\1", word)]
@@ -254,7 +388,7 @@ def _stem(stems: Sequence[str], context: _Context, lexicon: Lexicon, *, is_posse
     return _listed(known, inner, lexicon) or None
 
 
-def _compound(word: str, context: _Context, lexicon: Lexicon) -> str | None:
+def _compound(word: str, _context: _Context, lexicon: Lexicon) -> str | None:
     """Return two known words written as one (`bookshelf`, `classmate`), the first one stressed; else None."""
     if not word.isalpha() or len(word) < 8:
         return None
@@ -316,7 +450,7 @@ def shared_out(together: str, alone: Sequence[str]) -> list[str]:
     for came_from in reversed(cuts):
         edges.append(came_from[edges[-1]])
     edges.reverse()
-    return [whole[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [whole[a:b] for a, b in pairwise(edges)]
 
 
 def _distances(word: str, text: str) -> list[int]:

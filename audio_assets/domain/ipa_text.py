@@ -54,19 +54,19 @@ _FONT_HAS = frozenset("abcdefghijklmnopqrstuvwxyzæœøçðŋθβχħ")
 
 
 def baseline_px(size_px: int) -> int:
-    """The row on which letters stand."""
+    """Return the row on which letters stand."""
     return round(size_px * 1.1)
 
 
 @lru_cache(maxsize=4096)
 def plain_text(text: str, size_px: int) -> Coverage:
-    """Text as it stands, in the font's own glyphs; a glyph that the font lacks shows as `?`."""
+    """Draw text in the font's own glyphs; a glyph that the font lacks shows as `?`."""
     return _set(text, size_px)
 
 
 @lru_cache(maxsize=4096)
 def phoneme_text(ipa: str, size_px: int) -> Coverage:
-    """One phoneme in IPA; its nearest ARPAbet symbol where a part of it can not be drawn, as it stands failing that."""
+    """Draw one phoneme in IPA; its nearest ARPAbet symbol where a part of it can not be drawn."""
     glyphs: list[Coverage] = []
     for symbol in unicodedata.normalize("NFD", ipa).replace("c\N{COMBINING CEDILLA}", "ç"):
         if symbol == _COMBINING_TILDE and glyphs:
@@ -94,7 +94,7 @@ def _glyph(symbol: str, size_px: int) -> Coverage | None:
 
 
 def _set(text: str, size_px: int, scale: float = 1.0) -> Coverage:
-    """`text` in the font, cut to its advance."""
+    """Draw `text` in the font, cut to its advance."""
     height = round(size_px * 1.5)
     canvas = np.zeros((height, 16 + 2 * size_px * max(1, len(text))), dtype=np.uint8)
     end, _ = cv2.putText(canvas, text, (2, baseline_px(size_px)), 255, cv2.FontFace("sans"), round(size_px * scale))
@@ -102,7 +102,7 @@ def _set(text: str, size_px: int, scale: float = 1.0) -> Coverage:
 
 
 def _stood(glyph: Coverage, way: Way, size_px: int) -> Coverage:
-    """A glyph turned about the middle of its own ink, so that it stays where it stood."""
+    """Turn a glyph about the middle of its own ink, so that it stays where it stood."""
     if way == "as is":
         return glyph
     if way == "lowered":
@@ -123,7 +123,7 @@ def _stood(glyph: Coverage, way: Way, size_px: int) -> Coverage:
 
 
 def _stroked(strokes: Sequence[_Stroke], size_px: int, over: Coverage | None = None) -> Coverage:
-    """Lines, one pixel wide with soft edges, on a field of their own or over a glyph."""
+    """Draw lines, one pixel wide with soft edges, on a field of their own or over a glyph."""
     x_height = size_px * _X_HEIGHT
     if over is None:
         right = max(x for stroke in strokes for x, _ in stroke)

@@ -70,10 +70,11 @@ def parse_lexicon(data: bytes, path: str) -> Lexicon:
         by_lang: dict[str, _Entries] = {}
         by_character: dict[str, Mapping[str, _Entries]] = {}
         for key, value in root.items():
-            if key != "characters":
-                by_lang[_lang(key, key, path)] = _entries(value, key, path)
-                continue
-            by_character = _character_tables(value, path)
+            if key == "characters":
+                by_character = _character_tables(value, path)
+            else:
+                lang = _lang(key, key, path)
+                by_lang[lang] = _entries(value, key, path)
     except TomlError as error:
         raise LexiconError(str(error)) from error
     return Lexicon(by_lang, by_character)

@@ -552,11 +552,12 @@ _START, _END = -10, -11
 def _needed_similarity(n_sides: int, *, is_alone: bool, is_same_voice: bool) -> float:
     """How alike, 0 to 1, two texts must be to be one line, given its place.
 
-    A line between the same two neighbours may be half rewritten; one that also moved may not.
+    Measured on 849 pairs of different lines of one character in a visual novel: median 0.27 to 0.38, 95 % below 0.46,
+    99 % below 0.56. So a line alone between its old neighbours may be half rewritten; one that also moved may not.
     """
     if is_alone and is_same_voice:
-        return 0.3
-    return (0.75, 0.65, 0.5)[n_sides] + (0.0 if is_same_voice else 0.15)
+        return 0.45
+    return (0.75, 0.65, 0.55)[n_sides] + (0.0 if is_same_voice else 0.15)
 
 
 def _places(keys: Sequence[Hashable], at: Iterable[int]) -> dict[Hashable, list[int]]:

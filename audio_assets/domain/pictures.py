@@ -1,8 +1,8 @@
 """Small pictures of artifacts for an event's metadata: arrays and timelines in, PNG bytes out.
 
-Nothing is read or written here. Each picture is a palette PNG, 640 pixels wide and at most `MAX_BYTES` long, whatever is
-in it: an event with the picture in base64 stays below 8 KB. Detail is given up step by step until it fits. The card
-is dark and opaque, so that it reads the same in a light and in a dark page.
+Nothing is read or written here. Each picture is a palette PNG, 640 pixels wide and at most `MAX_BYTES` long, whatever
+is in it: an event with the picture in base64 stays below 8 KB. Detail is given up step by step until it fits. The
+card is dark and opaque, so that it reads the same in a light and in a dark page.
 - `waveform_picture`: a waveform with its words and phonemes.
 - `mouth_picture`: mouth shapes and the jaw over time.
 - `mix_picture`: the level of each role, and the ducking gain.
@@ -39,7 +39,7 @@ _GAIN: Colour = (255, 202, 87)
 _ROLES: tuple[Colour, ...] = ((79, 163, 255), (88, 190, 125), (190, 130, 240), (240, 150, 80), (90, 200, 205))
 SHAPE_COLOURS: dict[str, Colour] = {
     "A": (214, 84, 98), "B": (224, 145, 74), "C": (214, 186, 70), "D": (118, 186, 88), "E": (74, 178, 160),
-    "F": (84, 150, 226), "G": (140, 124, 226), "H": (206, 118, 200), "X": (74, 84, 100),
+    "F": (84, 150, 226), "G": (140, 124, 226), "H": (206, 118, 200), "X": (128, 138, 152),
 }  # fmt: skip
 """The colour of each mouth shape, here and on the pages of the artifact server."""
 
@@ -69,7 +69,7 @@ _PLOT_PX = WIDTH_PX - 2 * _MARGIN_PX
 
 
 def waveform_picture(pcm: NDArray[np.int16], sample_rate_hz: int, timeline: Timeline | None) -> bytes:
-    """The waveform of `pcm` (int16, mono), 640 x 132 pixels: words and phonemes below it, a time axis, the peak.
+    """Draw the waveform of `pcm` (int16, mono), 640 x 132 pixels: words and phonemes below it, a time axis, the peak.
 
     The height of the wave is relative to its peak, which is printed. Clipped columns are red.
     """
@@ -87,14 +87,14 @@ def waveform_picture(pcm: NDArray[np.int16], sample_rate_hz: int, timeline: Time
             card.labels(64, 13, 12, [(w, plain_text(w.word, 12)) for w in words])
             card.labels(90, 13, 12, [(p, phoneme_text(p.phoneme, 12)) for p in phonemes])
         peak = int(np.abs(pcm.astype(np.int32)).max()) if len(pcm) else 0
-        card.note(f"peak {20 * np.log10(peak / 32768):.1f} dBFS" if peak else "silence")
+        card.note(f"peak {20 * np.log10(peak / 32768):z.1f} dBFS" if peak else "silence")
         return card.png()
 
     return _fitting(draw)
 
 
 def mouth_picture(shapes: Sequence[str], fps: float, *, jaw: Sequence[float] = ()) -> bytes:
-    """Mouth shapes ("A" to "H", "X"), one per frame, as coloured blocks under the mouth's opening; 640 x 104 pixels.
+    """Draw mouth shapes ("A" to "H", "X"), one per frame, as blocks under the mouth's opening; 640 x 104 pixels.
 
     `jaw` is 0 shut to 1 wide, one value per frame; without it the shapes' own opening is drawn.
     """
@@ -109,21 +109,23 @@ def mouth_picture(shapes: Sequence[str], fps: float, *, jaw: Sequence[float] = (
         if detail.column_px < 16:
             card.blocks(64, 20, [(run, SHAPE_COLOURS.get(run.word, _GRID)) for run in runs])
         if detail.n_label_rows:
-            card.labels(65, 13, 13, [(run, plain_text(run.word, 13)) for run in runs], within=True)
+            card.labels(65, 13, 13, [(run, plain_text(run.word, 13)) for run in runs], within=True, ink=_CARD)
         return card.png()
 
     return _fitting(draw)
 
 
 def mix_picture(duration_s: float, levels_db: Mapping[str, Sequence[float]], ducking_db: Sequence[float]) -> bytes:
-    """The level of each role over the mix, -60 to 0 dBFS, one lane each, and the ducking gain, 0 to -24 dB; 640 wide.
+    """Draw the level of each role over the mix, -60 to 0 dBFS, one lane each, and the ducking gain, 0 to -24 dB.
 
-    Every sequence spans the whole of `duration_s` in even steps. From the sixth role on, roles share the last lane.
+    Every sequence spans the whole of `duration_s` in even steps. A gain that never ducks has no lane; of more than five
+    roles the first four are drawn, and the others counted.
     """
     lanes = [(role, np.asarray(levels, dtype=np.float64)) for role, levels in levels_db.items()]
     shown = lanes[: len(_ROLES)] if len(lanes) <= len(_ROLES) else lanes[: len(_ROLES) - 1]
     lane_px = 44 if len(lanes) <= 2 else 28
     ducking = np.asarray(ducking_db, dtype=np.float64)
+    ducking = ducking if (ducking < -0.05).any() else ducking[:0]
 
     def draw(detail: _Detail) -> bytes:
         n_lanes = len(shown) + (1 if len(ducking) else 0)
@@ -147,7 +149,7 @@ def mix_picture(duration_s: float, levels_db: Mapping[str, Sequence[float]], duc
 
 
 def _fitting(draw: Callable[[_Detail], bytes]) -> bytes:
-    """The most detailed drawing that keeps to `MAX_BYTES`."""
+    """Return the most detailed drawing that keeps to `MAX_BYTES`."""
     picture = b""
     for detail in _DETAILS:
         picture = draw(detail)
@@ -157,7 +159,7 @@ def _fitting(draw: Callable[[_Detail], bytes]) -> bytes:
 
 
 def _runs(shapes: Sequence[str], fps: float) -> list[Word]:
-    """Equal neighbours as one span each."""
+    """Join equal neighbours as one span each."""
     runs: list[Word] = []
     at = 0
     for shape, frames in groupby(shapes):
@@ -170,7 +172,7 @@ def _runs(shapes: Sequence[str], fps: float) -> list[Word]:
 def _columns(
     values: NDArray[np.float64], column_px: int, reduce: Callable[..., NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """`values` brought to one per column of the plot; what is not finite is the lowest level."""
+    """Bring `values` to one per column of the plot; what is not finite is the lowest level."""
     n = _PLOT_PX // column_px
     if not len(values):
         return np.full(n, -np.inf)
@@ -202,7 +204,7 @@ class _Card:
                 self.text(x + 1, y - 1, label, _MUTED)
 
     def text(self, x: int, y: int, coverage: Coverage, ink: Colour) -> None:
-        """Text with its top left corner at (x, y), cut at the card's edges."""
+        """Draw text with its top left corner at (x, y), cut at the card's edges."""
         field = self._rgb[max(0, y) : y + coverage.shape[0], x : x + coverage.shape[1]]
         coverage = coverage[max(0, -y) :][: field.shape[0], : field.shape[1]]
         n_steps = self._detail.n_ink_steps
@@ -210,12 +212,12 @@ class _Card:
         field[:] = np.round(field * (1 - share) + np.array(ink) * share).astype(np.uint8)
 
     def note(self, text: str) -> None:
-        """A short remark in the upper right corner."""
+        """Draw a short remark in the upper right corner."""
         label = plain_text(text, 10)
         self.text(WIDTH_PX - label.shape[1] - 4, -1, label, _MUTED)
 
     def wave(self, top: int, height: int, pcm: NDArray[np.int16]) -> None:
-        """The highest and lowest sample of each column, relative to the loudest."""
+        """Draw the highest and lowest sample of each column, relative to the loudest."""
         middle = top + height // 2
         self._rgb[middle, _MARGIN_PX:-_MARGIN_PX] = _WAVE
         column_px = self._detail.column_px
@@ -236,7 +238,7 @@ class _Card:
             ] = colour
 
     def opening(self, top: int, height: int, opening: NDArray[np.float64]) -> None:
-        """The gap between the lips over time, as a band about a middle line."""
+        """Draw the gap between the lips over time, as a band about a middle line."""
         middle = top + height // 2
         self._rgb[middle, _MARGIN_PX:-_MARGIN_PX] = SHAPE_COLOURS["A"]
         if not len(opening):
@@ -248,7 +250,7 @@ class _Card:
             self._rgb[middle - half : middle + half + 1, x : x + column_px] = SHAPE_COLOURS["A"]
 
     def area(self, top: int, height: int, shares: NDArray[np.float64], colour: Colour) -> None:
-        """Columns that rise from the bottom of a lane by their share of its height."""
+        """Draw columns that rise from the bottom of a lane by their share of its height."""
         column_px = self._detail.column_px
         for column, share in enumerate(shares):
             rise = round(min(max(float(share), 0.0), 1.0) * height)
@@ -257,7 +259,7 @@ class _Card:
         self._rgb[top + height, _MARGIN_PX:-_MARGIN_PX] = _GRID
 
     def line(self, top: int, height: int, shares: NDArray[np.float64], colour: Colour) -> None:
-        """A stepped line, two pixels thick, that hangs from the top of a lane by its share of the height."""
+        """Draw a stepped line, two pixels thick, that hangs from the top of a lane by its share of the height."""
         column_px = self._detail.column_px
         before = None
         for column, share in enumerate(shares):
@@ -269,7 +271,7 @@ class _Card:
             before = y
 
     def blocks(self, top: int, height: int, spans: Iterable[tuple[Phone | Word, Colour]]) -> None:
-        """A box for each span, a pixel apart where there is room."""
+        """Draw a box for each span, a pixel apart where there is room."""
         for span, colour in spans:
             left, right = self._x(span.t_start), self._x(span.t_end)
             gap = 1 if right - left > 3 else 0
@@ -283,8 +285,9 @@ class _Card:
         labels: Sequence[tuple[Phone | Word, Coverage]],
         *,
         within: bool = False,
+        ink: Colour = _TEXT,
     ) -> None:
-        """A label at each span's start, in the first row with room for it; one without room is left out.
+        """Draw a label at each span's start, in the first row with room for it; one without room is left out.
 
         With `within` a label is centred in its span and left out where it is wider.
         """
@@ -296,18 +299,18 @@ class _Card:
             row = next((r for r in range(n_rows) if free_from[r] <= x), None)
             if row is None or x + width > WIDTH_PX or (within and width > right - left):
                 continue
-            self.text(x, top + row * row_px - (baseline_px(size_px) - size_px), coverage, _TEXT)
+            self.text(x, top + row * row_px - (baseline_px(size_px) - size_px), coverage, ink)
             free_from[row] = x + width + 1
 
     def png(self) -> bytes:
-        """The card as a palette PNG."""
+        """Return the card as a palette PNG."""
         packed = (self._rgb.astype(np.uint32) << np.array([16, 8, 0], dtype=np.uint32)).sum(axis=2, dtype=np.uint32)
         colours, pixels = np.unique(packed, return_inverse=True)
         return _palette_png(pixels.reshape(packed.shape).astype(np.uint8), colours)
 
 
 def _palette_png(pixels: NDArray[np.uint8], colours: NDArray[np.uint32]) -> bytes:
-    """`pixels` (height, width) index `colours` (0xRRGGBB, at most 256)."""
+    """Encode `pixels` (height, width) index `colours` (0xRRGGBB, at most 256)."""
     if len(colours) > 256:
         raise ValueError(f"a palette holds 256 colours, not {len(colours)}")
     height, width = pixels.shape
@@ -325,7 +328,7 @@ def _palette_png(pixels: NDArray[np.uint8], colours: NDArray[np.uint32]) -> byte
 
 
 def _tick_step_s(duration_s: float) -> float:
-    """The smallest round step that leaves at most 12 ticks."""
+    """Return the smallest round step that leaves at most 12 ticks."""
     steps = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
     return next((step for step in steps if duration_s / step <= 12), duration_s / 12)
 

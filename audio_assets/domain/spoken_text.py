@@ -77,7 +77,7 @@ _UNITS_EN: dict[str, tuple[str, str]] = {
     "km": ("kilometer", "kilometers"), "m": ("meter", "meters"), "cm": ("centimeter", "centimeters"),
     "mm": ("millimeter", "millimeters"), "kg": ("kilogram", "kilograms"), "g": ("gram", "grams"),
     "mg": ("milligram", "milligrams"), "lb": ("pound", "pounds"), "lbs": ("pound", "pounds"),
-    "oz": ("ounce", "ounces"), "ft": ("foot", "feet"), "mi": ("mile", "miles"), 
+    "oz": ("ounce", "ounces"), "ft": ("foot", "feet"), "mi": ("mile", "miles"),
     "mph": ("mile per hour", "miles per hour"),
     "km/h": ("kilometer per hour", "kilometers per hour"), "s": ("second", "seconds"), "sec": ("second", "seconds"),
     "ms": ("millisecond", "milliseconds"), "min": ("minute", "minutes"), "h": ("hour", "hours"),
@@ -155,10 +155,18 @@ def spoken_words(text: str, lang: str, *, respellings: Mapping[str, str] | None 
 def _clean(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     text = re.sub(r"(?<=\d)[\u00a0\u202f](?=\d{3}\b)", "", text).translate(_QUOTES)
+    text = "".join(_plain_digits(c) if unicodedata.category(c)[0] == "N" and not c.isascii() else c for c in text)
     text = re.sub(r"-{2,}|(?<=\s)-(?=\s)", "—", text)
     text = re.sub(r"\s*(?:…|\.{2,})[.…]*", "… ", text)
     text = re.sub(r'(^|[\s(—“])"', r"\1“", text).replace('"', "”")
     return "".join(c if _is_sayable(c) else " " for c in text)
+
+
+def _plain_digits(figure: str) -> str:
+    """Return any script's figure in ASCII: `½` -> ` 1/2`, `²` -> `2`, `٣` -> `3`; a space for what has none."""
+    plain = unicodedata.normalize("NFKC", figure).replace("\u2044", "/")
+    plain = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in plain)
+    return f" {plain}" if "/" in plain else plain if plain.isascii() else " "
 
 
 def _is_sayable(character: str) -> bool:
@@ -214,14 +222,23 @@ class _Reader:
 
     def _core(self, token: str) -> None:
         word = _without_quotes(token, self.lang)
-        respelled = self.respellings.get(word.lower())
+        respelled = self._respelled(word)
         stutter = re.fullmatch(r"((?:([^\W\d_]{1,2})-)+)(\2.*)", word, re.IGNORECASE)
         if respelled is not None:
             self._say(word, respelled)
         elif stutter is not None:
             self._say(word, _stuttered(stutter[1].count("-"), stutter[3], self.lang))
+        elif re.match(r"'?[-+#]?[$£€¥]?\d", word):
+            self._say(word, self._figure(word, ""))
         elif word:
             self._plain(word)
+
+    def _respelled(self, word: str) -> str | None:
+        lower = word.lower()
+        if lower in self.respellings:
+            return self.respellings[lower]
+        owner = self.respellings.get(lower.removesuffix("'s"))
+        return f"{owner}'s" if owner else None
 
     def _plain(self, word: str) -> None:
         after_figure = bool(self.words) and self.words[-1].word[-1:].isdigit() and not self.words[-1].after
@@ -324,7 +341,8 @@ class _Reader:
             return None
         hour, minute = self._number(found[1]), found[2] or ""
         if self.lang == "fr":
-            return f"{hour} {'heure' if int(found[1]) < 2 else 'heures'} {self._number(minute) if int(minute or 0) else ''}"
+            unit = "heure" if int(found[1]) < 2 else "heures"
+            return f"{hour} {unit} {self._number(minute) if int(minute or 0) else ''}"
         if (found[4] or "").lower() == "h":
             return None
         half = _letters(found[4] + "m") if found[4] else ""

@@ -105,7 +105,7 @@ def _unknown(mix: str, known: Collection[str], friendly: Mapping[str, str]) -> s
             continue
         if part in names and mix != part:
             return f"'{part}' in voice '{mix}' has no percentage; write it as '{part}50', all summing to 100"
-        wanted = bare if bare else part
+        wanted = part if "+" in part else bare or part
         return f"the voice '{wanted}' is not known; the nearest are {_nearest(wanted, names)}"
     return f"the voice '{mix}' has a percentage outside 1 to 100; change them to sum to 100"
 

@@ -13,7 +13,8 @@ from audio_assets.domain.spoken_text import spoken_words
 
 _SAME = {
     "ok": "okay", "alright": "all right", "gonna": "going to", "wanna": "want to", "gotta": "got to",
-    "kinda": "kind of", "umm": "um", "uhh": "uh", "hm": "hmm", "hmmm": "hmm", "mm": "hmm", "ah": "uh", "ahh": "uh", "mister": "mr",
+    "kinda": "kind of", "umm": "um", "uhh": "uh", "hm": "hmm", "hmmm": "hmm", "mm": "hmm", "ah": "uh",
+    "ahh": "uh", "mister": "mr",
     "missus": "mrs", "cannot": "can not", "oh": "o", "ooh": "o",
     "yeah": "yes", "yep": "yes", "grey": "gray", "till": "until",
     "cause": "because",

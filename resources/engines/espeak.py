@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,8 +28,8 @@ from audio_assets.domain.spoken_text import SpokenWord, spoken_words
 from audio_assets.domain.timeline import Phone, Timeline, Word
 
 _CODE_VERSION = "1"
+# Options: phoneme events, their names in IPA, no exit() when the data is missing.
 _SYNCHRONOUS, _BUFFER_MS, _OPTIONS = 2, 500, 0x8003
-# options: phoneme events, their names in IPA, no exit() when the data is missing
 _UTF8, _IPA_WITH_TIES = 1, 0x02 | 0x80 | (ord("^") << 8)
 _RATE, _RATE_AT_1_WPM = 1, 175
 _WORD_EVENT, _PHONEME_EVENT = 1, 7
@@ -62,11 +62,10 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes
 def speak(request: SpeechRequest) -> Speech:
     """Speak `request`: int16 at 22050 Hz, the same bytes for the same request, whatever was spoken before.
 
-    A voice is a variant's name from `voices()`, or `language+variant` to overrule the request's language.
+    A voice is a language of `voices()`, alone or with a variant (`en-us+f3`, `fr+whisper`).
 
     Raises:
         SpeechError: nothing to speak, an unknown voice or language, a mix of voices, or a speed out of range.
-
     """
     language, variant = _voice(request)
     if not _SLOWEST <= request.speed <= _FASTEST:
@@ -86,10 +85,21 @@ def speak(request: SpeechRequest) -> Speech:
     return Speech(pcm, library.sample_rate_hz, timeline, tuple(notes))
 
 
+@functools.cache
 def voices() -> tuple[str, ...]:
-    """Return the names of the voice variants; `default` is the plain voice."""
+    """Return the languages, as espeak-ng's own language files name them; each may be followed by `+` and a variant."""
+    files = (Path(espeakng_loader.get_data_path()) / "lang").rglob("*")
+    named = re.compile(r"^language\s+(\S+)", re.MULTILINE)
+    return tuple(
+        sorted({name.lower() for path in files if path.is_file() for name in named.findall(path.read_text("utf-8"))})
+    )
+
+
+@functools.cache
+def variants() -> tuple[str, ...]:
+    """Return the names of the voice variants."""
     folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
-    return ("default", *sorted(path.name for path in folder.iterdir() if path.is_file()))
+    return tuple(sorted(path.name for path in folder.iterdir() if path.is_file()))
 
 
 def identity() -> dict[str, str]:
@@ -108,7 +118,6 @@ def ipa_of_clauses(clauses: Sequence[str], lang: str) -> list[list[str]]:
 
     Raises:
         SpeechError: espeak does not know the language.
-
     """
     with _library() as library:
         _set_voice(library, _language(lang), "")
@@ -190,25 +199,21 @@ def _voice(request: SpeechRequest) -> tuple[str, str]:
     names = [name for name, weight in request.voice if weight > 0]
     if len(names) != 1:
         raise SpeechError(f"espeak can not mix voices: give one of them, not {', '.join(names) or 'none'}")
-    language, plus, variant = names[0].rpartition("+")
-    variant = "" if variant == "default" else variant
-    if variant and variant not in voices():
-        raise SpeechError(f"espeak has no voice {variant!r}: there are {', '.join(voices())}")
-    return (language if plus else _language(request.lang)), variant
+    language, _, variant = names[0].partition("+")
+    if language not in voices():
+        raise SpeechError(f"espeak has no voice {language!r}: a voice is a language such as en-us, fr or de")
+    if variant and variant not in variants():
+        raise SpeechError(f"espeak has no variant {variant!r}: there are {', '.join(variants())}")
+    return language, variant
 
 
 def _language(lang: str) -> str:
     return _LANGUAGES.get(lang.lower(), lang.lower())
 
 
-@functools.cache
-def _known_base(lang: str) -> str:
-    return lang.split("-")[0]
-
-
 def _set_voice(library: _Library, language: str, variant: str) -> None:
     suffix = f"+{variant}" if variant else ""
-    for name in dict.fromkeys([language, _known_base(language)]):
+    for name in dict.fromkeys([language, language.split("-")[0]]):
         if library.lib.espeak_SetVoiceByName(f"{name}{suffix}".encode()) == 0:
             return
     raise SpeechError(f"espeak does not know the language {language!r}")
@@ -227,20 +232,34 @@ def _timeline(
     events: Sequence[tuple[int, int, int, str]], words: Sequence[str], starts: Sequence[int], n_samples: int, rate: int
 ) -> Timeline:
     phones: list[Phone] = []
-    spans: dict[int, list[float]] = {}
+    groups: dict[int, list[Phone]] = {}  # by the word whose event came last
     current = 0
     timed = [e for e in events if e[0] in (_WORD_EVENT, _PHONEME_EVENT)]
-    for at, (kind, sample, position, name) in enumerate(timed):
+    ends = [*(sample for kind, sample, _, _ in timed if kind == _PHONEME_EVENT), n_samples]
+    n_phonemes = 0
+    for kind, sample, position, name in timed:
         if kind == _WORD_EVENT:
-            current = bisect_right(starts, position) - 1
+            current = max(bisect_right(starts, position) - 1, 0)
             continue
-        end = next((later for k, later, _, _ in timed[at + 1 :] if k == _PHONEME_EVENT), n_samples)
-        symbols = split_ipa(name)
+        n_phonemes += 1
+        end, symbols = ends[n_phonemes], split_ipa(name)
         if not symbols or end <= sample:
             continue
         edges = np.linspace(sample / rate, end / rate, len(symbols) + 1).tolist()
-        phones += [Phone(s, a, b) for s, a, b in zip(symbols, edges, edges[1:], strict=False)]
-        span = spans.setdefault(current, [edges[0], edges[-1]])
-        span[1] = edges[-1]
-    timed_words = tuple(Word(words[i], a, b) for i, (a, b) in sorted(spans.items()) if b > a)
-    return Timeline(tuple(phones), timed_words, n_samples / rate)
+        found = [Phone(s, a, b) for s, a, b in zip(symbols, edges, edges[1:], strict=False)]
+        phones += found
+        groups.setdefault(current, []).extend(found)
+    return Timeline(tuple(phones), tuple(_words(groups, words)), n_samples / rate)
+
+
+def _words(groups: Mapping[int, Sequence[Phone]], words: Sequence[str]) -> Iterator[Word]:
+    """Yield every word's time; words that espeak speaks as one share its phones by their letters."""
+    present = sorted(groups)
+    for at, following in zip(present, [*present[1:], len(words)], strict=True):
+        first = 0 if at == present[0] else at
+        members, phones = words[first:following], groups[at]
+        letters = np.cumsum([0, *(len(word) for word in members)])
+        cuts = np.rint(letters / letters[-1] * len(phones)).astype(int)
+        for word, begin, end in zip(members, cuts, cuts[1:], strict=False):
+            if end > begin:
+                yield Word(word, phones[begin].t_start, phones[end - 1].t_end)

@@ -28,10 +28,10 @@ def mix_artifact(spec: MixSpec, sources: Mapping[str, Path], scratch: Path) -> R
             "duration_s": round(report.duration_s, 4),
             "n_tracks": len(report.tracks),
             "sample_rate_hz": report.sample_rate_hz,
-            "integrated_lufs": report.integrated_lufs,
-            "true_peak_db": report.true_peak_db,
-            "loudness_gain_db": report.loudness_gain_db,
-            "ducked_share": report.ducking.ducked_share if report.ducking else 0.0,
+            "integrated_lufs": _rounded(report.integrated_lufs),
+            "true_peak_db": _rounded(report.true_peak_db),
+            "loudness_gain_db": _rounded(report.loudness_gain_db),
+            "ducked_share": _rounded(report.ducking.ducked_share if report.ducking else 0.0),
         },
         checks=mix_checks(spec, report),
         notes=report.notes,
@@ -40,8 +40,10 @@ def mix_artifact(spec: MixSpec, sources: Mapping[str, Path], scratch: Path) -> R
 
 def mix_checks(spec: MixSpec, report: MixReport) -> tuple[Check, ...]:
     """Silence, loudness against the target, true peak against the ceiling."""
-    lufs, peak_db = report.integrated_lufs, report.true_peak_db
-    is_on_target = spec.target_lufs is None or (lufs is not None and abs(lufs - spec.target_lufs) <= _LOUDNESS_TOLERANCE_LU)
+    lufs, peak_db = _rounded(report.integrated_lufs), _rounded(report.true_peak_db)
+    is_on_target = spec.target_lufs is None or (
+        lufs is not None and abs(lufs - spec.target_lufs) <= _LOUDNESS_TOLERANCE_LU
+    )
     return (
         Check("not_silent", peak_db is not None, f"true peak {peak_db} dBTP", blocking=True),
         Check("loudness_on_target", is_on_target, f"{lufs} LUFS, target {spec.target_lufs}"),
@@ -51,3 +53,7 @@ def mix_checks(spec: MixSpec, report: MixReport) -> tuple[Check, ...]:
             f"true peak {peak_db} dBTP, ceiling {spec.true_peak_db}",
         ),
     )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)

@@ -8,7 +8,7 @@ and ducked -> one gain for the whole programme (when a loudness is asked for) ->
 import math
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,6 @@ def render_mix(
         MixSpecError: the specification has faults.
         MixError: a line has no file; the output would overwrite a source; nothing to render.
         AudioFileError: a source can not be read (missing, not audio, NaN) or the output not written.
-
     """
     check_spec(spec, "mix")
     plan = _plan(spec, sources)
@@ -232,13 +231,10 @@ class _TrackStream:
         )
         self._gain = np.float32(amplitude(planned.track.gain_db))
         self._notes = planned.info.notes
-        self._has_ended = planned.start == planned.end
 
-    def read(self, start: int, n_samples: int) -> Block | None:
-        """The samples in [start, start + n_samples), None where the track is silent. Calls move forward only."""
+    def read(self, start: int, n_samples: int) -> Block:
+        """The samples in [start, start + n_samples), in which the track sounds. Calls move forward only."""
         planned = self.planned
-        if self._has_ended or start + n_samples <= planned.start:
-            return None
         if self._reader is None:
             self._reader = AudioReader(
                 planned.info.path,
@@ -263,7 +259,6 @@ class _TrackStream:
 
     def close(self) -> None:
         """Close the file; the track has nothing more to give."""
-        self._has_ended = True
         if self._reader is not None:
             self._notes = self._reader.notes
             self._reader.close()
@@ -304,6 +299,22 @@ def _fade_edge(block: Block, n_before: int, n_fade: int) -> None:
 # --- Mixing ------------------------------------------------------------------------------------------------------
 
 
+class _Group:
+    """Tracks summed together. Only those that sound are looked at, so that a thousand lines cost no more than one."""
+
+    def __init__(self, streams: Iterable[_TrackStream]) -> None:
+        # One order for all blocks: sums of floats depend on it.
+        self._waiting = deque(sorted(streams, key=lambda stream: stream.planned.start))
+        self._sounding: list[_TrackStream] = []
+
+    def sounding(self, start: int, end: int) -> list[_TrackStream]:
+        """The tracks that sound somewhere in [start, end); calls move forward only."""
+        while self._waiting and self._waiting[0].planned.start < end:
+            self._sounding.append(self._waiting.popleft())
+        self._sounding = [stream for stream in self._sounding if stream.planned.end > start]
+        return self._sounding
+
+
 @dataclass(slots=True)
 class _Bus:
     """One block of summed tracks: samples and the power of each hop, added over the tracks."""
@@ -322,8 +333,8 @@ class _Mixer:
         self.n_block = max(1, n_block // self.hop) * self.hop  # gains and powers live on hops: blocks are whole hops
         self.streams = [_TrackStream(planned, spec, has_track_loudness) for planned in plan.tracks]
         roles = spec.ducking.trigger_roles if spec.ducking else ()
-        self._triggers = [stream for stream in self.streams if stream.planned.track.role in roles]
-        self._others = [stream for stream in self.streams if stream.planned.track.role not in roles]
+        self._triggers = _Group(stream for stream in self.streams if stream.planned.track.role in roles)
+        self._others = _Group(stream for stream in self.streams if stream.planned.track.role not in roles)
         self.ducker = Ducker(spec.ducking, spec.sample_rate_hz) if spec.ducking else None
         self.curve = _CurveBuilder(plan, self.hop)
         self.reduction = _ReductionMeter()
@@ -368,15 +379,13 @@ class _Mixer:
             self.ducker.end()
         yield from waiting
 
-    def _sum(self, streams: Sequence[_TrackStream], start: int, onto: Block | None) -> _Bus:
+    def _sum(self, group: _Group, start: int, onto: Block | None) -> _Bus:
         n_hops = self.n_block // self.hop
         shape = (self.n_block, self.plan.spec.n_channels)
         total = np.zeros(shape, dtype=np.float32) if onto is None else onto
         powers = np.zeros(n_hops)
-        for stream in streams:
+        for stream in group.sounding(start, start + self.n_block):
             block = stream.read(start, self.n_block)
-            if block is None:
-                continue
             own = np.zeros(n_hops)
             add_hop_powers(block, self.hop, own)
             self.curve.add_power(stream.planned.track.role, start // self.hop, own)

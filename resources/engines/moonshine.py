@@ -29,7 +29,6 @@ def transcribe(pcm: NDArray[np.int16], sample_rate_hz: int, model_dir: Path) -> 
 
     Raises:
         ModelMissing: the files are not in `model_dir`.
-
     """
     encoder, decoder = _sessions(model_dir)
     samples = soxr.resample(pcm.astype(np.float32) / 32768, sample_rate_hz, _SAMPLE_RATE_HZ).astype(np.float32)

@@ -118,14 +118,13 @@ def test_pieces_do_not_change_the_line(pushes: list[int], takes: list[int]) -> N
     for part in np.split(powers, np.cumsum(pushes)[np.cumsum(pushes) < 2000]):
         pieces.push(part)
     pieces.end()
-    got, n_left = [np.zeros(1)], 2000
-    for n in [*takes, 2000]:
-        n = min(n, n_left)
-        line = pieces.take(n)
-        assert line[0] == got[-1][-1] or len(got) == 1
+    got, last, n_left = [], expected[0], 2000
+    for wanted in [*takes, 2000]:
+        line = pieces.take(min(wanted, n_left))
+        assert line[0] == last
         got.append(line[1:])
-        n_left -= n
-    assert np.array_equal(np.concatenate(got)[1:], expected[1:])
+        last, n_left = line[-1], n_left - len(line) + 1
+    assert np.array_equal(np.concatenate(got), expected[1:])
 
 
 def test_the_lookahead_must_be_there() -> None:

@@ -11,6 +11,7 @@ from audio_assets.domain.mouth_shapes import MouthFrame, mouth_cues, mouth_frame
 from audio_assets.domain.phonemes import ARPABET_TO_IPA, nearest_arpabet
 from audio_assets.domain.timeline import Phone, Timeline
 
+UNTIMED = settings(deadline=None, max_examples=60)  # a busy machine is no failure
 SYMBOLS = [*ARPABET_TO_IPA.values(), "ɑ̃", "ʁ", "y", "ø", "p", "b", "m", "p", "b", "m", "?"]
 RATES = [
     Fraction(24),
@@ -71,6 +72,7 @@ def frames_of(phone: Phone, rate: Fraction, n_frames: int) -> range:
 # --- laws ---
 
 
+@UNTIMED
 @given(timelines(), st.booleans())
 def test_cues_tile_the_audio(timeline: Timeline, extended: bool) -> None:
     cues = mouth_cues(timeline, extended=extended)
@@ -85,6 +87,7 @@ def test_cues_tile_the_audio(timeline: Timeline, extended: bool) -> None:
     assert all(cue.t_end > cue.t_start for cue in cues)
 
 
+@UNTIMED
 @given(timelines())
 def test_rules_tile_the_audio(timeline: Timeline) -> None:
     spans = shape_spans(timeline)
@@ -96,11 +99,13 @@ def test_rules_tile_the_audio(timeline: Timeline) -> None:
     assert t == pytest.approx(timeline.duration_s, abs=1e-9)
 
 
+@UNTIMED
 @given(timelines(), st.sampled_from(RATES))
 def test_frames_cover_the_audio(timeline: Timeline, rate: Fraction) -> None:
     assert len(mouth_frames(timeline, rate)) == timebase.n_frames(timeline.duration_s, rate)
 
 
+@UNTIMED
 @given(timelines(), st.sampled_from(RATES), st.booleans())
 def test_nothing_flickers(timeline: Timeline, rate: Fraction, extended: bool) -> None:
     """A run of one frame is a closure's, or the whole track."""
@@ -114,6 +119,7 @@ def test_nothing_flickers(timeline: Timeline, rate: Fraction, extended: bool) ->
             assert first in closed
 
 
+@UNTIMED
 @given(timelines(), st.sampled_from(RATES), st.booleans())
 def test_every_p_b_and_m_has_closed_lips(timeline: Timeline, rate: Fraction, extended: bool) -> None:
     frames = mouth_frames(timeline, rate, extended=extended)
@@ -122,6 +128,7 @@ def test_every_p_b_and_m_has_closed_lips(timeline: Timeline, rate: Fraction, ext
         assert any(f.shape == "A" and f.viseme == 21 and f.oculus == "PP" and f.jaw == 0 and f.lip == 1 for f in own)
 
 
+@UNTIMED
 @given(timelines(), st.booleans())
 def test_every_p_b_and_m_has_a_closed_cue(timeline: Timeline, extended: bool) -> None:
     cues = mouth_cues(timeline, extended=extended)
@@ -129,6 +136,7 @@ def test_every_p_b_and_m_has_a_closed_cue(timeline: Timeline, extended: bool) ->
         assert any(c.shape == "A" and c.t_start < phone.t_end + 0.01 and c.t_end > phone.t_start - 0.01 for c in cues)
 
 
+@UNTIMED
 @given(timelines(), st.sampled_from(RATES))
 def test_weights_are_within_their_bounds(timeline: Timeline, rate: Fraction) -> None:
     for frame in mouth_frames(timeline, rate):
@@ -138,13 +146,14 @@ def test_weights_are_within_their_bounds(timeline: Timeline, rate: Fraction) -> 
         assert frame.oculus in visemes.OCULUS_VISEMES
 
 
+@UNTIMED
 @given(timelines(), st.sampled_from(RATES))
 def test_basic_mouths_are_basic(timeline: Timeline, rate: Fraction) -> None:
     assert set(shapes_of(mouth_frames(timeline, rate, extended=False))) <= set("ABCDEF")
     assert {cue.shape for cue in mouth_cues(timeline, extended=False)} <= set("ABCDEF")
 
 
-@settings(max_examples=30)
+@UNTIMED
 @given(timelines())
 def test_the_same_timeline_gives_the_same_mouth(timeline: Timeline) -> None:
     assert mouth_frames(timeline, Fraction(30)) == mouth_frames(timeline, Fraction(30))
@@ -233,8 +242,8 @@ def test_teeth_touch_the_lip() -> None:
 
 
 def test_a_vowel_between_two_closures_is_seen() -> None:
-    for lead_s in (0.016, 0.03, 0.045, 0.5):
-        timeline = spoken(("B", 0.056), ("AA", 0.16), ("B", 0.05), ("IY", 0.1), lead_s=lead_s)
+    for lead_cs in range(1, 25):
+        timeline = spoken(("B", 0.056), ("AA", 0.14), ("B", 0.05), ("IY", 0.1), lead_s=lead_cs / 100)
         assert "D" in shapes_of(mouth_frames(timeline, Fraction(24)))
 
 

@@ -2,12 +2,13 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_assets.domain import timebase
 from audio_assets.domain.timebase import FrameRateError, parse_frame_rate
 
+UNTIMED = settings(deadline=None, max_examples=100)  # a busy machine is no failure
 RATES = st.sampled_from([Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(60)])
 
 
@@ -35,11 +36,13 @@ def test_what_is_no_frame_rate_is_refused_with_an_example(text: str) -> None:
         parse_frame_rate(text)
 
 
+@UNTIMED
 @given(RATES)
 def test_a_written_rate_reads_back(rate: Fraction) -> None:
     assert parse_frame_rate(timebase.format_frame_rate(rate)) == rate
 
 
+@UNTIMED
 @given(st.integers(0, 10_000_000), RATES)
 def test_a_frame_shows_from_its_own_start(frame: int, rate: Fraction) -> None:
     start_s = timebase.frame_start_s(frame, rate)
@@ -49,6 +52,7 @@ def test_a_frame_shows_from_its_own_start(frame: int, rate: Fraction) -> None:
     assert timebase.nearest_frame(float(start_s), rate) == frame
 
 
+@UNTIMED
 @given(st.integers(0, 10_000_000), RATES)
 def test_whole_frames_count_the_same_as_fraction_and_as_float(frames: int, rate: Fraction) -> None:
     duration_s = timebase.frame_start_s(frames, rate)
@@ -58,6 +62,7 @@ def test_whole_frames_count_the_same_as_fraction_and_as_float(frames: int, rate:
     assert timebase.n_frames(float(duration_s) + 1 / 48_000, rate) == frames + 1
 
 
+@UNTIMED
 @given(st.fractions(0, 4000), RATES)
 def test_frames_cover_a_duration_and_not_one_more(duration_s: Fraction, rate: Fraction) -> None:
     assert timebase.n_frames(duration_s, rate) == math.ceil(duration_s * rate)
@@ -71,6 +76,7 @@ def test_an_hour_of_film_does_not_drift() -> None:
     assert timebase.sample_to_frame(172_972_799, 48_000, film) == 86_399
 
 
+@UNTIMED
 @given(st.integers(0, 10**9), st.sampled_from([16_000, 22_050, 44_100, 48_000, 192_000]))
 def test_samples_and_seconds_are_inverse(n: int, sample_rate_hz: int) -> None:
     assert timebase.n_samples(timebase.samples_to_s(n, sample_rate_hz), sample_rate_hz) == n

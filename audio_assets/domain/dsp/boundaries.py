@@ -90,12 +90,20 @@ def entry_probabilities(log_likelihood: Floats, log_stay: Floats, log_go: Floats
 
 
 def best_times(
-    entered: Floats, hop_s: float, strength: Floats, *, sharpness: float = 2.0, blur_s: float = 0.008
+    entered: Floats,
+    hop_s: float,
+    strength: Floats,
+    *,
+    near_s: Floats | None = None,
+    near_sigma_s: float = 0.030,
+    sharpness: float = 2.0,
+    blur_s: float = 0.008,
 ) -> Floats:
     """Median of each column's entry time, shape (n,), where entries are likelier at times of greater change.
 
     `entered` (n_frames, n) rises to 1 in each column, `strength` is `change`. The density of the entry is blurred by
-    `blur_s`, because the model is surer of itself than it is right, and weighted by strength ** sharpness.
+    `blur_s`, because the model is surer of itself than it is right, and weighted by strength ** sharpness. Where
+    `near_s` (n,) says when the entries are expected, a Gaussian of `near_sigma_s` around them weighs in too.
     """
     density = np.clip(np.diff(entered, axis=0, prepend=0.0), 0.0, None)
     times = np.arange(len(strength)) * HOP_S
@@ -107,7 +115,10 @@ def best_times(
     padded = np.pad(fine, ((reach, reach), (0, 0)))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * HOP_S / blur_s) ** 2)
     blurred = sum(weight * padded[i : i + len(fine)] for i, weight in enumerate(kernel))
-    total = np.cumsum(blurred * (strength[:, None] ** sharpness + 1e-9), axis=0)
+    weighted = (blurred + 1e-30) * (strength[:, None] ** sharpness + 1e-9)
+    if near_s is not None:
+        weighted *= np.exp(-0.5 * ((times[:, None] - near_s) / near_sigma_s) ** 2)
+    total = np.cumsum(weighted, axis=0)
     after = np.argmax(total >= total[-1] / 2, axis=0)
     return np.asarray(times[after])
 
@@ -121,7 +132,9 @@ def move_to_change(times_s: Floats, strength: Floats, *, reach_s: float = 0.015,
     return np.asarray(times_s + reach[best] * HOP_S)
 
 
-def speech_edges(loudness: Floats, gap_s: tuple[float, float], sound_s: tuple[float, float], *, is_onset: bool) -> float:
+def speech_edges(
+    loudness: Floats, gap_s: tuple[float, float], sound_s: tuple[float, float], *, is_onset: bool
+) -> float:
     """Where sound rises out of a silence (`is_onset`) or sinks into it, near the edge the two spans share.
 
     `loudness` is `loudness_db`; the rough edge is `gap_s[1]` = `sound_s[0]` for an onset, `sound_s[1]` = `gap_s[0]` for
@@ -131,7 +144,10 @@ def speech_edges(loudness: Floats, gap_s: tuple[float, float], sound_s: tuple[fl
     if not is_onset:  # the same in reversed time
         end_s = (len(loudness) - 1) * HOP_S
         mirrored = speech_edges(
-            loudness[::-1], (end_s - gap_s[1], end_s - gap_s[0]), (end_s - sound_s[1], end_s - sound_s[0]), is_onset=True
+            loudness[::-1],
+            (end_s - gap_s[1], end_s - gap_s[0]),
+            (end_s - sound_s[1], end_s - sound_s[0]),
+            is_onset=True,
         )
         return end_s - mirrored
     edge_s = sound_s[0]

@@ -124,11 +124,15 @@ def content_sha256(files: Mapping[str, StoredFile], previews: tuple[str, ...]) -
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What a partition points at now. `failed_checks` repeats the sidecar's, so that a summary reads refs only."""
+    """What a partition points at now.
+
+    `sizes` (bytes by file) and `failed_checks` repeat the sidecar's, so that plans and summaries read refs only.
+    """
 
     action_key: str
     object: str
     content: str
+    sizes: Mapping[str, int] = field(default_factory=dict)
     failed_checks: tuple[str, ...] = ()
     is_blocked: bool = False
 
@@ -149,6 +153,7 @@ class Ref:
                 record["action_key"],
                 record["object"],
                 record["content"],
+                record["sizes"],
                 tuple(record["failed_checks"]),
                 record["is_blocked"],
             )

@@ -53,7 +53,7 @@ def from_bytes(data: bytes) -> Spoken:
         raise RecordError(f"not a whole speech.1: {error}") from error
 
 
-def _rounded(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 5)
     if isinstance(value, dict):

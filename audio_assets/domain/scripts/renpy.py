@@ -57,7 +57,6 @@ def parse_renpy(
     defined = _characters(logical)
     reader = _Reader(path, variables, {**(characters or {}), **defined}, voice_menu_choices, problems)
     reader.read(_blocks(logical, path, problems))
-    problems.sort(key=lambda problem: problem.line)
     return reader.parsed(defined)
 
 
@@ -440,15 +439,13 @@ def _arguments(bracketed: str) -> str:
 _SKIPPED = {
     "screen", "style", "transform", "image", "layeredimage", "python", "testcase", "testsuite", "define", "default",
     "$", "scene", "show", "hide", "with", "play", "stop", "queue", "pause", "window", "jump", "return", "pass",
-    "camera", "sync", "sound", "music", "audio", "init_offset", "nvl", "rpy", "set", "theme", "quit", "dequeue",
+    "camera", "nvl", "rpy",
 }  # fmt: skip
 """Statements that say nothing; the blocks under them are not looked into."""
 _NARRATORS = {NARRATOR, "centered", "vcentered"}
-_NESTED = {"if", "elif", "else", "while", "for", "init", "early"}
+_NESTED = {"if", "elif", "else", "while", "init"}
 """Statements whose block is more of the script."""
-_NEVER_WHO = (
-    _SKIPPED | _NESTED | {"label", "menu", "call", "translate", "voice", "old", "new", "true", "from", "import"}
-)
+_NEVER_WHO = _SKIPPED | _NESTED | {"label", "menu", "call", "translate", "voice", "old", "new"}
 _FIRST = re.compile(r"\$|[\w\u00a0-\ufffd]+")
 _LABEL = re.compile(rf"label\s+(?P<name>(?:{_NAME})?(?:\.{_NAME})?)\s*(?P<rest>[(:]|hide\b|$)", re.DOTALL)
 _FROM = re.compile(rf"\bfrom\s+({_NAME}(?:\.{_NAME})?)\s*$")
@@ -486,6 +483,7 @@ class _Reader:
         self._first_translation = 0
         self._ids: set[str] = set()
         self._explicit_ids: set[str] = set()
+        self._repeats: Counter[str] = Counter()  # where the search for a free number goes on
         self._scope = _Scope()
         self._delimiter = _MONOLOGUE["double"]
 
@@ -586,10 +584,12 @@ class _Reader:
 
     def _unique(self, label: str, digest: str) -> str:
         base = f"{label.replace('.', '_')}_{digest}" if label else digest
-        candidate, number = base, 0
+        number = self._repeats[base]
+        candidate = f"{base}_{number}" if number else base
         while candidate in self._ids or candidate in self._explicit_ids:
             number += 1
             candidate = f"{base}_{number}"
+        self._repeats[base] = number
         return candidate
 
     def _read_other(self, node: _Node, word: str) -> None:

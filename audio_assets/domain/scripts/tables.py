@@ -62,19 +62,25 @@ def parse_jsonl(text: str, path: str, variables: Mapping[str, str]) -> ParsedScr
         if not row.strip():
             continue
         try:
-            entry = json.loads(row)
+            entry = json.loads(row, object_pairs_hook=_Pairs)
         except (ValueError, RecursionError) as error:
             table.problem(number, f"the line is not JSON ({error})", "write one object per line")
             continue
-        if not isinstance(entry, dict):
+        if not isinstance(entry, _Pairs):
             table.problem(number, "the line is no JSON object", 'write {"character": "...", "text": "..."}')
             continue
-        names = table.columns(number, list(entry))
+        names = table.columns(number, [name for name, _ in entry])
         if "text" not in names:
             table.problem(number, "the object has no 'text'", 'add "text": "..."')
             continue
-        table.add(number, {name: value for name, value in zip(names, entry.values(), strict=True) if name})
+        table.add(
+            number, {name: value for name, value in zip(names, (value for _, value in entry), strict=True) if name}
+        )
     return table.parsed()
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as its pairs, so that a key that stands there twice is seen."""
 
 
 def _delimiter(text: str) -> str:

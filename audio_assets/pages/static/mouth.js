@@ -7,7 +7,7 @@ const SHAPES = {
   B: { width: 70, open: 13, lip: 8, top: 0.52, bottom: 0.48, tongue: 0, bite: 0, corner: -2 },
   C: { width: 66, open: 27, lip: 8.5, top: 0.3, bottom: 0, tongue: 0.35, bite: 0, corner: 0 },
   D: { width: 66, open: 50, lip: 9, top: 0.2, bottom: 0, tongue: 0.4, bite: 0, corner: 0 },
-  E: { width: 44, open: 32, lip: 10, top: 0.16, bottom: 0, tongue: 0.3, bite: 0, corner: 0 },
+  E: { width: 37, open: 29, lip: 11, top: 0.16, bottom: 0, tongue: 0.3, bite: 0, corner: 0 },
   F: { width: 20, open: 14, lip: 12, top: 0, bottom: 0, tongue: 0, bite: 0, corner: 0 },
   G: { width: 60, open: 8, lip: 8.5, top: 0.9, bottom: 0, tongue: 0, bite: 1, corner: 0 },
   H: { width: 62, open: 30, lip: 8.5, top: 0.24, bottom: 0, tongue: 0.9, bite: 0, corner: 0 },

@@ -50,7 +50,7 @@ function trackRows() {
 function naturalWidth() {
   const lengths = phones.map(([, from, to]) => to - from).sort((a, b) => a - b);
   const quarter = lengths[Math.floor(lengths.length / 4)] ?? 0;
-  const wanted = quarter ? (duration * 15) / quarter : 0;
+  const wanted = quarter && !tracks.length ? (duration * 17) / quarter : 0;
   return Math.min(Math.max(scroll.clientWidth, wanted), 6 * scroll.clientWidth);
 }
 
@@ -69,8 +69,9 @@ function draw() {
   const family = getComputedStyle(document.body).fontFamily;
   drawAxis(pen, width, height, family);
   drawWave(pen, width);
-  spans(pen, lanes.words, words, () => colour("--word"), `13px ${family}`);
-  spans(pen, lanes.phones, phones, ([ipa]) => colour(isVowel(ipa) ? "--vowel" : "--consonant"), `14px ${family}`);
+  const word = colour("--word"), vowel = colour("--vowel"), consonant = colour("--consonant");
+  spans(pen, lanes.words, words, () => word, `13px ${family}`);
+  spans(pen, lanes.phones, phones, ([ipa]) => (isVowel(ipa) ? vowel : consonant), `14px ${family}`);
   drawMouth(pen, family);
   drawTracks(pen, family);
   drawCurves(pen, family);
@@ -115,16 +116,20 @@ function box(pen, lane, from, to, fill, radius = 4) {
   pen.fill();
 }
 
-// A box for each span, its label in the middle where it fits.
+// A box for each span, its label in the middle: smaller where it does not fit, cut short or left out failing that.
 function spans(pen, lane, entries, fill, font, ink = "--text") {
   if (!lane) return;
-  pen.font = font;
+  const small = font.replace(/\d+px/, "11px"), textColour = colour(ink);
   pen.textAlign = "center";
   for (const entry of entries) {
     const [label, from, to] = entry;
     box(pen, lane, from, to, fill(entry));
-    const shown = fitting(pen, label, (to - from) * scale - 2);
-    pen.fillStyle = colour(ink);
+    const room = (to - from) * scale - 2;
+    if (room < 5) continue;
+    pen.font = font;
+    if (pen.measureText(label).width > room) pen.font = small;
+    const shown = fitting(pen, label, room);
+    pen.fillStyle = textColour;
     pen.fillText(shown, ((from + to) / 2) * scale, lane.y + lane.height / 2 + 1);
   }
   pen.textAlign = "left";
@@ -146,7 +151,7 @@ function drawMouth(pen, family) {
     if (runs.at(-1)?.[0] === shape) runs.at(-1)[2] = (i + 1) / fps; else runs.push([shape, i / fps, (i + 1) / fps]);
   });
   if (runs.length) runs.at(-1)[2] = Math.min(runs.at(-1)[2], duration);
-  spans(pen, lanes.shapes, runs, ([shape]) => data.colours[shape] ?? "#888", `600 12px ${family}`, "#fff");
+  spans(pen, lanes.shapes, runs, ([shape]) => data.colours[shape] ?? "#888", `600 12px ${family}`, "#14181f");
   const { y, height } = lanes.jaw;
   pen.beginPath();
   pen.moveTo(0, y + height);
@@ -158,13 +163,18 @@ function drawMouth(pen, family) {
   pen.strokeStyle = colour("--muted");
   pen.lineWidth = 1.2;
   pen.stroke();
-  note(pen, "jaw", lanes.jaw, family);
+  note(pen, "jaw", lanes.jaw.y + 8, family);
 }
 
-function note(pen, text, lane, family, ink = "--muted") {
+// A small remark at the left of a lane, with a rim that keeps it apart from what it lies on.
+function note(pen, text, y, family, ink = "--muted") {
   pen.font = `11px ${family}`;
+  pen.strokeStyle = colour("--card");
+  pen.lineWidth = 4;
+  pen.lineJoin = "round";
+  pen.strokeText(text, 3, y);
   pen.fillStyle = colour(ink);
-  pen.fillText(text, 3, lane.y + 8);
+  pen.fillText(text, 3, y);
 }
 
 function drawTracks(pen, family) {
@@ -194,7 +204,7 @@ function drawCurves(pen, family) {
     pen.globalAlpha = 0.55;
     pen.fill();
     pen.globalAlpha = 1;
-    note(pen, `${role}, -60 to 0 dBFS`, lane, family, "--text");
+    note(pen, `${role}, -60 to 0 dBFS`, lane.y + 8, family, "--text");
   });
   if (!lanes.ducking) return;
   const deepest = Math.min(-6, ...ducking), lane = lanes.ducking;
@@ -203,9 +213,7 @@ function drawCurves(pen, family) {
   pen.strokeStyle = colour("--warn");
   pen.lineWidth = 2;
   pen.stroke();
-  pen.font = `11px ${family}`;
-  pen.fillStyle = colour("--warn");
-  pen.fillText(`ducking, down to ${Math.min(...ducking).toFixed(1)} dB`, 3, lane.y + lane.height - 8);
+  note(pen, `ducking, down to ${Math.min(...ducking).toFixed(1)} dB`, lane.y + lane.height - 8, family, "--warn");
 }
 
 // --- following the sound ---
@@ -241,7 +249,7 @@ function markWords(heading) {
   return found;
 }
 
-const marks = words.length ? markWords(document.getElementById("text")) : [];
+const marks = words.length && !tracks.length ? markWords(document.getElementById("text")) : [];
 const trackItems = [...document.querySelectorAll("#tracks li")];
 const mouth = data.mouth ? new Mouth(document.getElementById("mouth")) : null;
 const phonemeText = document.getElementById("phoneme"), shapeText = document.getElementById("shape");
@@ -312,7 +320,7 @@ document.getElementById("tracks")?.addEventListener("click", (event) => {
   if (event.target.closest(".seek")) { seek(+event.target.closest("li").dataset.at); audio.play(); }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button, summary, a")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button, summary, a, audio")) return;
   if (event.key === " ") { event.preventDefault(); toggle(); }
   if (event.key === "ArrowLeft") seek(audio.currentTime - 0.5);
   if (event.key === "ArrowRight") seek(audio.currentTime + 0.5);
