@@ -16,7 +16,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "audio-assets needs Python 3.11 or newer")'
 	@echo "setting up $(VENV) (1 to 3 minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -42,9 +42,9 @@ bench: $(READY)  ## Measure speed, memory and accuracy; ratios within one run
 	$(BIN)/audio-assets models fetch kokoro moonshine
 	$(BIN)/python -m tests.bench
 
-lock: ## Resolve requirements.lock anew (for maintainers)
+lock:  ## Resolve requirements.lock anew (docopt, only for the command of num2words, has no wheel and is left out)
 	$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-header --no-annotate pyproject.toml requirements.in -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-header --no-annotate --no-emit-package docopt pyproject.toml requirements.in -o requirements.lock
 
 clean:  ## Remove the environment and caches (artifacts under data/ stay)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build

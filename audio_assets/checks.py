@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from audio_assets.domain.lines import NARRATOR
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.launch import recipes
 from audio_assets.render import Recipe
@@ -47,16 +48,16 @@ def specs(asset: str) -> list[dg.AssetCheckSpec]:
 
 def evaluations(studio: Studio) -> Iterator[dg.AssetCheckEvaluation]:
     """Every check of every asset, as the current artifacts stand."""
-    for recipe in recipes(studio):
-        for result in results(recipe):
-            yield dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey(recipe.asset),
-                check_name=str(result.check_name),
-                passed=result.passed,
-                severity=result.severity,
-                metadata=result.metadata,
-                description=result.description,
-            )
+    rendered = [result for recipe in recipes(studio) for result in results(recipe)]
+    for result in [voice_in_cast_result(studio), *rendered]:
+        yield dg.AssetCheckEvaluation(
+            asset_key=result.asset_key or dg.AssetKey(DIALOGUE_LINE),
+            check_name=str(result.check_name),
+            passed=result.passed,
+            severity=result.severity,
+            metadata=result.metadata,
+            description=result.description,
+        )
 
 
 def results(recipe: Recipe) -> Iterator[dg.AssetCheckResult]:
@@ -92,29 +93,36 @@ def _check(asset: str, position: int) -> dg.AssetChecksDefinition:
 
 @dg.asset_check(
     asset=DIALOGUE_LINE,
-    description="Every speaking character is named in the cast; else the narrator's voice stands in.",
+    description="The cast names a voice for every character that speaks; where it does not, which one stands in.",
 )
-def character_in_cast(studio: StudioResource) -> dg.AssetCheckResult:
-    """Which characters speak with the narrator's voice, or can not be resolved at all."""
-    dialogue = studio.open().dialogue
+def voice_in_cast(studio: StudioResource) -> dg.AssetCheckResult:
+    """Which characters speak with a voice that is not theirs, and which lines can not be resolved at all."""
+    return voice_in_cast_result(studio.open())
+
+
+def voice_in_cast_result(studio: Studio) -> dg.AssetCheckResult:
+    """The result of `voice_in_cast`: a warning, for the narrator's voice may well be meant."""
     stand_ins: dict[str, int] = {}
     problems: dict[str, str] = {}
-    for key in dialogue.cues:
+    for key, cue in studio.dialogue.cues.items():
         try:
-            request = dialogue.request(key)
+            request = studio.dialogue.request(key)
         except PermanentError as error:
             problems[key] = str(error)
             continue
-        if request.is_default_voice:
-            stand_ins[request.character] = stand_ins.get(request.character, 0) + 1
+        if request.stand_in and cue.line.character != NARRATOR:
+            who = f"{request.character} ({cue.lang}): {request.stand_in}"
+            stand_ins[who] = stand_ins.get(who, 0) + 1
     return dg.AssetCheckResult(
+        asset_key=DIALOGUE_LINE,
+        check_name="voice_in_cast",
         passed=not stand_ins and not problems,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
-            "spoken_by_the_narrators_voice": dg.MetadataValue.json(stand_ins),
+            "lines_with_a_stand_in": dg.MetadataValue.json(stand_ins),
             "problems": dg.MetadataValue.json(dict(list(problems.items())[:_LISTED])),
         },
     )
 
 
-ASSET_CHECKS = [character_in_cast, *(_check(recipe, at) for at, recipe in enumerate(BLOCKING))]
+ASSET_CHECKS = [voice_in_cast, *(_check(recipe, at) for at, recipe in enumerate(BLOCKING))]

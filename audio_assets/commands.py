@@ -1,6 +1,5 @@
 """What the sub-commands do, apart from printing: each opens the studio on the settings' data root and works there."""
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -230,7 +229,7 @@ def _where(studio: Studio, path: str) -> str:
 def _copy(studio: Studio, path: str, out: Path) -> None:
     partial = out.with_name(f".{out.name}.partial")
     shutil.copyfile(studio.store.local_copy(path, studio.settings.scratch), partial)
-    os.replace(partial, out)
+    partial.replace(out)
 
 
 def mix(spec_path: Path, name: str | None) -> dict[str, Any]:

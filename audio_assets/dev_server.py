@@ -30,7 +30,10 @@ def run() -> int:
         [*dagster, "--host", settings.server_host, "--port", str(settings.dagster_port)],
         [sys.executable, "-c", "from audio_assets.cli import main; main()", "serve"],
     ]
-    children = [subprocess.Popen(command, start_new_session=True) for command in commands]  # noqa: S603 - our own
+    children = [
+        subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own
+        for command in commands
+    ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         while all(child.poll() is None for child in children):

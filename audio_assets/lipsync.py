@@ -38,7 +38,7 @@ class LipSync(Recipe):
             {"alignment": aligned.content},
         )
 
-    def call(self, partition: str, action: Action) -> Call:  # noqa: ARG002 - the request says it all
+    def call(self, partition: str, action: Action) -> Call:
         """The choice of shapes."""
         mouth = self.studio.dialogue.request(partition).mouth
         files = self.read(self.upstream("alignment", partition), ALIGNMENT)

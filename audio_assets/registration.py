@@ -14,10 +14,8 @@ from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.lines import Line, ParsedScript, Problem, match_lines, match_translation, script_slug
 from audio_assets.domain.schemas.records import RecordError
 from audio_assets.domain.schemas.script import ScriptRecord
-from audio_assets.domain.scripts.reading import SUFFIXES, ScriptError, parse_script
+from audio_assets.domain.scripts.reading import MAX_SCRIPT_BYTES, SUFFIXES, ScriptError, parse_script
 from resources.store import ArtifactStore
-
-MAX_SCRIPT_BYTES = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +123,25 @@ def register(
 ) -> Registration:
     """Register every file; originals before translations. A file that can not be read changes nothing."""
     done = Registration()
+
+    def parse(file: SourceFile, characters: Mapping[str, str] | None = None) -> ParsedScript:
+        return parse_script(
+            file.data,
+            file.name,
+            variables=variables,
+            voice_menu_choices=voice_menu_choices,
+            default_lang=default_lang,
+            characters=characters,
+        )
+
     parsed: list[tuple[SourceFile, ParsedScript]] = []
     for file in files:
         try:
-            script = parse_script(
-                file.data,
-                file.name,
-                variables=variables,
-                voice_menu_choices=voice_menu_choices,
-                default_lang=default_lang,
-            )
+            parsed.append((file, parse(file)))
         except ScriptError as error:
             done.errors.append(str(error))
-        else:
-            parsed.append((file, script))
+    defined = _characters(store, parsed)
+    parsed = [(file, parse(file, defined[_game(file.name)])) for file, _ in parsed]
     owners: dict[str, str] = {}
     for file, script in sorted(parsed, key=lambda entry: entry[1].translates):
         slug = script_slug(file.name)
@@ -154,6 +157,28 @@ def register(
             continue
         _register_one(store, slug, file, script, previous, default_lang, done)
     return done
+
+
+def _game(name: str) -> str:
+    """The folder that a file was dropped with: files of one game share their characters."""
+    return name.partition("/")[0]
+
+
+def _characters(
+    store: ArtifactStore, parsed: Sequence[tuple[SourceFile, ParsedScript]]
+) -> Mapping[str, dict[str, str]]:
+    """The characters that any file of a game defines, registered before or now, by game."""
+    found: dict[str, dict[str, str]] = {}
+    for _, data in store.read_all(SCRIPTS):
+        try:
+            record = ScriptRecord.from_bytes(data)
+        except RecordError:
+            continue  # its own registration says so
+        for source in record.sources:
+            found.setdefault(_game(source), {}).update(record.characters)
+    for file, script in parsed:
+        found.setdefault(_game(file.name), {}).update(script.characters)
+    return found
 
 
 def load_script(store: ArtifactStore, slug: str) -> ScriptRecord | None:
@@ -190,7 +215,7 @@ def _register_one(
     record = replace(
         record,
         sources={**record.sources, file.name: sha256_hex(file.data)},
-        problems=tuple([*others, *mine]),
+        problems=(*others, *mine),
     )
     store.write(f"{SCRIPTS}/{slug}.json", record.to_bytes())
     done.scripts.append(report)

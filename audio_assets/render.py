@@ -63,7 +63,7 @@ class Recipe(ABC):
     def call(self, partition: str, action: Action) -> Call:
         """The picklable call that answers a `Rendered`."""
 
-    def needs(self, partition: str) -> Sequence[tuple[str, str]]:  # noqa: ARG002 - the first stage keeps this
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The (asset, partition) of every input artifact."""
         return ()
 
@@ -75,7 +75,7 @@ class Recipe(ABC):
         """The data version of every upstream asset in Dagster's graph, by asset name."""
         raise NotImplementedError
 
-    def estimate_s(self, partition: str) -> float:  # noqa: ARG002 - most assets take about the same for each
+    def estimate_s(self, partition: str) -> float:
         """About how long one render takes on one core, in seconds, for plans."""
         return 0.02
 

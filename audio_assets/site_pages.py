@@ -170,7 +170,7 @@ def _sources(store: ArtifactStore, ref: Ref) -> frozenset[str]:
 
 
 @lru_cache(maxsize=20_000)
-def _object_sources(store: ArtifactStore, folder: str, content: str) -> frozenset[str]:  # noqa: ARG001 - part of the key
+def _object_sources(store: ArtifactStore, folder: str, content: str) -> frozenset[str]:  # noqa: ARG001 - the key of the cache
     data = store.read(f"{folder}/{SIDECAR}")
     try:
         return frozenset(Sidecar.from_bytes(data).sources.values()) if data else frozenset()

@@ -211,7 +211,7 @@ def _waveform(store: ArtifactStore, path: str, gaps: list[str]) -> tuple[list[in
 
 
 @lru_cache(maxsize=64)
-def _peaks(store: ArtifactStore, path: str, size: int, modified_ns: int) -> tuple[list[int], float]:  # noqa: ARG001
+def _peaks(store: ArtifactStore, path: str, size: int, modified_ns: int) -> tuple[list[int], float]:  # noqa: ARG001 - the cache's key
     """Lowest and highest sample of each column, -100 to 100, by turns; the duration in seconds. Read in blocks."""
     source = store.local_path(path) or io.BytesIO(store.read(path) or b"")
     with soundfile.SoundFile(source) as sound:

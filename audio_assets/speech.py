@@ -47,7 +47,7 @@ class VoiceLine(Recipe):
             },
         )
 
-    def call(self, partition: str, action: Action) -> Call:  # noqa: ARG002 - the request says it all
+    def call(self, partition: str, action: Action) -> Call:
         """The engine's call."""
         request = self.studio.dialogue.request(partition)
         speak = self.studio.speaker(request.engine).speaker()
@@ -58,11 +58,11 @@ class VoiceLine(Recipe):
         request = self.studio.dialogue.request(partition)
         return len(request.speech.text) / 15 * self.studio.speaker(request.engine).realtime_factor
 
-    def versions(self, partition: str, action: Action) -> Mapping[str, str]:  # noqa: ARG002 - named by the partition
+    def versions(self, partition: str, action: Action) -> Mapping[str, str]:
         """The line's own version."""
         return {"dialogue_line": self.studio.dialogue.line_version(partition)}
 
-    def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:  # noqa: ARG002 - the ref names it
+    def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """A voice rendered anew to the same bytes keeps its alignment and mouth: they come along into its directory."""
         content = sidecar.content
         for asset, parent, name in (("alignment", "voice_line", ALIGNMENT), ("lipsync", "alignment", LIPSYNC)):
@@ -97,7 +97,7 @@ class Alignment(Recipe):
             {"voice_line": voice.content},
         )
 
-    def call(self, partition: str, action: Action) -> Call:  # noqa: ARG002 - the voice says it all
+    def call(self, partition: str, action: Action) -> Call:
         """The aligner's call."""
         voice = self.upstream("voice_line", partition)
         request = self.studio.dialogue.request(partition)

@@ -54,7 +54,7 @@ class PocketsphinxAligner(Aligner):
 
         return pocketsphinx.align
 
-    def refiner(self, engine: str, lang: str) -> Refine | None:  # noqa: ARG002
+    def refiner(self, engine: str, lang: str) -> Refine | None:
         """See `Aligner.refiner`."""
         return None
 

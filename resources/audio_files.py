@@ -99,6 +99,18 @@ def read_blocks(
             yield block
 
 
+def read_mono_pcm16(path: Path) -> tuple[NDArray[np.int16], int]:
+    """The whole file as int16, mono, shape (n_samples,), and its rate in Hz.
+
+    Raises:
+        AudioFileError: as `AudioReader`.
+    """
+    info = probe_audio(path)
+    blocks = [block[:, 0] for block in read_blocks(path, n_channels=1)]
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    return np.rint(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16), info.sample_rate_hz
+
+
 class AudioReader:
     """A file as a stream of float32 at a wanted rate and channel count.
 

@@ -318,9 +318,7 @@ def _run_client(archive: Archive, work: Path, download: Path, report: Callable[[
     command = _client_command(archive, work, download)
     log = work / "client.log"
     with log.open("wb") as sink:
-        process = subprocess.Popen(  # noqa: S603 - an argument list of our own, no shell
-            command, cwd=work, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=work, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT)  # noqa: S603 - arguments are ours, no shell
         try:
             while process.poll() is None:
                 report(min(max(_largest_file(work / "npm-cache"), _largest_file(download)), archive.n_bytes))

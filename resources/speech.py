@@ -78,7 +78,7 @@ class KokoroSpeech(SpeechProvider):
         """The 54 voices of the model package; the model need not be here."""
         return _kokoro_voices()
 
-    def identity(self, request: SpeechRequest) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
+    def identity(self, request: SpeechRequest) -> Mapping[str, str]:
         """See `SpeechProvider.identity`."""
         return _kokoro_identity()
 
@@ -114,11 +114,11 @@ class EspeakSpeech(SpeechProvider):
         """Language codes; a variant such as `+f3` may follow."""
         return _espeak_voices()
 
-    def identity(self, request: SpeechRequest) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
+    def identity(self, request: SpeechRequest) -> Mapping[str, str]:
         """See `SpeechProvider.identity`."""
         return _espeak_identity()
 
-    def speaker(self, n_threads: int = 1) -> Speak:  # noqa: ARG002 - it has one thread
+    def speaker(self, n_threads: int = 1) -> Speak:
         """See `SpeechProvider.speaker`."""
         from resources.engines import espeak
 

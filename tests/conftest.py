@@ -12,8 +12,8 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 if str(_REPOSITORY) not in sys.path:  # a worker process gets this path too, and imports `tests.fakes` by it
     sys.path.insert(0, str(_REPOSITORY))
 
-from audio_assets import settings  # noqa: E402
-from tests.house import CAST, House  # noqa: E402
+from audio_assets import settings
+from tests.house import CAST, House
 
 
 @pytest.fixture

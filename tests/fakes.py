@@ -51,10 +51,10 @@ class ToneSpeech(SpeechProvider):
     def voices(self) -> Collection[str]:
         return VOICES[self.engine]
 
-    def identity(self, request: SpeechRequest) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
+    def identity(self, request: SpeechRequest) -> Mapping[str, str]:
         return {"engine": self.engine, "model": self.model, "licence": "CC0-1.0"}
 
-    def speaker(self, n_threads: int = 1) -> Speak:  # noqa: ARG002 - tones need no threads
+    def speaker(self, n_threads: int = 1) -> Speak:
         return partial(speak_tones, folder=Path(self.folder), tells_times=self.tells_times)
 
 
@@ -72,7 +72,7 @@ class ToneAligner(Aligner):
     def aligner(self) -> Align:
         return align_evenly
 
-    def refiner(self, engine: str, lang: str) -> Refine | None:  # noqa: ARG002 - tones are exact
+    def refiner(self, engine: str, lang: str) -> Refine | None:
         return None
 
 

@@ -5,8 +5,7 @@ stands between spaces (or dashes) of the text, without the punctuation around it
 lower-case spoken words of letters and apostrophes only. "1984" has two (nineteen eighty four; one thousand nine
 hundred and eighty four), "twenty-one" has one of two words, "don't" one of one.
 
-- `text_words`: text -> its words with their readings.
-- `sentence_starts`: where a long text may be cut.
+`text_words` is the way in.
 """
 
 import re
@@ -39,7 +38,7 @@ _ABBREVIATIONS_EN: dict[str, tuple[str, ...]] = {
     "jr.": ("junior",), "sr.": ("senior",), "sgt.": ("sergeant",), "capt.": ("captain",), "lt.": ("lieutenant",),
     "gen.": ("general",), "col.": ("colonel",), "rev.": ("reverend",), "hon.": ("honorable",), "mt.": ("mount",),
     "ave.": ("avenue",), "blvd.": ("boulevard",), "dept.": ("department",), "est.": ("established",),
-    "etc.": ("et cetera",), "etc": ("et cetera",), "vs.": ("versus",), "vs": ("versus",), "no.": ("no", "number"),
+    "etc.": ("et cetera",), "etc": ("et cetera",), "vs.": ("versus",), "vs": ("versus",),
     "e.g.": ("for example", "e g"), "i.e.": ("that is", "i e"), "a.m.": ("a m",), "p.m.": ("p m",), "ft.": ("feet",),
     "approx.": ("approximately",), "inc.": ("incorporated", "ink"), "ltd.": ("limited",), "co.": ("company",),
     "&": ("and",), "@": ("at",), "+": ("plus",), "=": ("equals",), "%": ("percent",), "#": ("number",),
@@ -52,13 +51,12 @@ _PIECE = re.compile(rf"(?P<number>{_NUMBER.pattern})|(?P<letters>[^\W\d_]+(?:'[^
 _CLOCK = re.compile(r"^(\d{1,2}):(\d{2})$")
 _MONEY = re.compile(rf"^([$€£¥])({_NUMBER.pattern})$")
 _ORDINAL = re.compile(r"^(\d+(?:,\d{3})*)(?:st|nd|rd|th)$", re.IGNORECASE)
-_DECADE = re.compile(r"^'?(\d*0)'?s$")
+_DECADE = re.compile(r"^'?(\d*0)'?s'?$")
 _INITIALS = re.compile(r"^(?:[^\W\d_]\.){2,}$")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*$")
 
 
 def text_words(text: str, lang: str = "en") -> tuple[TextWord, ...]:
-    """The words of `text` that are spoken, in order; numbers and abbreviations are read as `lang` (BCP 47) reads them."""
+    """Return the words of `text` that are spoken, in order; numbers are read in `lang` (BCP 47)."""
     found = []
     for match in _TOKEN.finditer(text):
         trimmed = _NOT_SPOKEN.sub("", match.group())
@@ -69,18 +67,6 @@ def text_words(text: str, lang: str = "en") -> tuple[TextWord, ...]:
             start += word.find(shown)
             found.append(TextWord(shown, start, start + len(shown), readings))
     return tuple(found)
-
-
-def sentence_starts(text: str, words: Iterable[TextWord]) -> list[int]:
-    """Indexes of the words that begin a sentence: the first, and each after `.`, `!`, `?` or an ellipsis."""
-    starts: list[int] = []
-    previous_end = -1
-    for index, word in enumerate(words):
-        between = text[previous_end : word.start].strip() if index else ""
-        if index == 0 or _SENTENCE_END.search(between.rstrip("\"'“‘(«")):
-            starts.append(index)
-        previous_end = word.end
-    return starts
 
 
 def _without_full_stop(word: str) -> str:
@@ -98,11 +84,11 @@ def _readings(word: str, lang: str) -> tuple[Reading, ...]:
         return ()
     is_english = lang.split("-")[0] == "en"
     known = _ABBREVIATIONS_EN.get(word.lower(), ()) if is_english else ()
-    spoken = [*known] or [*_number_readings(word, lang, is_english)] or [_join_pieces(word, lang, is_english)]
+    spoken = [*known] or [*_number_readings(word, is_english)] or [_join_pieces(word, lang, is_english)]
     return tuple(dict.fromkeys(tuple(s.split()) for s in spoken if s.split()))
 
 
-def _number_readings(word: str, lang: str, is_english: bool) -> Iterable[str]:
+def _number_readings(word: str, is_english: bool) -> Iterable[str]:
     """Ways to say a word that is one number: year, count, ordinal, decade, clock, money; nothing if it is none."""
     if not is_english:
         return
@@ -127,7 +113,13 @@ def _counts(digits: str) -> list[str]:
     without_and = plain.replace(" and ", " ")
     if len(digits) == 4 and (1100 <= count < 2000 or 2010 <= count < 2100):
         year = _plain(num2words(count, to="year", lang="en"))
-        return [year, without_and, plain]
+        hundreds = _plain(num2words(count // 100, lang="en")) + " hundred"
+        rest = _plain(num2words(count % 100, lang="en")) if count % 100 else ""
+        return list(
+            dict.fromkeys(
+                [year, f"{hundreds} {rest}".strip(), *([f"{hundreds} and {rest}"] if rest else []), without_and, plain]
+            )
+        )
     return list(dict.fromkeys([without_and, plain]))
 
 
@@ -171,7 +163,7 @@ def _decade(said: str) -> str:
 
 
 def _join_pieces(word: str, lang: str, is_english: bool) -> str:
-    """A mixed word ("twenty-one", "B2B", "C3-PO", "50%") piece by piece."""
+    """Return how a mixed word ("twenty-one", "B2B", "C3-PO", "50%") is said, piece by piece."""
     if is_english and _INITIALS.match(word):
         return " ".join(word.replace(".", " ").lower().split())
     said: list[str] = []
@@ -186,14 +178,10 @@ def _join_pieces(word: str, lang: str, is_english: bool) -> str:
 
 
 def _letters(letters: str, is_english: bool) -> str:
-    """Spoken form of letters: lower case; capitals without a vowel ("HTML", "TV") are spelled."""
+    """Return the spoken form of letters: lower case; capitals without a vowel ("HTML", "TV") are spelled."""
     bare = letters.strip("'")
     is_spelled = is_english and 2 <= len(bare) <= 5 and bare.isupper() and not set(bare) & set("AEIOUY")
-    return " ".join(bare.lower()) if is_spelled else _spoken_letters(letters.lower())
-
-
-def _spoken_letters(letters: str) -> str:
-    return letters.strip("'") if letters.strip("'") else ""
+    return " ".join(bare.lower()) if is_spelled else bare.lower()
 
 
 def _foreign_count(digits: str, lang: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
 from audio_assets.domain.action import Json, canonical, sha256_hex
-from audio_assets.domain.cast import Cast, MouthSettings
+from audio_assets.domain.cast import Cast, CastEntry, MouthSettings
 from audio_assets.domain.lexicon import Lexicon
 from audio_assets.domain.lines import Line
 from audio_assets.domain.speech import SpeechRequest
@@ -15,7 +15,10 @@ from audio_assets.domain.speech import SpeechRequest
 
 @dataclass(frozen=True, slots=True)
 class LineRequest:
-    """What to render for one partition; `is_default_voice` says that the cast does not name the character."""
+    """What to render for one partition.
+
+    `stand_in` says whose voice speaks where the cast names none for the character or the language; "" where it does.
+    """
 
     partition: str
     character: str
@@ -23,13 +26,13 @@ class LineRequest:
     speech: SpeechRequest
     gain_db: float
     mouth: MouthSettings
-    is_default_voice: bool
+    stand_in: str = ""
 
     @property
     def version(self) -> str:
-        """Sha256 over everything but the partition's name: the data version of `dialogue_line`."""
+        """Sha256 over all that is heard or seen: the data version of `dialogue_line`."""
         record: dict[str, Json] = asdict(self)
-        del record["partition"]
+        del record["partition"], record["stand_in"]
         return sha256_hex(canonical(record))
 
 
@@ -57,5 +60,11 @@ def request_line(
         ),
         gain_db=entry.gain_db,
         mouth=entry.mouth,
-        is_default_voice=entry.is_default,
+        stand_in=_stand_in(entry, lang),
     )
+
+
+def _stand_in(entry: CastEntry, lang: str) -> str:
+    if entry.is_default:
+        return "the narrator's voice"
+    return f"the engine's default voice for '{lang}'" if entry.is_default_voice else ""

@@ -1,8 +1,8 @@
 """The acoustic model inside the pocketsphinx package, read as arrays: how well does each sound fit each instant.
 
 pocketsphinx itself answers on a grid of 10 ms and with one path. Its model evaluated here every 5 ms, for the few
-states that an alignment goes through, gives the probabilities that `domain/dsp/boundaries.py` finds its times with. Which
-states those are, only pocketsphinx knows (`pocketsphinx.py`); nothing is searched here.
+states that an alignment goes through, gives the probabilities from which `domain/dsp/boundaries.py` finds the times.
+Which states those are, only pocketsphinx knows (`pocketsphinx.py`); nothing is searched here.
 
 The model is phonetically tied: 42 codebooks (one a sound) of 128 Gaussians in 3 streams (cepstra and their first and
 second differences), mixed by 5126 states. Formats: pocketsphinx `src/ms_gauden.c`, `src/tmat.c`, `src/ptm_mgau.c`.
@@ -54,7 +54,7 @@ class _Model:
 
 
 def observations(samples: NDArray[np.int16]) -> Floats:
-    """Features of 16 kHz `samples`, shape (n_frames, 3, 13); frame i is centred on i * 5 ms."""
+    """Return the features of 16 kHz `samples`, shape (n_frames, 3, 13); frame i is centred on i * 5 ms."""
     hop = round(HOP_S * RATE_HZ)
     n_frames = len(samples) // hop + 1
     signal = samples.astype(np.float32)
@@ -74,7 +74,7 @@ def observations(samples: NDArray[np.int16]) -> Floats:
 
 
 def log_likelihoods(features: Floats, states: NDArray[np.int64], sounds: NDArray[np.int64]) -> Floats:
-    """Log density of each frame under each of `states` (numbers) of `sounds` (codebooks), shape (n_frames, n_states)."""
+    """Return the log density of each frame under each of `states` of `sounds` (codebooks), (n_frames, n_states)."""
     model = _model()
     pairs, where = np.unique(np.stack([sounds, states]), axis=1, return_inverse=True)
     found = np.zeros((len(features), pairs.shape[1]), np.float32)
@@ -94,13 +94,13 @@ def log_likelihoods(features: Floats, states: NDArray[np.int64], sounds: NDArray
 
 
 def log_stay_and_go(sounds: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log probability per 10 ms to stay in each state of `sounds` in turn and to leave it, shape (n_sounds * 3,) each."""
+    """Return the log probabilities per 10 ms to stay in each state of `sounds` and to leave it, (n_sounds * 3,) each."""
     stay = _model().stay[sounds].ravel()
     return np.log(stay), np.log1p(-stay)
 
 
 def codebooks(arpabet: Sequence[str]) -> NDArray[np.int64]:
-    """Codebook numbers of sounds by name."""
+    """Return the codebook numbers of sounds by name."""
     return np.array([SOUNDS.index(name) for name in arpabet], np.int64)
 
 

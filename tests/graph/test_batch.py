@@ -60,7 +60,7 @@ def test_one_run_over_scattered_keys_of_two_partition_sets(house: House, instanc
     house.register()
     house.sync(instance)
     keys = [house.line(GOOD), house.line(SO), house.line(SEA)]  # first, third, fifth
-    wanted = {asset: keys for asset in LINES} | {"cue_sheet": [HARBOUR]}
+    wanted = dict.fromkeys(LINES, keys) | {"cue_sheet": [HARBOUR]}
     assert house.run(instance, wanted).success
     for asset in LINES:
         assert set(instance.get_materialized_partitions(dg.AssetKey(asset))) == set(keys)
@@ -336,9 +336,7 @@ def test_the_ui_keeps_what_went_well_and_names_what_did_not(
     assert "can not say FAIL" in table[0]["why"]
 
 
-def test_a_failed_line_that_was_rendered_before_keeps_its_old_event(
-    house: House, instance: dg.DagsterInstance
-) -> None:
+def test_a_failed_line_that_was_rendered_before_keeps_its_old_event(house: House, instance: dg.DagsterInstance) -> None:
     house.register()
     house.run(instance)
     key = house.line(LATE)
@@ -365,9 +363,7 @@ def test_thousands_of_failures_stay_one_readable_sentence() -> None:
     from audio_assets.domain.schemas.records import Failure
     from audio_assets.render import Outcome
 
-    outcomes = [
-        Outcome(f"k{n}", "failed", failure=Failure("", "permanent", "x" * 200, "run")) for n in range(3000)
-    ]
+    outcomes = [Outcome(f"k{n}", "failed", failure=Failure("", "permanent", "x" * 200, "run")) for n in range(3000)]
     failed = Failed({"voice_line": outcomes})
     assert failed.description is not None
     assert failed.description.startswith("3000 failed")

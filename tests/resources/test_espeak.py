@@ -28,17 +28,24 @@ REQUESTS = [
 def test_the_same_bytes_whatever_was_spoken_before() -> None:
     first = [espeak.speak(r).pcm.tobytes() for r in REQUESTS]
     order = list(range(len(REQUESTS))) * 6
-    random.Random(5).shuffle(order)  # noqa: S311 - an order, no secret
+    random.Random(5).shuffle(order)
     assert all(espeak.speak(REQUESTS[i]).pcm.tobytes() == first[i] for i in order)
 
 
-def test_the_same_bytes_in_another_process() -> None:
+def test_the_noise_of_a_whisper_depends_on_the_seed_alone() -> None:
+    whispered = [espeak.speak(request("It is whispered.", voice="en-gb+whisper", seed=s)).pcm for s in (7, 8, 7)]
+    assert np.array_equal(whispered[0], whispered[2])
+    assert not np.array_equal(whispered[0], whispered[1])
+
+
+def test_the_same_bytes_in_another_process_and_second() -> None:
     code = (
-        "import hashlib; from resources.engines import espeak; from audio_assets.domain.speech import SpeechRequest;"
+        "import hashlib, time; time.sleep(1.1);"
+        "from resources.engines import espeak; from audio_assets.domain.speech import SpeechRequest;"
         "s = espeak.speak(SpeechRequest('She sells sea shells.', 'en', (('en-us+f3', 1.0),)));"
         "print(hashlib.sha256(s.pcm.tobytes()).hexdigest())"
     )
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == hashlib.sha256(espeak.speak(REQUESTS[1]).pcm.tobytes()).hexdigest()
 
 

@@ -28,7 +28,7 @@ def test_no_model_names_the_command(tmp_path: Path) -> None:
 
 def test_speech_is_heard(real: Path) -> None:
     speech = espeak.speak(SpeechRequest("The weather is very nice today.", "en", (("en-us", 1.0),), speed=0.9))
-    assert "weather" in moonshine.transcribe(speech.pcm, speech.sample_rate_hz, real).lower()
+    assert "nice today" in moonshine.transcribe(speech.pcm, speech.sample_rate_hz, real).lower()
 
 
 @pytest.mark.parametrize("n_samples", [0, 10, 16_000])

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_assets.domain.g2p import Lexicon, phonemes, shared_out
+from audio_assets.domain.g2p import Entry, Lexicon, phonemes, shared_out
 
-GOLD = {
+GOLD: dict[str, Entry] = {
     "cat": "kˈæt", "dog": "dˈɔɡ", "bus": "bˈʌs", "want": "wˈɑnt", "need": "nˈid", "walk": "wˈɔk", "love": "lˈʌv",
     "stop": "stˈɑp", "try": "tɹˈI", "no": "nˈO", "apple": "ˈæpᵊl", "of": "ʌv", "go": "ɡˈO", "lesson": "lˈɛsᵊn",
     "have": {"DEFAULT": "hæv", "None": "hˈæv"}, "live": {"DEFAULT": "lˈIv", "VERB": "lˈɪv"},

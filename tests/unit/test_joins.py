@@ -1,17 +1,18 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from audio_assets.domain.dsp.joins import faded, joined, silences, speech_bounds
 
 RATE_HZ = 8000
 
 
-def tone(n: int, level: float = 0.5) -> np.ndarray:
-    return (level * np.sin(np.arange(n) * 0.7)).astype(np.float32)
+def tone(n: int, level: float = 0.5) -> NDArray[np.float32]:
+    return np.asarray(level * np.sin(np.arange(n) * 0.7), np.float32)
 
 
-def silence(n: int) -> np.ndarray:
+def silence(n: int) -> NDArray[np.float32]:
     return np.zeros(n, np.float32)
 
 

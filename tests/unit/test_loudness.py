@@ -1,6 +1,7 @@
 import numpy as np
 import pyloudnorm
 import pytest
+import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -149,3 +150,22 @@ def test_limiter_keeps_sample_positions() -> None:
 def test_meter_of_nothing() -> None:
     assert TruePeakMeter(2).peak() == 0.0
     assert LoudnessMeter(RATE_HZ, 2).result().integrated_lufs is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_true_peak_is_that_of_a_much_finer_signal(seed: int) -> None:
+    audio = soxr.resample(noise(0.5, 32_000, 1, seed=seed), 32_000, RATE_HZ)  # nothing near the edge of the band
+    fine = soxr.resample(audio, RATE_HZ, 8 * RATE_HZ, "VHQ")
+    expected_db = 20 * np.log10(np.abs(fine).max())
+    assert measure_loudness(audio, RATE_HZ).true_peak_db == pytest.approx(expected_db, abs=0.15)
+
+
+def test_limiter_takes_its_time_before_a_peak() -> None:
+    audio = np.full((RATE_HZ, 1), 0.1, dtype=np.float32)
+    audio[RATE_HZ // 2] = 1.8
+    gain = limited([audio])[:, 0] / audio[:, 0]
+    before = gain[RATE_HZ // 2 - 400 : RATE_HZ // 2]
+    assert (np.diff(before) <= 1e-6).all()
+    assert before[0] == 1.0
+    assert before[-1] < 0.55
+    assert np.abs(np.diff(gain)).max() < 0.005  # a gain that falls at once would step by half

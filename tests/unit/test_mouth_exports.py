@@ -85,7 +85,7 @@ def test_json_reads_back(made: tuple[tuple[MouthCue, ...], float], sound_file: s
 @given(cue_lists(), st.text(st.characters(min_codepoint=32, exclude_categories=["Cc", "Cs", "Cn"]), min_size=1))
 def test_xml_reads_back(made: tuple[tuple[MouthCue, ...], float], sound_file: str) -> None:
     cues, duration_s = made
-    root = ET.fromstring(export_cues(cues, "xml", sound_file=sound_file, duration_s=duration_s))  # noqa: S314
+    root = ET.fromstring(export_cues(cues, "xml", sound_file=sound_file, duration_s=duration_s))
     assert root.findtext("metadata/soundFile") == sound_file
     assert float(root.findtext("metadata/duration") or "") == duration_s
     found = [MouthCue(e.text or "", float(e.attrib["start"]), float(e.attrib["end"])) for e in root.iter("mouthCue")]

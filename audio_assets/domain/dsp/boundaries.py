@@ -7,7 +7,6 @@ needed: a model of the sounds says about when (`entry_probabilities`), the spect
 - `log_mel`, `change`, `loudness_db`: features of the sound, every 2 ms.
 - `entry_probabilities`: when each state of a known sequence is entered.
 - `best_times`: both kinds of evidence together.
-- `move_to_change`: without a model, from a rough time alone.
 - `speech_edges`: where sound rises out of silence and sinks into it.
 - `ordered`: spans made to rise, not overlap, and lie in the file.
 """
@@ -28,7 +27,7 @@ _NEVER = -1e30
 
 
 def log_mel(pcm: NDArray[np.int16], sample_rate_hz: int) -> Floats:
-    """Log-mel energies in nats, shape (n_frames, 26), 12 ms Hann windows every 2 ms.
+    """Return log-mel energies in nats, shape (n_frames, 26), 12 ms Hann windows every 2 ms.
 
     The floor is 1 (in squared int16 steps), so that digital silence is flat and has no change.
     """
@@ -42,7 +41,7 @@ def log_mel(pcm: NDArray[np.int16], sample_rate_hz: int) -> Floats:
 
 
 def change(features: Floats, *, side_s: float = 0.012) -> Floats:
-    """Distance between the mean features of the `side_s` before and after each frame, shape (n_frames,).
+    """Return the distance between the mean features of the `side_s` before and after each frame, shape (n_frames,).
 
     Root mean square over the bands, in nats; beyond the ends the first and last frame go on.
     """
@@ -55,13 +54,13 @@ def change(features: Floats, *, side_s: float = 0.012) -> Floats:
 
 
 def loudness_db(features: Floats) -> Floats:
-    """Level of each frame of `log_mel` in dB, a mean over 10 ms, shape (n_frames,)."""
+    """Return the level of each frame of `log_mel` in dB, a mean over 10 ms, shape (n_frames,)."""
     level = 10 / np.log(10) * np.log(np.exp(features).mean(axis=1))
     return np.asarray(np.convolve(np.pad(level, 2, mode="edge"), np.full(5, 0.2), "valid"))
 
 
 def entry_probabilities(log_likelihood: Floats, log_stay: Floats, log_go: Floats) -> Floats:
-    """Probability that each state of a sequence has been entered at or before each frame, shape (n_frames, n_states).
+    """Return the probability that each state of a sequence has begun by each frame, shape (n_frames, n_states).
 
     The states follow one another, the first holds the first frame and the last the last (forward-backward algorithm,
     Rabiner 1989). Raises ValueError when there are fewer frames than states.
@@ -99,7 +98,7 @@ def best_times(
     sharpness: float = 2.0,
     blur_s: float = 0.008,
 ) -> Floats:
-    """Median of each column's entry time, shape (n,), where entries are likelier at times of greater change.
+    """Return the median of each column's entry time, shape (n,), where entries are likelier at times of greater change.
 
     `entered` (n_frames, n) rises to 1 in each column, `strength` is `change`. The density of the entry is blurred by
     `blur_s`, because the model is surer of itself than it is right, and weighted by strength ** sharpness. Where
@@ -123,22 +122,13 @@ def best_times(
     return np.asarray(times[after])
 
 
-def move_to_change(times_s: Floats, strength: Floats, *, reach_s: float = 0.015, sigma_s: float = 0.020) -> Floats:
-    """Each time to the frame within `reach_s` where `strength` times a Gaussian of the distance is greatest."""
-    reach = np.arange(-round(reach_s / HOP_S), round(reach_s / HOP_S) + 1)
-    weight = np.exp(-0.5 * (reach * HOP_S / sigma_s) ** 2)
-    frames = np.clip(np.round(times_s / HOP_S).astype(int)[:, None] + reach, 0, len(strength) - 1)
-    best = np.argmax(strength[frames] * weight, axis=1)
-    return np.asarray(times_s + reach[best] * HOP_S)
-
-
 def speech_edges(
     loudness: Floats, gap_s: tuple[float, float], sound_s: tuple[float, float], *, is_onset: bool
 ) -> float:
-    """Where sound rises out of a silence (`is_onset`) or sinks into it, near the edge the two spans share.
+    """Return where sound rises out of a silence (`is_onset`) or sinks into it, near the edge the two spans share.
 
     `loudness` is `loudness_db`; the rough edge is `gap_s[1]` = `sound_s[0]` for an onset, `sound_s[1]` = `gap_s[0]` for
-    an end. Sound is what stands `6 dB, or 30 % of the way to the sound's own level` above the silence for most of
+    an end. Sound is what stands 6 dB, or 30 % of the way to the sound's own level, above the silence for most of
     30 ms. Looked for from 100 ms inside the silence to 80 ms inside the sound; the rough edge stays where there is none.
     """
     if not is_onset:  # the same in reversed time
@@ -169,7 +159,7 @@ def speech_edges(
 
 
 def ordered(spans_s: Floats, duration_s: float, *, shortest_s: float = 0.005) -> Floats:
-    """`spans_s`, shape (n, 2), made to rise without overlap inside [0, duration_s], none shorter than `shortest_s`.
+    """Return `spans_s`, shape (n, 2), made to rise without overlap inside [0, duration_s], none shorter than `shortest_s`.
 
     Spans that already do are unchanged. Raises ValueError when `n * shortest_s` is more than there is.
     """

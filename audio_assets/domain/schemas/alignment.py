@@ -39,7 +39,7 @@ class AlignmentRecord:
 
 
 def to_bytes(record: AlignmentRecord) -> bytes:
-    """The record as JSON: the same record gives the same bytes. Raises `AlignmentRecordError` on a broken timeline."""
+    """Return the record as JSON, the same bytes for the same record; raises `AlignmentRecordError` if it is broken."""
     timeline = record.timeline
     stored: Record = {
         "schema": SCHEMA,
@@ -59,7 +59,7 @@ def to_bytes(record: AlignmentRecord) -> bytes:
 
 
 def from_bytes(content: bytes) -> AlignmentRecord:
-    """The record of `content`, upgraded if it is an older one. Raises `AlignmentRecordError`."""
+    """Return the record of `content`, upgraded if it is an older one. Raises `AlignmentRecordError`."""
     try:
         record = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -70,7 +70,7 @@ def from_bytes(content: bytes) -> AlignmentRecord:
 
 
 def from_record(record: Record) -> AlignmentRecord:
-    """The record of a parsed `alignment.1`. Raises `AlignmentRecordError` naming the first field that is wrong."""
+    """Return the record of a parsed `alignment.1`; raises `AlignmentRecordError` naming the first wrong field."""
     _require(record.get("alphabet") == ALPHABET, f"alphabet is {record.get('alphabet')!r}, not {ALPHABET!r}")
     source = record.get("source")
     _require(isinstance(source, str) and bool(source), "source is missing")
