@@ -24,6 +24,9 @@ from audio_assets.render import Outcome, Recipe, render
 
 _MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 _VERSION = "dagster/data_version"
+NEVER_NEWER = str(2**62)
+"""A pointer past every event, for fan-in edges. Dagster maps those to all partitions (below 100 of them), so that any
+changed line would leave every mix stale for good; the mix's own source, on an identity edge, says it exactly."""
 _PICTURES_UP_TO = 200  # partitions in one batch; above this a picture is a link, or events would grow the database
 
 
@@ -113,7 +116,8 @@ class Recorder:
     def __init__(self, instance: dg.DagsterInstance, recipe: Recipe, n_partitions: int) -> None:
         self._recipe = recipe
         self._n_partitions = n_partitions
-        self._pointer = str(max(1, instance.event_log_storage.get_maximum_record_id() or 1))  # a NULL breaks staleness
+        newest = instance.event_log_storage.get_maximum_record_id()
+        self._pointer = str(newest or 1)  # never 0 or NULL: both break staleness
 
     def event(self, outcome: Outcome) -> dg.AssetMaterialization:
         """The materialization of `outcome`, with its version, its inputs' versions and its metadata."""
@@ -127,7 +131,7 @@ class Recorder:
         }
         for dep, version in versions.items():
             tags[f"dagster/input_data_version/{dep}"] = version
-            tags[f"dagster/input_event_pointer/{dep}"] = self._pointer
+            tags[f"dagster/input_event_pointer/{dep}"] = NEVER_NEWER if dep in self._recipe.fan_in else self._pointer
         return dg.AssetMaterialization(
             self._recipe.asset,
             partition=outcome.partition,
@@ -159,7 +163,23 @@ def recorded_versions(instance: dg.DagsterInstance, asset: str) -> Mapping[str, 
     return {partition: found[_VERSION] for partition, found in tags.items() if _VERSION in found}
 
 
-def version_event(asset: str, partition: str, version: str, metadata: Mapping[str, Any]) -> dg.AssetMaterialization:
+def newest_events(instance: dg.DagsterInstance, asset: str) -> Mapping[str, int]:
+    """The storage id of the newest materialization of each partition of `asset`, in one query."""
+    return instance.event_log_storage.get_latest_storage_id_by_partition(dg.AssetKey(asset), _MATERIALIZED)
+
+
+def version_event(
+    asset: str,
+    partition: str,
+    version: str,
+    metadata: Mapping[str, Any],
+    *,
+    code_version: str,
+    fan_in: Sequence[str] = (),
+) -> dg.AssetMaterialization:
     """The event of a source's partition: nothing was rendered, its version was read."""
-    tags = {_VERSION: version, "dagster/data_version_is_user_provided": "true"}
+    tags = {_VERSION: version, "dagster/data_version_is_user_provided": "true", "dagster/code_version": code_version}
+    for dep in fan_in:
+        tags[f"dagster/input_data_version/{dep}"] = version
+        tags[f"dagster/input_event_pointer/{dep}"] = NEVER_NEWER
     return dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)

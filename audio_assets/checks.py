@@ -30,7 +30,10 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         "ends_not_silent": "No long silence before or after the words.",
         "not_over_long": "Not longer than its phonemes can need.",
     },
-    "alignment": {"covers_speech": "Phonemes cover the time in which there is sound."},
+    "alignment": {
+        "text_is_spoken": "The aligner is confident that the audio says the text.",
+        "covers_speech": "Phonemes cover the time in which there is sound.",
+    },
     "lipsync": {},
     "dialogue_mix": {
         "loudness_on_target": "Integrated loudness within 0.5 LU of the target.",

@@ -153,13 +153,13 @@ def voices(engine: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("script")
+@click.argument("name")
 @_plainly
-def retire(script: str) -> None:
-    """Take every line of SCRIPT out of the partitions; what was rendered stays until it is cleaned up."""
+def retire(name: str) -> None:
+    """Take a script's lines, or a mix, out of the partitions; what was rendered stays until it is cleaned up."""
     from audio_assets import commands
 
-    click.echo(f"retired {commands.retire(script)} lines of {script}")
+    click.echo(f"retired {commands.retire(name)} lines of {name}")
 
 
 @main.group()

@@ -17,10 +17,9 @@ from audio_assets.dialogue import MIX_SPEC_SCHEMA, MIX_SPECS, SCRIPTS, Cue, mix_
 from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, WAV
 from audio_assets.domain.lines import Line, partition_key, script_slug
-from audio_assets.domain.mix_spec import MixSpecError, parse_mix_text, resolved_paths, spec_record
+from audio_assets.domain.mix_spec import MixSpec, MixSpecError, parse_mix_text, resolved_paths, spec_record
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas import alignment as alignment_schema
-from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.instance import open_instance
 from audio_assets.jobs import JOB
 from audio_assets.launch import RECIPES, Order, execute, order, recipes, sync
@@ -241,6 +240,7 @@ def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
     spec = resolved_paths(spec, str(spec_path.resolve().parent))
     slug = script_slug(name or spec_path.stem)
     studio = open_studio()
+    _check_sounds(studio, spec)
     record = orjson.dumps({"schema": MIX_SPEC_SCHEMA, "name": slug, "spec": spec_record(spec)})
     studio.store.write(f"{MIX_SPECS}/{slug}.json", record)
     partition = mix_spec_partition(slug)
@@ -271,6 +271,14 @@ def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
     }
 
 
+def _check_sounds(studio: Studio, spec: MixSpec) -> None:
+    for track in spec.tracks:
+        if track.path and not Path(track.path).is_file():
+            raise MixSpecError(f"{track.path} is no file; correct the path in the specification")
+        if track.line and track.line not in studio.dialogue.cues:
+            raise MixSpecError(f"{track.line} is no line of a registered script; `audio-assets plan --json` names them")
+
+
 def align(wav: Path, text: str) -> dict[str, Any]:
     """Align any wav and its text."""
     from resources.audio_files import read_mono_pcm16
@@ -279,8 +287,7 @@ def align(wav: Path, text: str) -> dict[str, Any]:
     words = Path(text).read_text("utf-8") if is_file else text
     pcm, rate_hz = read_mono_pcm16(wav)
     aligner = open_studio().aligner
-    timeline = aligner.aligner()(pcm, rate_hz, words)
-    record = AlignmentRecord(timeline, aligner.identity()["engine"])
+    record = aligner.aligner()(pcm, rate_hz, words)
     found: dict[str, Any] = orjson.loads(alignment_schema.to_bytes(record))
     return found
 
@@ -293,18 +300,27 @@ def voices(engine: str | None) -> dict[str, list[str]]:
     return {name: sorted(found.voices()) for name, found in speakers.items() if engine in (None, name)}
 
 
-def retire(script: str) -> int:
-    """Retire every line of a script; its record stays, so that a later ingest finds the lines again."""
+def retire(name: str) -> int:
+    """Retire every line of a script (a later ingest finds them again), or the mix that came as a specification.
+
+    Raises:
+        ValueError: neither is called `name`.
+    """
     studio = open_studio()
-    record = load_script(studio.store, script)
-    if record is None:
-        known = ", ".join(studio.dialogue.scripts) or "none"
-        raise ValueError(f"no script '{script}' is registered; there are {known}")
-    retired = replace(record, lines=(), retired=(*record.retired, *record.lines), translations={})
-    studio.store.write(f"{SCRIPTS}/{script}.json", retired.to_bytes())
+    record = load_script(studio.store, name)
+    if record is not None:
+        retired = replace(record, lines=(), retired=(*record.retired, *record.lines), translations={})
+        studio.store.write(f"{SCRIPTS}/{name}.json", retired.to_bytes())
+        n_retired = len(record.lines)
+    elif mix_spec_partition(name) in studio.dialogue.mix_specs:
+        n_retired = len(DialogueMix(studio).needs(mix_spec_partition(name)))
+        studio.store.delete(f"{MIX_SPECS}/{name}.json")
+    else:
+        known = ", ".join([*studio.dialogue.scripts, *studio.dialogue.mix_specs]) or "none"
+        raise ValueError(f"no script or mix '{name}' is registered; there are {known}")
     with open_instance(studio.settings) as instance:
         sync(instance, open_studio())
-    return len(record.lines)
+    return n_retired
 
 
 def list_models() -> list[dict[str, Any]]:

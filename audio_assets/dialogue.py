@@ -199,13 +199,24 @@ class Dialogue:
         except PermanentError as error:
             return sha256_hex(str(error).encode())
 
+    def _gain_db(self, partition: str) -> float:
+        try:
+            return self.request(partition).gain_db
+        except PermanentError:
+            return 0.0
+
     def sheet_version(self, partition: str) -> str:
-        """The data version of `cue_sheet`: the specification, or its lines, each with its version, in order."""
+        """The data version of `cue_sheet`: the specification, or how it is mixed and its lines in order, each with its version and gain."""
         spec = self.mix_specs.get(partition)
         if spec is not None:
             return sha256_hex(spec)
-        lines = self.sheet(partition).lines
-        return sha256_hex(canonical([[key, self.line_version(key)] for key in lines]))
+        sheet = self.sheet(partition)
+        try:
+            settings = self.mix.record(sheet.script, sheet.label)
+        except PermanentError as error:
+            settings = {"error": str(error)}
+        lines = [[key, self.line_version(key), self._gain_db(key)] for key in sheet.lines]
+        return sha256_hex(canonical([settings, lines]))
 
 
 def _languages(record: ScriptRecord) -> Sequence[tuple[str, Sequence[Line]]]:

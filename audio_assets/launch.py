@@ -3,13 +3,13 @@
 Used by the sensors, which ask for the run, and by the command, which executes it here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import dagster as dg
 
 from audio_assets import partitions
-from audio_assets.batch import recorded_versions
+from audio_assets.batch import newest_events, recorded_versions
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
 from audio_assets.plan import Plan
@@ -47,25 +47,32 @@ def sync(instance: dg.DagsterInstance, studio: Studio) -> None:
 
 
 def order(instance: dg.DagsterInstance, studio: Studio, plan: Plan) -> Order:
-    """What a run has to do: render what is stale, and record what is rendered but unknown to Dagster.
+    """What a run has to do: render what is stale, and record again what Dagster does not know or takes for stale.
 
-    The second happens after a kill between a ref and its event, and with a new Dagster database over old artifacts.
+    The second costs an event each and no render. It is needed after a kill between a ref and its event, with a new
+    Dagster database over old artifacts, and where a source has a new version that an asset's own key does not care for.
     """
-    wanted = {asset: set(keys) for asset, keys in plan.keys().items()}
     found: dict[str, list[str]] = {}
     for asset, versions in source_versions(studio).items():
         recorded = recorded_versions(instance, asset)
         found[asset] = [key for key, version in versions.items() if recorded.get(key) != version]
+    stale = plan.keys()
+    stuck = {(entry.asset, entry.partition) for entry in plan.stuck}
     for recipe in recipes(studio):
-        recorded = recorded_versions(instance, recipe.asset)
-        refs = recipe.refs.all()
-        stale = wanted.get(recipe.asset, set())
-        found[recipe.asset] = [
-            key
-            for key in recipe.partitions()
-            if key in stale or (key in refs and recorded.get(key) != refs[key].content)
-        ]
+        wanted = {*stale.get(recipe.asset, ()), *_unheard(instance, recipe, set(found[recipe.source]))}
+        found[recipe.asset] = [key for key in recipe.partitions() if key in wanted and (recipe.asset, key) not in stuck]
     return {asset: keys for asset, keys in found.items() if keys}
+
+
+def _unheard(instance: dg.DagsterInstance, recipe: Recipe, new_sources: Set[str]) -> Iterator[str]:
+    """Rendered partitions whose newest event is missing, of other content, or older than their source's."""
+    recorded = recorded_versions(instance, recipe.asset)
+    heard_at = newest_events(instance, recipe.asset)
+    source_at = newest_events(instance, recipe.source)
+    for key, ref in recipe.refs.all().items():
+        is_behind = key in new_sources or heard_at.get(key, 0) < source_at.get(key, 0)
+        if is_behind or recorded.get(key) != ref.content:
+            yield key
 
 
 def run_config(wanted: Order) -> dict[str, Any]:

@@ -28,6 +28,8 @@ class DialogueMix(Recipe):
     asset = "dialogue_mix"
     code_version = "1"
     folder = "audio/mixes"
+    source = "cue_sheet"
+    fan_in = ("voice_line",)
 
     def partitions(self) -> Sequence[str]:
         """Every label of every script in every language, then the specifications."""

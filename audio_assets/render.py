@@ -24,6 +24,8 @@ class Recipe(ABC):
     """How one asset's partitions are rendered; the one place that a stage fills in.
 
     `describe` is the only key function: runs and plans both call it. It must read nothing but refs and small files.
+    `source` is the asset whose version of a partition stands for all that people write about it; `fan_in` are upstream
+    assets of which many partitions go into one.
     """
 
     asset: ClassVar[str]
@@ -31,6 +33,8 @@ class Recipe(ABC):
     folder: ClassVar[str]
     licence: ClassVar[str] = ""
     is_parallel: ClassVar[bool] = True
+    source: ClassVar[str] = "dialogue_line"
+    fan_in: ClassVar[tuple[str, ...]] = ()
     published: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, studio: Studio) -> None:
@@ -211,7 +215,10 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
 def _run(
     recipe: Recipe, waiting: Mapping[str, Sequence[str]], actions: Mapping[str, Action]
 ) -> Iterator[pool.Done[str]]:
-    """Make each action's call, here or in the pool; a call that can not even be built is answered like one that failed."""
+    """Make each action's call, here or in the pool; a call that can not even be built is answered like one that failed.
+
+    One that failed before is never made here: it may have been what killed its worker.
+    """
     unbuilt: list[pool.Done[str]] = []
 
     def calls() -> Iterator[tuple[str, Call]]:
@@ -224,7 +231,8 @@ def _run(
                 yield key, call
 
     n_workers = recipe.studio.settings.n_workers
-    is_worth_a_pool = recipe.is_parallel and len(waiting) > 1 and n_workers > 1
+    has_failed = any(recipe.store.failure(recipe.asset, p) is not None for sharing in waiting.values() for p in sharing)
+    is_worth_a_pool = recipe.is_parallel and ((len(waiting) > 1 and n_workers > 1) or has_failed)
     yield from pool.run(calls(), n_workers) if is_worth_a_pool else map(pool.run_here, calls())
     yield from unbuilt
 
@@ -272,6 +280,7 @@ def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, sta
         if recipe.refs.get(partition) != ref:
             recipe.refs.point(partition, ref)
         recipe.publish(partition, folder, sidecar)
+        recipe.store.clear_failure(recipe.asset, partition)
     except (StoreError, UpstreamError, OSError) as error:
         return _fail(recipe, partition, action, error, run_id)
     return Outcome(partition, state, action, folder, sidecar)

@@ -4,7 +4,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -78,5 +78,13 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def current() -> Settings:
-    """The settings of this process; read once."""
-    return Settings()
+    """The settings of this process; read once.
+
+    Raises:
+        ValueError: a variable has a value that can not be used; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"AUDIO_ASSETS_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise ValueError("; ".join(faults)) from error

@@ -15,6 +15,7 @@ from audio_assets.domain.rendering import PermanentError
 from audio_assets.studio import Studio, StudioResource
 
 DIALOGUE_LINE, CUE_SHEET = "dialogue_line", "cue_sheet"
+_CODE_VERSION = "1"
 
 
 def source_versions(studio: Studio) -> Mapping[str, Mapping[str, str]]:
@@ -29,12 +30,12 @@ def source_versions(studio: Studio) -> Mapping[str, Mapping[str, str]]:
 def source_event(studio: Studio, asset: str, partition: str) -> dg.AssetMaterialization:
     """The event that records one source partition as it is today."""
     if asset == DIALOGUE_LINE:
-        return version_event(
-            asset, partition, studio.dialogue.line_version(partition), _line_metadata(studio, partition)
-        )
+        version, metadata = studio.dialogue.line_version(partition), _line_metadata(studio, partition)
+        return version_event(asset, partition, version, metadata, code_version=_CODE_VERSION)
     is_spec = partition in studio.dialogue.mix_specs
-    metadata = {} if is_spec else {"n_lines": len(studio.dialogue.sheet(partition).lines)}
-    return version_event(asset, partition, studio.dialogue.sheet_version(partition), metadata)
+    label: Mapping[str, int] = {} if is_spec else {"n_lines": len(studio.dialogue.sheet(partition).lines)}
+    version = studio.dialogue.sheet_version(partition)
+    return version_event(asset, partition, version, label, code_version=_CODE_VERSION, fan_in=(DIALOGUE_LINE,))
 
 
 def _line_metadata(studio: Studio, partition: str) -> Mapping[str, str | float]:
@@ -65,7 +66,7 @@ def _line_metadata(studio: Studio, partition: str) -> Mapping[str, str | float]:
     kinds={"text"},
     owners=["team:writing"],
     tags={"stage": "script"},
-    code_version="1",
+    code_version=_CODE_VERSION,
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def dialogue_line(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
@@ -83,7 +84,7 @@ def dialogue_line(context: dg.AssetExecutionContext, studio: StudioResource) -> 
     kinds={"text"},
     owners=["team:writing"],
     tags={"stage": "script"},
-    code_version="1",
+    code_version=_CODE_VERSION,
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def cue_sheet(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:

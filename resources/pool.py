@@ -6,6 +6,7 @@ the engines once, and end with their parent, also when that is killed.
 
 import atexit
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -97,6 +98,7 @@ def _timed(call: Call) -> tuple[Any, float]:
 
 @lru_cache(maxsize=1)
 def _pool(n_workers: int) -> ProcessPoolExecutor:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a process per core: more threads only spin against each other
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     pool = ProcessPoolExecutor(n_workers, mp_context=context)

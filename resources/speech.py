@@ -79,8 +79,11 @@ class KokoroSpeech(SpeechProvider):
         return _kokoro_voices()
 
     def identity(self, request: SpeechRequest) -> Mapping[str, str]:
-        """See `SpeechProvider.identity`."""
-        return _kokoro_identity()
+        """See `SpeechProvider.identity`; the files of the voices that are mixed count as well as the model's."""
+        return {
+            **_kokoro_identity(),
+            **{f"voice {name}": _kokoro_members()[name] for name, _ in request.voice if name in _kokoro_members()},
+        }
 
     def speaker(self, n_threads: int = 1) -> Speak:
         """See `SpeechProvider.speaker`."""
@@ -130,30 +133,42 @@ class EspeakSpeech(SpeechProvider):
 
 @lru_cache(maxsize=1)
 def _kokoro_voices() -> frozenset[str]:
-    return frozenset(
-        Path(name).stem
-        for archive in models.CATALOGUE["kokoro"].archives
-        for name, _ in archive.members.values()
-        if name.endswith(".bin")
-    )
+    return frozenset(_kokoro_members())
+
+
+@lru_cache(maxsize=1)
+def _kokoro_members() -> Mapping[str, str]:
+    """Voice -> sha256 of its file."""
+    members = models.CATALOGUE["kokoro"].members
+    return {Path(name).stem: sha256 for name, sha256 in members.items() if name.endswith(".bin")}
 
 
 @lru_cache(maxsize=1)
 def _kokoro_identity() -> Mapping[str, str]:
     from resources.engines import kokoro
 
-    return kokoro.identity()
+    return {**kokoro.identity(), "licence": models.CATALOGUE["kokoro"].licence}
+
+
+class _EspeakVoices(frozenset[str]):
+    """espeak's languages; a language with one of its 105 variants is in it too, but is not listed."""
+
+    def __contains__(self, name: object) -> bool:
+        from resources.engines import espeak
+
+        language, plus, variant = str(name).partition("+")
+        return super().__contains__(language) and (not plus or variant in espeak.variants())
 
 
 @lru_cache(maxsize=1)
-def _espeak_voices() -> frozenset[str]:
+def _espeak_voices() -> Collection[str]:
     from resources.engines import espeak
 
-    return frozenset(espeak.voices())
+    return _EspeakVoices(espeak.voices())
 
 
 @lru_cache(maxsize=1)
 def _espeak_identity() -> Mapping[str, str]:
     from resources.engines import espeak
 
-    return espeak.identity()
+    return {**espeak.identity(), "licence": "speech unencumbered; library GPL-3.0"}

@@ -50,19 +50,29 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         root = self.local_root
         return LocalStore(root, mkdir=True) if root is not None else from_url(self.url)
 
+    def _inside(self, path: str) -> Path:
+        """The local file at `path`."""
+        return Path(self.url) / self._checked(path)
+
+    def _checked(self, path: str) -> str:
+        if path.startswith("/") or ".." in path.split("/"):
+            raise StoreError(f"{path} is no path below the store {self.url}")
+        return path
+
     # plain bytes
 
     def read(self, path: str) -> bytes | None:
         """The bytes at `path`, None where there is nothing."""
         try:
             if self.local_root is not None:
-                return (self.local_root / path).read_bytes()
+                return self._inside(path).read_bytes()
             return bytes(obstore.get(self.backend, path).bytes())
         except FileNotFoundError:
             return None
 
     def write(self, path: str, data: bytes | Path) -> StoredFile:
         """Put `data` at `path` in one atomic step; a file is streamed. Its sha256 and size come back."""
+        self._checked(path)
         if isinstance(data, Path):
             with data.open("rb") as source:
                 stored = StoredFile(hashlib.file_digest(source, "sha256").hexdigest(), data.stat().st_size)
@@ -87,12 +97,12 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
 
     def local_path(self, path: str) -> Path | None:
         """The file itself where the store is a local folder."""
-        return None if self.local_root is None else self.local_root / path
+        return None if self.local_root is None else self._inside(path)
 
     def local_copy(self, path: str, scratch: Path) -> Path:
         """A local file with the bytes at `path`: the file itself, or a copy in `scratch` from a remote store."""
         if self.local_root is not None:
-            return self.local_root / path
+            return self._inside(path)
         target = scratch / path.replace("/", "_")
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +133,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """Bytes at `path`, None where there is nothing."""
         try:
             if self.local_root is not None:
-                return (self.local_root / path).stat().st_size
+                return self._inside(path).stat().st_size
             return obstore.head(self.backend, path)["size"]
         except FileNotFoundError:
             return None
@@ -181,12 +191,13 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
 
     def failures(self, asset: str) -> dict[str, Failure]:
         """Every kept failure of one asset, by partition."""
-        return {partition: Failure.from_bytes(data) for partition, data in self.read_all(f"failures/{asset}")}
+        found = {partition: _parse_failure(data) for partition, data in self.read_all(f"failures/{asset}")}
+        return {partition: failure for partition, failure in found.items() if failure is not None}
 
     def failure(self, asset: str, partition: str) -> Failure | None:
         """The kept failure of one partition."""
         data = self.read(f"failures/{asset}/{partition}.json")
-        return None if data is None else Failure.from_bytes(data)
+        return None if data is None else _parse_failure(data)
 
     def record_failure(self, asset: str, partition: str, failure: Failure) -> None:
         """Keep why `partition` failed."""
@@ -209,8 +220,8 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
                     yield path.name.removesuffix(".json"), path.read_bytes()
             return
         for remote in list(self.list(prefix)):
-            name = remote.rpartition("/")[2]
-            data = self.read(remote) if name.endswith(".json") else None
+            name = remote.removeprefix(f"{prefix}/")
+            data = self.read(remote) if name.endswith(".json") and "/" not in name else None
             if data is not None:
                 yield name.removesuffix(".json"), data
 
@@ -252,6 +263,14 @@ class Refs:
         self.store.clear_failure(self.asset, partition)
         if self._loaded is not None:
             self._loaded[partition] = ref
+
+
+def _parse_failure(data: bytes) -> Failure | None:
+    """A torn one counts as none: the partition is tried again."""
+    try:
+        return Failure.from_bytes(data)
+    except RecordError:
+        return None
 
 
 def _parse_ref(data: bytes) -> Ref | None:

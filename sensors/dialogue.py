@@ -13,6 +13,7 @@ import dagster as dg
 import orjson
 
 from audio_assets.domain.action import canonical, sha256_hex
+from audio_assets.domain.cast import CastError
 from audio_assets.domain.scripts.reading import SUFFIXES
 from audio_assets.jobs import render_dialogue
 from audio_assets.launch import order, recipes, run_config, sync
@@ -55,9 +56,10 @@ class Cursor:
         return orjson.dumps(asdict(self)).decode()
 
     def after_read(self, now: Signatures, ready: Sequence[str]) -> "Cursor":
-        """With `ready` read; a path that is gone is forgotten, so that it counts as new when it comes back."""
+        """With `ready` read, so that a plan is due; a path that is gone is forgotten, and new when it comes back."""
         done = {path: signature for path, signature in self.done.items() if path in now}
-        return replace(self, seen=now, done={**done, **{path: now[path] for path in ready}})
+        planned_at = 0.0 if ready else self.planned_at
+        return replace(self, seen=now, done={**done, **{path: now[path] for path in ready}}, planned_at=planned_at)
 
     def after_plan(self, fingerprint: str, at: float) -> "Cursor":
         """With a plan made; asking for the same work again counts."""
@@ -101,20 +103,36 @@ def new_dialogue(context: dg.SensorEvaluationContext, studio: StudioResource) ->
         now = read_signatures(settings.inbox, settings.root)
     except OSError as error:
         return dg.SkipReason(f"the inbox {settings.inbox} can not be read: {error.strerror}")
+    being_edited = [name for name in _SETTINGS if now.get(key := str(settings.root / name)) != cursor.seen.get(key)]
+    if being_edited and cursor.seen:
+        context.update_cursor(replace(cursor, seen=now, planned_at=0.0).dump())
+        return dg.SkipReason(f"waiting for {', '.join(being_edited)} to settle")
     ready = settled(cursor.seen, now, cursor.done)
+    try:
+        variables = opened.dialogue.cast.variables
+    except CastError as error:
+        context.update_cursor(replace(cursor, seen=now).dump())
+        return dg.SkipReason(f"{error}; what was dropped is read after that")
     cursor = cursor.after_read(now, ready)
     if ready:
-        for sentence in _register(opened, [Path(path) for path in ready]):
+        for sentence in _register(opened, [Path(path) for path in ready], variables):
             context.log.warning(sentence)
         opened = studio.open()
         sync(context.instance, opened)
     context.update_cursor(cursor.dump())
-    if render_lock.is_held(settings.render_lock):
+    if render_lock.is_held(settings.render_lock) or _has_queued_run(context.instance):
+        context.update_cursor(replace(cursor, planned_at=0.0).dump())
         return dg.SkipReason("a run is rendering; what is still stale after it comes next")
     if not ready and not cursor.is_due(time.time()):
         waiting = sum(path not in cursor.done for path in now)
         return dg.SkipReason(f"waiting for {waiting} files to settle" if waiting else "nothing has changed")
     return _request(context, opened, cursor)
+
+
+def _has_queued_run(instance: dg.DagsterInstance) -> bool:
+    """Whether a run of ours has not begun: it holds no lock yet."""
+    waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
+    return instance.get_runs_count(dg.RunsFilter(job_name=render_dialogue.name, statuses=waiting)) > 0
 
 
 def _request(context: dg.SensorEvaluationContext, studio: Studio, cursor: Cursor) -> dg.SensorResult | dg.SkipReason:
@@ -129,10 +147,10 @@ def _request(context: dg.SensorEvaluationContext, studio: Studio, cursor: Cursor
         return dg.SkipReason(
             f"asked {MAX_ATTEMPTS} times for the same work in vain: look at the failed runs, then edit or run"
         )
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_config=run_config(wanted))], cursor=cursor.dump())
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_config=run_config(wanted))])
 
 
-def _register(studio: Studio, paths: list[Path]) -> list[str]:
+def _register(studio: Studio, paths: list[Path], variables: Mapping[str, str]) -> list[str]:
     """Register the scripts among `paths`; one sentence for each thing that the author should look at."""
     inbox = studio.settings.inbox
     scripts = [path for path in paths if path.is_relative_to(inbox)]
@@ -140,7 +158,7 @@ def _register(studio: Studio, paths: list[Path]) -> list[str]:
     done = register(
         studio.store,
         files,
-        variables=studio.dialogue.cast.variables,
+        variables=variables,
         default_lang=studio.settings.language,
         voice_menu_choices=studio.settings.voice_menu_choices,
     )

@@ -8,9 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-_REPOSITORY = Path(__file__).resolve().parent.parent
-if str(_REPOSITORY) not in sys.path:  # a worker process gets this path too, and imports `tests.fakes` by it
-    sys.path.insert(0, str(_REPOSITORY))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # workers get this path too, to import `tests.fakes`
 
 from audio_assets import settings
 from tests.house import CAST, House

@@ -6,6 +6,7 @@ Every call is written to the folder's `spoken.log`, so that a test can count wha
 """
 
 import hashlib
+import multiprocessing
 import os
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_assets.domain.rendering import TransientError
+from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.speech import Speech, SpeechError, SpeechRequest
 from audio_assets.domain.timeline import Phone, Timeline, Word
 from resources.alignment import Align, Aligner, Refine
@@ -84,6 +86,8 @@ def speak_tones(request: SpeechRequest, *, folder: Path, tells_times: bool) -> S
     for word, respelling in request.pronunciations:
         said = said.replace(word, respelling.strip("/"))
     if "DIE" in said:
+        if multiprocessing.parent_process() is None:
+            raise RuntimeError("this would have killed the run itself, not a worker")
         os._exit(1)
     if "FAIL" in said:
         raise SpeechError(f"the tones can not say FAIL in {request.text!r}; leave the word out")
@@ -96,15 +100,16 @@ def speak_tones(request: SpeechRequest, *, folder: Path, tells_times: bool) -> S
     return Speech(pcm, RATE_HZ, timeline if tells_times else None)
 
 
-def align_evenly(pcm: NDArray[np.int16], rate_hz: int, text: str) -> Timeline:
+def align_evenly(pcm: NDArray[np.int16], rate_hz: int, text: str) -> AlignmentRecord:
     """A timeline over the whole of `pcm`."""
     natural = _timeline(text, 1.0)
     scale = len(pcm) / rate_hz / natural.duration_s
-    return Timeline(
+    timeline = Timeline(
         tuple(Phone(p.phoneme, p.t_start * scale, p.t_end * scale) for p in natural.phonemes),
         tuple(Word(w.word, w.t_start * scale, w.t_end * scale) for w in natural.words),
         natural.duration_s * scale,
     )
+    return AlignmentRecord(timeline, "even", 1.0)
 
 
 def spoken(folder: Path) -> list[str]:

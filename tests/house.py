@@ -157,7 +157,7 @@ class House:
             ends = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
             where = {"tags": ends}
         return dg.materialize(
-            list(self.defs.assets or ()),
+            [found for found in self.defs.assets or () if isinstance(found, dg.AssetsDefinition)],
             instance=instance,
             selection=list(assets),
             resources=self.resources,
@@ -165,8 +165,8 @@ class House:
             **where,
         )
 
-    def statuses(self, instance: dg.DagsterInstance) -> dict[Artifact, str]:
-        """Dagster's own stale status of every partition of every asset."""
+    def statuses(self, instance: dg.DagsterInstance, assets: Sequence[str] = ()) -> dict[Artifact, str]:
+        """Dagster's own stale status of every partition of the named assets, of all where none is named."""
         graph = self.defs.resolve_asset_graph()
         resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
         dialogue = self.studio().dialogue
@@ -178,5 +178,6 @@ class House:
         return {
             (asset, key): resolver.get_status(dg.AssetKey(asset), key).value
             for asset, keys in wanted.items()
+            if asset in assets or not assets
             for key in keys
         }

@@ -35,15 +35,17 @@ LIPSYNC = "lipsync.json"
 PICTURE = "picture.png"
 
 Speak = Callable[[SpeechRequest], Speech]
-Align = Callable[[NDArray[np.int16], int, str], Timeline]
-Refine = Callable[[NDArray[np.int16], int, Timeline, str], Timeline]
+Align = Callable[[NDArray[np.int16], int, str], AlignmentRecord]
+Refine = Callable[[NDArray[np.int16], int, Timeline], Timeline]
 
-# Seconds that a phone takes in unhurried speech, and how far a line may stray from their sum. Over 138 lines by Kokoro
-# the ratio lies within 0.7 to 1.7; a cut-off or a stuck engine falls well outside.
+# Seconds that a phone takes in unhurried speech, and how far a line may stray from their sum. Over the 213 lines of a
+# visual novel in three languages the ratio lay within 0.6 to 2.0 once a second is granted for pauses ("Hey... Umm...").
 _VOWEL_S, _CONSONANT_S = 0.11, 0.07
-_SHORTEST, _LONGEST = 0.4, 3.0
+_SHORTEST, _LONGEST, _PAUSES_S = 0.4, 3.0, 1.0
 _SILENT_BELOW_DB = -50.0
 _LONGEST_END_SILENCE_S = 1.0
+_LEAST_COVERED = 0.6
+_LEAST_CONFIDENCE = 0.5  # of 102 texts that were not in the audio none reached it, of 101 right ones all did
 
 
 def voice_artifact(speak: Speak, engine: str, request: SpeechRequest, character: str) -> Rendered:
@@ -96,10 +98,11 @@ def voice_checks(levels: Levels, timeline: Timeline | None, speed: float) -> tup
     ]
     if timeline is not None and timeline.phonemes:
         expected_s = sum(map(_expected_s, (phone.phoneme for phone in timeline.phonemes))) / speed
-        ratio = levels.duration_s / expected_s
-        detail = f"{levels.duration_s:.2f} s for {len(timeline.phonemes)} phones, {ratio:.2f} of the expected {expected_s:.2f} s"
-        checks.append(Check("not_truncated", ratio >= _SHORTEST, f"{detail}, limit {_SHORTEST}", blocking=True))
-        checks.append(Check("not_over_long", ratio <= _LONGEST, f"{detail}, limit {_LONGEST}"))
+        detail = f"{levels.duration_s:.2f} s for {len(timeline.phonemes)} phones that take about {expected_s:.2f} s"
+        shortest_s, longest_s = _SHORTEST * expected_s, _LONGEST * expected_s + _PAUSES_S
+        is_whole = levels.duration_s >= shortest_s
+        checks.append(Check("not_truncated", is_whole, f"{detail}, at least {shortest_s:.2f} s", blocking=True))
+        checks.append(Check("not_over_long", levels.duration_s <= longest_s, f"{detail}, at most {longest_s:.2f} s"))
     return tuple(checks)
 
 
@@ -109,16 +112,17 @@ def alignment_artifact(
     """When each phone and word of a voice is spoken: the engine's timing (refined where that helps), else the aligner's."""
     pcm, rate_hz = read_wav(wav)
     spoken = spoken_schema.from_bytes(spoken_json)
+    confidence = None
     timeline = spoken.timeline
     if timeline is not None and refine is not None:
-        timeline = refine(pcm, rate_hz, timeline, spoken.text)
+        timeline = refine(pcm, rate_hz, timeline)
     elif timeline is None and align is not None:
-        timeline = align(pcm, rate_hz, spoken.text)
+        found = align(pcm, rate_hz, spoken.text)
+        timeline, confidence = found.timeline, found.confidence
     if timeline is None:
         raise ValueError(f"{spoken.engine} gives no timing and no aligner speaks '{spoken.lang}'")
-    covered_s = sum(phone.t_end - phone.t_start for phone in timeline.phonemes)
     return Rendered(
-        files={ALIGNMENT: alignment_schema.to_bytes(AlignmentRecord(timeline, source))},
+        files={ALIGNMENT: alignment_schema.to_bytes(AlignmentRecord(timeline, source, confidence))},
         previews={PICTURE: waveform_picture(pcm, rate_hz, timeline)},
         facts={
             "text": spoken.text,
@@ -128,22 +132,43 @@ def alignment_artifact(
             "n_phonemes": len(timeline.phonemes),
             "n_words": len(timeline.words),
         },
-        checks=alignment_checks(pcm, rate_hz, timeline, covered_s),
+        checks=alignment_checks(pcm, rate_hz, timeline, confidence),
     )
 
 
-def alignment_checks(pcm: NDArray[np.int16], rate_hz: int, timeline: Timeline, covered_s: float) -> tuple[Check, ...]:
-    """Whether the phones rise within the file and cover the time in which there is sound."""
+def alignment_checks(
+    pcm: NDArray[np.int16], rate_hz: int, timeline: Timeline, confidence: float | None
+) -> tuple[Check, ...]:
+    """Whether the phones rise within the file, cover the time with sound, and (if aligned) are those of the audio."""
     faults = timeline.faults()
-    levels = measure_levels(pcm, rate_hz)
-    sounding_s = max(0.0, levels.duration_s - levels.leading_silence_s - levels.trailing_silence_s)
-    share = covered_s / sounding_s if sounding_s else 0.0
+    share = covered_share(pcm, rate_hz, timeline)
     return (
         Check(
             "times_rise", not faults, "; ".join(faults[:3]) or "every time lies in the file and rises", blocking=True
         ),
-        Check("covers_speech", share >= 0.6, f"phones cover {share:.0%} of {sounding_s:.2f} s of sound, limit 60 %"),
+        Check(
+            "text_is_spoken",
+            confidence is None or confidence >= _LEAST_CONFIDENCE,
+            "the engine spoke this very text" if confidence is None else f"confidence {confidence:.2f}",
+        ),
+        Check(
+            "covers_speech",
+            share >= _LEAST_COVERED,
+            f"phones cover {share:.0%} of the sound, at least {_LEAST_COVERED:.0%}",
+        ),
     )
+
+
+def covered_share(pcm: NDArray[np.int16], rate_hz: int, timeline: Timeline) -> float:
+    """The share of the 10 ms windows with sound in them in which a phone stands; 0 where there is no sound."""
+    n_window = rate_hz // 100
+    windows = pcm[: len(pcm) // n_window * n_window].reshape(-1, n_window).astype(np.float64)
+    has_sound = np.sqrt(np.mean(np.square(windows), axis=1)) > 32768 * 10 ** (_SILENT_BELOW_DB / 20)
+    middles_s = (np.arange(len(windows)) + 0.5) / 100
+    has_phone = np.zeros(len(windows), bool)
+    for phone in timeline.phonemes:
+        has_phone |= (phone.t_start <= middles_s) & (middles_s < phone.t_end)
+    return float(np.mean(has_phone[has_sound])) if has_sound.any() else 0.0
 
 
 def lipsync_artifact(alignment_json: bytes, frame_rate: Fraction, shapes: str) -> Rendered:

@@ -134,10 +134,9 @@ class Cast:
         chosen = part or self._narrator
         spec, is_default_voice = self._voice_spec(chosen, lang)
         engine, mix = self._engine_and_mix(chosen, spec)
-        try:
-            voice = parse_voice_mix(mix, known_voices.get(engine, ()), self.names)
-        except VoiceError as error:
-            raise CastError(f"{self.path}: [{chosen.key}] {error}") from error
+        if is_default_voice and chosen.voice:  # the named one is for another language; a typo must not pass as that
+            self._mix(chosen, *self._engine_and_mix(chosen, chosen.voice), known_voices)
+        voice = self._mix(chosen, engine, mix, known_voices)
         return CastEntry(
             engine=engine,
             voice=voice,
@@ -149,6 +148,12 @@ class Cast:
             is_default=part is None,
             is_default_voice=is_default_voice,
         )
+
+    def _mix(self, part: _Part, engine: str, mix: str, known_voices: Mapping[str, Collection[str]]) -> Mix:
+        try:
+            return parse_voice_mix(mix, known_voices.get(engine, ()), self.names)
+        except VoiceError as error:
+            raise CastError(f"{self.path}: [{part.key}] {error}") from error
 
     def _part(self, character: str, short_name: str) -> _Part | None:
         """The character's part; None when the cast does not name it."""

@@ -127,6 +127,8 @@ def _entry(word: str, spoken: str, where: str, path: str) -> _Entry:
     value = " ".join(unicodedata.normalize("NFC", spoken).split())
     if not any(c.isalnum() for c in word):
         raise TomlError(path, where, f"'{word}' is no word", "write a word with letters or digits")
+    if " " in word:
+        raise TomlError(path, where, f"'{word}' is more than one word", "give each of its words an entry of its own")
     is_ipa = len(value) > 2 and value[0] == value[-1] == "/" and "/" not in value[1:-1] and value[1:-1].strip()
     if "/" in value and not is_ipa:
         raise TomlError(path, where, f"the pronunciation '{value}' is no IPA between slashes", 'write it as "/dʒɪf/"')

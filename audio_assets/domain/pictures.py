@@ -21,7 +21,7 @@ from audio_assets.domain.ipa_text import Coverage, baseline_px, phoneme_text, pl
 from audio_assets.domain.phonemes import VOWELS, nearest_arpabet
 from audio_assets.domain.timeline import Phone, Timeline, Word
 
-MAX_BYTES = 4500
+MAX_BYTES = 3_000
 WIDTH_PX = 640
 
 Colour = tuple[int, int, int]

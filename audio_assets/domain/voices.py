@@ -15,8 +15,6 @@ from rapidfuzz import process
 Mix = tuple[tuple[str, float], ...]
 """(voice name, weight) pairs; the weights sum to 1."""
 
-_ESPEAK_VARIANT = re.compile(r"\+(?:[mf][0-9]{1,2}|[A-Za-z][A-Za-z0-9_-]*)")
-
 
 class VoiceError(ValueError):
     """A voice that can not be had; the message names what to write instead."""
@@ -26,7 +24,7 @@ def parse_voice_mix(spec: str, known: Collection[str], friendly: Mapping[str, st
     """The voices of `spec` with their weights, in the order they are written.
 
     `known` are the engine's voice names, `friendly` maps a cast's own names to a known voice or a mix of them.
-    espeak's variants (`en-us+f3`) are known when their language is.
+    `known` answers for variants (`en-us+f3`) itself.
 
     Raises:
         VoiceError: an unknown name (the three nearest are named), or percentages that do not sum to 100.
@@ -37,7 +35,7 @@ def parse_voice_mix(spec: str, known: Collection[str], friendly: Mapping[str, st
         raise VoiceError(f"the voice is empty; name one, such as {_some(known)}")
     if mix in own:
         return _friendly(mix, own[mix], known)
-    if _is_known(mix, known):
+    if mix in known:
         return ((mix, 1.0),)
     readings = list(_readings(mix.split("_"), {*known, *own}))
     if not readings:
@@ -69,11 +67,6 @@ def _merged(parts: Iterator[tuple[str, float]]) -> Mix:
     for name, weight in parts:
         weights[name] = weights.get(name, 0.0) + weight
     return tuple(weights.items())
-
-
-def _is_known(name: str, known: Collection[str]) -> bool:
-    code, plus, _ = name.partition("+")
-    return name in known or bool(plus and code in known and _ESPEAK_VARIANT.fullmatch(name, len(code)))
 
 
 def _readings(pieces: list[str], names: Collection[str]) -> Iterator[tuple[tuple[str, int], ...]]:

@@ -60,9 +60,13 @@ def observations(samples: NDArray[np.int16]) -> Floats:
     signal = samples.astype(np.float32)
     signal[1:] -= np.float32(_PRE_EMPHASIS) * samples[:-1]
     padded = np.pad(signal, (_WINDOW // 2, _WINDOW))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::hop][:n_frames]
-    power = np.abs(np.fft.rfft(frames * np.hamming(_WINDOW).astype(np.float32), _N_FFT)) ** 2
-    cepstra = np.log(power @ _mel_filters().T + 1e-4) @ _cosines().T
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::hop][:n_frames]
+    window, filters, cosines = np.hamming(_WINDOW).astype(np.float32), _mel_filters().T, _cosines().T
+    blocks = [  # ten seconds at a time: the spectra of minutes would take gigabytes
+        np.log(np.abs(np.fft.rfft(windows[first : first + 2000] * window, _N_FFT)) ** 2 @ filters + 1e-4) @ cosines
+        for first in range(0, n_frames, 2000)
+    ]
+    cepstra = np.concatenate(blocks)
     cepstra -= cepstra.mean(axis=0)
     padded_cepstra = np.pad(cepstra, ((3 * _STEPS_PER_FRAME,) * 2, (0, 0)), mode="edge")
 
@@ -94,7 +98,7 @@ def log_likelihoods(features: Floats, states: NDArray[np.int64], sounds: NDArray
 
 
 def log_stay_and_go(sounds: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the log probabilities per 10 ms to stay in each state of `sounds` and to leave it, (n_sounds * 3,) each."""
+    """Return the log probabilities per 10 ms to stay in each state of `sounds` and to leave it, (3 * n_sounds,)."""
     stay = _model().stay[sounds].ravel()
     return np.log(stay), np.log1p(-stay)
 

@@ -122,7 +122,6 @@ def speak(request: SpeechRequest, model_dir: Path, *, n_threads: int = 1) -> Spe
     return Speech(pcm, SAMPLE_RATE_HZ, _timeline(spoken, starts, script.words, len(pcm)), tuple(notes))
 
 
-@functools.cache
 def voices(model_dir: Path) -> tuple[str, ...]:
     """Return the names of the voices: the first letter is the language they speak best, the second f or m."""
     return tuple(sorted(path.stem for path in (model_dir / "voices").glob("*.bin")))

@@ -37,13 +37,16 @@ _PAD_S = 0.3
 _MAX_PRONUNCIATIONS = 8
 _SHORTEST_SOUND_S = 0.030  # three states of 10 ms: the shortest sound the model can find
 _PAUSE_S = 0.030  # a silence between sounds that is shorter is taken for their own
+_CLOSURE_S = 0.030  # of a stop after a pause: labels by hand begin at the burst, the lips close before it
+_STOPS = frozenset({"P", "B", "T", "D", "K", "G", "CH", "JH"})
 _TRUST = 0.2  # of the model's log densities: consecutive frames are far from independent
 _PIECE_S = 8.0  # long audio is located in pieces of about this length, cut in pauses
+_MAX_CELLS = 300_000_000  # frames x states; pocketsphinx takes 8 bytes for each: 2 GB for 280 s of speech
 _NO_UNIT = -1
 _SILENT_PEAK = 33  # -60 dBFS
 _LACKING_EVEN, _LACKING_SCALE = 3.2, 0.35
-"""Nats by which the frames of a right text (at most 2.6 in 101 utterances) and a wrong one (at least 3.8 in the 15 of 102
-that pocketsphinx did not refuse at once) lack against the best sound: the middle gives a confidence of a half."""
+"""Nats by which frames lack against the best sound: at most 2.6 in 101 utterances with their text, at least 3.8 in the
+15 of 102 with a wrong one that pocketsphinx did not refuse at once. The middle gives a confidence of a half."""
 _DECODER_SIGMA_S, _ENGINE_SIGMA_S = 0.060, 0.015  # how far rough times are off
 
 Pronunciation = tuple[tuple[str, str], ...]
@@ -65,7 +68,7 @@ class _Unit:
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """One sound or silence in its order: its unit, names in both alphabets, model states and [start, end) in seconds."""
+    """One sound or silence in its order: its unit, names in both alphabets, model states, [start, end) in seconds."""
 
     unit: int
     arpabet: str
@@ -124,10 +127,8 @@ def align_record(
     units = _units(words, lang, pronunciations)
     _check_length(units, duration_s)
     rough = _found(samples, units)
-    features = acoustic_model.observations(samples)
-    sounds = _with_edges(
-        _located(rough, features, boundaries.log_mel(samples, _RATE_HZ), near_sigma_s=_DECODER_SIGMA_S), samples
-    )
+    features, log_mel = acoustic_model.observations(samples), boundaries.log_mel(samples, _RATE_HZ)
+    sounds = _with_edges(_located(rough, features, log_mel, near_sigma_s=_DECODER_SIGMA_S), log_mel)
     phones = _phones(sounds, duration_s)
     of_word = [units[sound.unit].word for sound in sounds if not sound.is_silence]
     timeline = Timeline(phones, _words(words, of_word, phones), duration_s)
@@ -145,10 +146,8 @@ def refine(pcm: NDArray[np.int16], sample_rate_hz: int, timeline: Timeline) -> T
         return timeline
     samples = _prepared(pcm, sample_rate_hz)
     rough = _from_timeline(timeline)
-    features = acoustic_model.observations(samples)
-    sounds = _with_edges(
-        _located(rough, features, boundaries.log_mel(samples, _RATE_HZ), near_sigma_s=_ENGINE_SIGMA_S), samples
-    )
+    features, log_mel = acoustic_model.observations(samples), boundaries.log_mel(samples, _RATE_HZ)
+    sounds = _with_edges(_located(rough, features, log_mel, near_sigma_s=_ENGINE_SIGMA_S), log_mel)
     phones = _phones(sounds, timeline.duration_s)
     return Timeline(phones, _moved_words(timeline, phones), timeline.duration_s)
 
@@ -157,11 +156,16 @@ def refine(pcm: NDArray[np.int16], sample_rate_hz: int, timeline: Timeline) -> T
 
 
 def _check_length(units: Sequence[_Unit], duration_s: float) -> None:
-    shortest_s = _SHORTEST_SOUND_S * sum(min(len(p) for p in unit.pronunciations) for unit in units)
-    if duration_s < shortest_s:
+    n_sounds = sum(min(len(p) for p in unit.pronunciations) for unit in units)
+    if duration_s < _SHORTEST_SOUND_S * n_sounds:
         raise AlignmentError(
-            f"the audio lasts {duration_s:.2f} s, and its text takes at least {shortest_s:.2f} s to say: "
-            "check that they belong together"
+            f"the audio lasts {duration_s:.2f} s, and its text takes at least {_SHORTEST_SOUND_S * n_sounds:.2f} s to "
+            "say: check that they belong together"
+        )
+    if duration_s / _FRAME_S * n_sounds * acoustic_model.N_STATES > _MAX_CELLS:
+        raise AlignmentError(
+            f"{duration_s:.0f} s of audio with {len(units)} spoken words are too much at once: cut them in a pause, "
+            "five minutes of speech are possible"
         )
 
 
@@ -349,11 +353,12 @@ def _located(
 
 
 def _pieces(sounds: Sequence[_Sound]) -> Iterator[tuple[int, int]]:
-    """Ranges of `sounds` that share a silence with the next one, each at least `_PIECE_S` long where there are pauses."""
+    """Ranges of `sounds` that share their last with the next one's first: a pause, or any sound when none comes."""
     first = 0
     for index, sound in enumerate(sounds[:-1]):
+        length_s = sound.start_s - sounds[first].start_s
         is_pause = sound.is_silence and sound.end_s - sound.start_s >= 0.1
-        if is_pause and index > first and sound.start_s - sounds[first].start_s >= _PIECE_S:
+        if index > first and length_s >= (_PIECE_S if is_pause else 2 * _PIECE_S):
             yield first, index + 1
             first = index
     yield first, len(sounds)
@@ -372,29 +377,53 @@ def _entered(sounds: Sequence[_Sound], features: NDArray[np.float32]) -> Floats 
     return entered[:, :: acoustic_model.N_STATES]
 
 
-def _with_edges(sounds: Sequence[_Sound], samples: NDArray[np.int16]) -> list[_Sound]:
-    """`sounds` with the edges of silences where the sound's level says."""
-    loudness = boundaries.loudness_db(boundaries.log_mel(samples, _RATE_HZ))
-    duration_s = len(samples) / _RATE_HZ
-    found = list(sounds)
+def _with_edges(sounds: Sequence[_Sound], log_mel: Floats) -> list[_Sound]:
+    """`sounds` beginning and ending beside silences where their level says, and without pauses inside them."""
+    loudness = boundaries.loudness_db(log_mel)
+    end_s = (len(loudness) - 1) * boundaries.HOP_S
+    found: list[_Sound] = []
     for index, sound in enumerate(sounds):
         if sound.is_silence:
+            found.append(sound)
             continue
-        before_s = sounds[index - 1].start_s if index and sounds[index - 1].is_silence else sound.start_s
-        after_s = sound.end_s
-        if index + 1 < len(sounds) and sounds[index + 1].is_silence:
-            after_s = sounds[index + 1].end_s
-        elif index + 1 == len(sounds):
-            after_s = duration_s
-        if index == 0:
-            before_s = 0.0
-        start_s, end_s = sound.start_s, sound.end_s
-        if start_s - before_s > _PAUSE_S or index == 0:
-            start_s = boundaries.speech_edges(loudness, (before_s, start_s), (start_s, end_s), is_onset=True)
-        if after_s - end_s > _PAUSE_S or index + 1 == len(sounds):
-            end_s = boundaries.speech_edges(loudness, (end_s, after_s), (start_s, end_s), is_onset=False)
-        found[index] = replace(sound, start_s=start_s, end_s=max(end_s, start_s))
+        span = (sound.start_s, sound.end_s)
+        gap_from_s, gap_to_s = _silence_around(sounds, index, end_s)
+        if index == 0 or sound.start_s - gap_from_s > _PAUSE_S:
+            span = boundaries.speech_edges(loudness, (gap_from_s, span[0]), span, is_onset=True), span[1]
+        if index + 1 == len(sounds) or gap_to_s - sound.end_s > _PAUSE_S:
+            span = span[0], boundaries.speech_edges(loudness, (span[1], gap_to_s), span, is_onset=False)
+        found.append(replace(sound, start_s=span[0], end_s=max(span)))
+    for run in boundaries.quiet_runs(loudness):
+        found = [sound if sound.is_silence else _outside(sound, run) for sound in found]
     return found
+
+
+def _silence_around(sounds: Sequence[_Sound], index: int, end_s: float) -> tuple[float, float]:
+    """Where the silences before and after a sound begin and end; its own start and end where there are none."""
+    from_s, to_s = sounds[index].start_s, sounds[index].end_s
+    if index == 0:
+        from_s = 0.0
+    elif sounds[index - 1].is_silence:
+        from_s = sounds[index - 1].start_s
+    if index + 1 == len(sounds):
+        to_s = end_s
+    elif sounds[index + 1].is_silence:
+        to_s = sounds[index + 1].end_s
+    return from_s, to_s
+
+
+def _outside(sound: _Sound, quiet: tuple[float, float]) -> _Sound:
+    """`sound` without the pause `quiet`: on its longer side, a stop on that of its burst, with a short closure."""
+    quiet_from_s, quiet_to_s = quiet
+    if sound.end_s <= quiet_from_s or sound.start_s >= quiet_to_s:
+        return sound
+    is_stop = sound.arpabet in _STOPS
+    before_s, after_s = quiet_from_s - sound.start_s, sound.end_s - quiet_to_s
+    if after_s > 0 and (is_stop or after_s >= before_s):
+        return replace(sound, start_s=max(sound.start_s, quiet_to_s - (_CLOSURE_S if is_stop else 0.0)))
+    if before_s > 0:
+        return replace(sound, end_s=quiet_from_s)
+    return replace(sound, end_s=min(sound.end_s, sound.start_s + _CLOSURE_S))  # not to be heard at all
 
 
 def _phones(sounds: Sequence[_Sound], duration_s: float) -> tuple[Phone, ...]:

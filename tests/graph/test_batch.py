@@ -4,7 +4,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from audio_assets import settings
+from audio_assets import launch, settings
 from audio_assets.batch import Failed
 from audio_assets.launch import run_config
 from audio_assets.speech import VoiceLine
@@ -35,8 +35,8 @@ def tags_of(instance: dg.DagsterInstance, asset: str, partition: str) -> Mapping
     return newest(instance, asset, partition).tags or {}
 
 
-def not_fresh(house: House, instance: dg.DagsterInstance) -> dict[Artifact, str]:
-    return {artifact: status for artifact, status in house.statuses(instance).items() if status != "FRESH"}
+def not_fresh(house: House, instance: dg.DagsterInstance, *assets: str) -> dict[Artifact, str]:
+    return {artifact: status for artifact, status in house.statuses(instance, assets).items() if status != "FRESH"}
 
 
 def of_line(key: str) -> dict[Artifact, str]:
@@ -161,7 +161,18 @@ def test_a_gain_is_heard_only_in_the_mix_and_dagster_is_fresh_after_the_run(
     assert not_fresh(house, instance) == {}
 
 
-@pytest.mark.parametrize("n_lines", [20, 105])
+def test_the_frame_rate_of_mouths_is_seen_only_in_them_and_dagster_is_fresh_after_the_run(
+    house: House, instance: dg.DagsterInstance
+) -> None:
+    house.register()
+    house.run(instance)
+    house.write("cast.toml", CAST + "[mouth]\nfps = 30\n")
+    house.run(instance)
+    assert not_fresh(house, instance) == {}
+    assert not house.order(instance)
+
+
+@pytest.mark.parametrize("n_lines", [20, 100])
 def test_a_mix_that_did_not_change_stays_fresh_when_another_label_does(
     house: House, instance: dg.DagsterInstance, n_lines: int
 ) -> None:
@@ -169,10 +180,13 @@ def test_a_mix_that_did_not_change_stays_fresh_when_another_label_does(
     many = "== many ==\n" + "".join(f"Anna: {'a' * (n % 7 + 1)} {'b' * (n // 7 + 1)}.\n" for n in range(n_lines))
     house.register(PLAY + many)
     assert house.run(instance).success
-    assert not_fresh(house, instance) == {}
+    assert not_fresh(house, instance, *MIXES) == {}
     house.register(PLAY.replace(SEA, "The sea is white.") + many)
+    house.sync(instance)
+    assert ("dialogue_mix", NIGHT) in not_fresh(house, instance, *MIXES)
+    assert ("dialogue_mix", HARBOUR) not in not_fresh(house, instance, *MIXES)
     house.run(instance)
-    assert not_fresh(house, instance) == {}
+    assert not_fresh(house, instance, *MIXES) == {}
 
 
 def test_a_line_that_is_new_or_gone_leaves_everything_fresh_after_the_run(
@@ -206,6 +220,18 @@ def test_dagster_hears_of_changed_settings_without_a_run(house: House, instance:
     house.sync(instance)
     assert not_fresh(house, instance) == {**of_line(house.line(LAMP)), ("dialogue_mix", NIGHT): "STALE"}
     assert len(instance.get_runs()) == n_runs
+
+
+def test_more_changes_than_are_reported_at_once_are_recorded_by_the_run(
+    house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "_REPORTED_AT_ONCE", 1)
+    house.register()
+    house.run(instance)
+    house.write("cast.toml", CAST + "gain_db = -3.0\nspeed = 0.9\n[mouth]\nfps = 30\n")
+    house.run(instance)
+    assert not_fresh(house, instance) == {}
+    assert not house.order(instance)
 
 
 def test_a_mix_of_a_specification_is_fresh_beside_the_labels(house: House, instance: dg.DagsterInstance) -> None:
@@ -458,7 +484,7 @@ def latest_checks(instance: dg.DagsterInstance, asset: str) -> dict[str, bool]:
     found = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     evaluations = {key.name: record.event for key, record in found.items() if record.event}
     return {
-        name: event.dagster_event.asset_check_evaluation_data.passed  # type: ignore[union-attr]
+        name: event.dagster_event.asset_check_evaluation_data.passed
         for name, event in evaluations.items()
         if event.dagster_event
     }

@@ -175,14 +175,17 @@ def test_a_deleted_object_is_stale(rendered: House, asset: str) -> None:
     assert not rendered.stale()
 
 
-def test_one_deleted_file_is_found_by_who_reads_it_and_mended_by_the_next_run(rendered: House) -> None:
-    path = rendered.object_of("voice_line", rendered.line(GOOD)) / "out.wav"
-    path.unlink()
-    rendered.write("cast.toml", CAST + "gain_db = -3.0\n")  # asks for a mix, which reads the voice
-    rendered.render("first", kinds=[DialogueMix])
-    assert rendered.stale()["voice_line", rendered.line(GOOD)] == ("its files are gone",)
-    rendered.render("second")
-    assert path.exists()
+@pytest.mark.parametrize("asset", [*LINE_ASSETS, "dialogue_mix"])
+@pytest.mark.parametrize("damage", ["delete", "truncate"])
+def test_one_file_that_is_gone_or_cut_is_stale(rendered: House, asset: str, damage: str) -> None:
+    partition = HARBOUR if asset == "dialogue_mix" else rendered.line(GOOD)
+    name = {"voice_line": "out.wav", "dialogue_mix": "mix.wav"}.get(asset, f"{asset}.json")
+    path = rendered.object_of(asset, partition) / name
+    whole = path.read_bytes()
+    path.unlink() if damage == "delete" else path.write_bytes(whole[:100])
+    assert rendered.stale()[asset, partition] == ("its files are gone",)
+    rendered.render("next")
+    assert path.read_bytes() == whole
     assert not rendered.stale()
 
 

@@ -74,7 +74,7 @@ def put(
     )
     store.commit(place, stored, sidecar)
     failed = tuple(check.name for check in checks if not check.passed)
-    store.refs(asset).point(partition, Ref(key, place, sidecar.content, failed))
+    store.refs(asset).point(partition, Ref(key, place, sidecar.content, failed_checks=failed))
     return place
 
 

@@ -263,3 +263,21 @@ def test_real_speech_is_audible_and_in_time(real: Path, text: str, lang: str, vo
     loud, whole = np.sum(np.square(inside, dtype=float)), np.sum(np.square(speech.pcm, dtype=float))
     assert loud > 0.97 * whole
     assert np.max(np.abs(speech.pcm)) > 3000
+
+
+READ = {
+    ("Hello there, Mr. Smith! The apple's read.", "en"): "həlˈO ðˈɛɹ, mˈɪstəɹ smˈɪθ! ði ˈæpᵊlz ɹˈid.",
+    (
+        "I paid $5.50 in 1984... W-what?",
+        "en-gb",
+    ): "ˌI pˈAd fˈIv dˈɒləz and fˈɪfti sˈɛnts ɪn nˌIntˈiːn ˈAti fˈɔː… wə wˌɒt?",
+    ("Les enfants sont là.", "fr"): "lez ɑ̃fˈɑ̃ sˈɔ̃ lˈa.",
+}
+
+
+def test_what_is_read_changes_only_with_the_code_version() -> None:
+    """When this fails because reading got better: raise `_CODE_VERSION` in kokoro.py, then change what is expected."""
+    assert kokoro.identity()["code"] == "1"
+    for (text, lang), expected in READ.items():
+        script = kokoro._read(request(text, lang))
+        assert "".join(token for token, _ in kokoro._tokens(script, (0, len(script.words)))) == expected

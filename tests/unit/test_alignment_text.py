@@ -46,7 +46,9 @@ def test_numbers_in_every_dress() -> None:
     assert said("007 21st 3.5 1,234 50% $5.50 7:05 the 1990s") == [
         ("007", "oh oh seven"), ("21st", "twenty first"), ("3.5", "three point five"),
         ("1,234", "one thousand two hundred thirty four"), ("50%", "fifty percent"),
-        ("$5.50", "five dollars fifty cents"), ("7:05", "seven oh five"), ("the", "the"), ("1990s", "nineteen nineties"),
+        ("$5.50", "five dollars fifty cents"), ("7:05", "seven oh five"),
+        ("the", "the"),
+        ("1990s", "nineteen nineties"),
     ]  # fmt: skip
 
 

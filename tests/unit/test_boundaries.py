@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,7 +25,8 @@ def test_a_frame_is_two_milliseconds_at_any_rate(rate_hz: int) -> None:
 def test_the_spectrum_changes_most_where_the_sound_does(change_s: float) -> None:
     strength = boundaries.change(boundaries.log_mel(tone_then_noise(change_s), RATE_HZ))
     inside = slice(25, -25)
-    assert abs((np.argmax(strength[inside]) + 25) * boundaries.HOP_S - change_s) <= 0.004
+    # Half a window at most: a window holding a little noise is nearer to noise than to a tone.
+    assert abs((np.argmax(strength[inside]) + 25) * boundaries.HOP_S - change_s) <= 0.006
 
 
 def test_silence_has_no_change() -> None:
@@ -46,7 +49,7 @@ def test_entry_probabilities_are_those_of_counting_every_path() -> None:
     for second in range(1, 6):
         for third in range(second + 1, 6):
             path = np.array([0] * second + [1] * (third - second) + [2] * (6 - third))
-            moves = [stay[a] if a == b else go[a] for a, b in zip(path, path[1:], strict=False)]
+            moves = [stay[a] if a == b else go[a] for a, b in pairwise(path)]
             weight = np.exp(fit[np.arange(6), path].sum() + sum(moves))
             total += weight
             by_entry += weight * (path[:, None] >= np.arange(3))

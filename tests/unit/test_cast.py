@@ -10,7 +10,7 @@ VOICES = {
         "af_heart", "af_bella", "am_adam", "am_michael", "bf_emma", "bm_george", "ef_dora", "em_alex", "ff_siwis",
         "if_sara", "im_nicola", "pf_dora", "pm_alex",
     ],
-    "espeak": ["en-us", "en-gb", "fr", "de", "es"],
+    "espeak": ["en-us", "en-us+m3", "en-gb", "fr", "de", "de+f3", "es"],
 }  # fmt: skip
 CAST = """
 [narrator]

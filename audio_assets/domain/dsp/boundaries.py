@@ -8,6 +8,7 @@ needed: a model of the sounds says about when (`entry_probabilities`), the spect
 - `entry_probabilities`: when each state of a known sequence is entered.
 - `best_times`: both kinds of evidence together.
 - `speech_edges`: where sound rises out of silence and sinks into it.
+- `quiet_runs`: stretches without speech.
 - `ordered`: spans made to rise, not overlap, and lie in the file.
 """
 
@@ -35,9 +36,13 @@ def log_mel(pcm: NDArray[np.int16], sample_rate_hz: int) -> Floats:
     n_fft = max(256, 1 << (width - 1).bit_length())
     starts = np.round(np.arange(int(len(pcm) / hop) + 1) * hop).astype(np.int64)
     padded = np.pad(pcm.astype(np.float32), (width // 2, width))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, width)[starts]
-    power = np.abs(np.fft.rfft(frames * np.hanning(width).astype(np.float32), n_fft)) ** 2 / width
-    return np.asarray(np.log(power @ _mel_filters(sample_rate_hz, n_fft).T + 1.0), np.float64)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width)
+    window, filters = np.hanning(width).astype(np.float32), _mel_filters(sample_rate_hz, n_fft).T
+    blocks = [  # ten seconds at a time: the spectra of minutes would take gigabytes
+        np.log(np.abs(np.fft.rfft(windows[block] * window, n_fft)) ** 2 / width @ filters + 1.0)
+        for block in np.split(starts, range(5000, len(starts), 5000))
+    ]
+    return np.asarray(np.concatenate(blocks), np.float64)
 
 
 def change(features: Floats, *, side_s: float = 0.012) -> Floats:
@@ -129,7 +134,7 @@ def speech_edges(
 
     `loudness` is `loudness_db`; the rough edge is `gap_s[1]` = `sound_s[0]` for an onset, `sound_s[1]` = `gap_s[0]` for
     an end. Sound is what stands 6 dB, or 30 % of the way to the sound's own level, above the silence for most of
-    30 ms. Looked for from 100 ms inside the silence to 80 ms inside the sound; the rough edge stays where there is none.
+    30 ms. Looked for from 100 ms inside the silence to 80 ms inside the sound; without any the rough edge stays.
     """
     if not is_onset:  # the same in reversed time
         end_s = (len(loudness) - 1) * HOP_S
@@ -158,8 +163,20 @@ def speech_edges(
     return float((first + found[0]) * HOP_S) if len(found) else edge_s
 
 
+def quiet_runs(loudness: Floats, *, shortest_s: float = 0.15) -> list[tuple[float, float]]:
+    """Return the (start, end) of stretches without speech, longer than the closure of any stop.
+
+    Quiet is within 6 dB of the quietest 2 % of the frames, or 35 dB under the loudest 5 %.
+    """
+    floor, level = np.percentile(loudness, [2, 95])
+    is_quiet = loudness < max(min(floor + 6.0, level - 12.0), level - 35.0)
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], is_quiet, [False]]).astype(np.int8)))
+    runs = steps.reshape(-1, 2) * HOP_S
+    return [(float(start), float(end)) for start, end in runs if end - start >= shortest_s]
+
+
 def ordered(spans_s: Floats, duration_s: float, *, shortest_s: float = 0.005) -> Floats:
-    """Return `spans_s`, shape (n, 2), made to rise without overlap inside [0, duration_s], none shorter than `shortest_s`.
+    """Return `spans_s`, shape (n, 2), made to rise without overlap inside [0, duration_s], each `shortest_s` or more.
 
     Spans that already do are unchanged. Raises ValueError when `n * shortest_s` is more than there is.
     """

@@ -4,7 +4,7 @@ Blocks are float32 of shape (n_samples, n_channels), full scale 1.0. Every resul
 the audio is cut into blocks. Levels of nothing (silence, too short) are None. Gains that follow speech are in
 `ducking`; files are not known here.
 
-Measured against ffmpeg's ebur128 and pyloudnorm in `tests/resources/test_mixer.py`.
+Checked against pyloudnorm in `tests/unit/test_loudness.py`, against ffmpeg in `tests/resources/test_mixer.py`.
 """
 
 import math

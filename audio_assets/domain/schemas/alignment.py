@@ -1,6 +1,7 @@
 """The stored record of an alignment, `alignment.1`: a `Timeline` with where it comes from, as JSON.
 
-No file is read or written here: bytes in, bytes out. Times are seconds, rounded to 0.1 ms. Records of an older schema
+No file is read or written here: bytes in, bytes out. Times are seconds, rounded to 0.1 ms
+(the duration is exact, for frame counts hang on it). Records of an older schema
 are upgraded step by step on reading (`_UPGRADES`); one from a newer program is refused.
 """
 
@@ -43,14 +44,17 @@ def to_bytes(record: AlignmentRecord) -> bytes:
     timeline = record.timeline
     stored: Record = {
         "schema": SCHEMA,
-        "duration_s": _rounded(timeline.duration_s),
+        "duration_s": timeline.duration_s,
         "alphabet": ALPHABET,
         "source": record.source,
         "phonemes": [
-            {"phoneme": p.phoneme, "t_start": _rounded(p.t_start), "t_end": _rounded(p.t_end)}
+            {"phoneme": p.phoneme, "t_start": _rounded(p.t_start), "t_end": _end(p.t_end, timeline.duration_s)}
             for p in timeline.phonemes
         ],
-        "words": [{"word": w.word, "t_start": _rounded(w.t_start), "t_end": _rounded(w.t_end)} for w in timeline.words],
+        "words": [
+            {"word": w.word, "t_start": _rounded(w.t_start), "t_end": _end(w.t_end, timeline.duration_s)}
+            for w in timeline.words
+        ],
     }
     if record.confidence is not None:
         stored["confidence"] = _rounded(record.confidence)
@@ -125,6 +129,11 @@ def _seconds(value: object, where: str) -> float:
 def _require(is_met: bool, what: str) -> None:
     if not is_met:
         raise AlignmentRecordError(f"the alignment is broken: {what}: render it again")
+
+
+def _end(t_end: float, duration_s: float) -> float:
+    """Rounded, but never past the end, which is exact."""
+    return min(_rounded(t_end), duration_s)
 
 
 def _rounded(value: float) -> float:

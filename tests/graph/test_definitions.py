@@ -1,0 +1,157 @@
+"""The graph as a table: who changes it changes this file too, on purpose."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import dagster as dg
+import pytest
+
+from audio_assets.cli import main
+from audio_assets.jobs import JOB
+from audio_assets.launch import RECIPES
+from tests.house import House
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+# asset: group, kind, owner, code version, partitions, upstream assets
+TABLE = {
+    "dialogue_line": ("script", "text", "team:writing", "1", "audio_assets_lines", ()),
+    "cue_sheet": ("script", "text", "team:writing", "1", "audio_assets_mixes", ("dialogue_line",)),
+    "voice_line": ("speech", "wav", "team:audio", "1", "audio_assets_lines", ("dialogue_line",)),
+    "alignment": ("speech", "json", "team:audio", "1", "audio_assets_lines", ("dialogue_line", "voice_line")),
+    "lipsync": ("lipsync", "json", "team:animation", "1", "audio_assets_lines", ("alignment", "dialogue_line")),
+    "dialogue_mix": ("mix", "wav", "team:audio", "1", "audio_assets_mixes", ("cue_sheet", "voice_line")),
+}
+
+CHECKS = {
+    "dialogue_line": {"voice_in_cast"},
+    "cue_sheet": set(),
+    "voice_line": {"not_silent", "not_truncated", "not_clipped", "ends_not_silent", "not_over_long"},
+    "alignment": {"times_rise", "covers_speech", "text_is_spoken"},
+    "lipsync": {"as_long_as_audio"},
+    "dialogue_mix": {"not_silent", "loudness_on_target", "true_peak_below_ceiling"},
+}
+
+COMMANDS = {
+    *("align", "dev", "ingest", "mix", "models", "models fetch", "models list", "plan"),
+    *("retire", "say", "serve", "voices"),
+}
+
+
+@pytest.fixture
+def specs(house: House) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in house.defs.resolve_all_asset_specs()}
+
+
+def commands(group: click.Group = main, prefix: str = "") -> Iterator[str]:
+    """Every sub-command, as it is typed."""
+    for name, command in group.commands.items():
+        yield f"{prefix}{name}"
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+
+
+def test_the_assets_are_these(specs: dict[str, dg.AssetSpec]) -> None:
+    found = {
+        name: (
+            spec.group_name,
+            ", ".join(spec.kinds),
+            ", ".join(spec.owners),
+            spec.code_version,
+            spec.partitions_def.name if isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition) else None,
+            tuple(sorted(dep.asset_key.to_user_string() for dep in spec.deps)),
+        )
+        for name, spec in specs.items()
+    }
+    assert found == TABLE
+
+
+def test_every_asset_says_what_one_partition_holds(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, spec in specs.items():
+        assert spec.description, f"{name} has no description"
+        assert 20 < len(spec.description) < 300, f"the description of {name} is {len(spec.description)} long"
+        assert spec.tags["stage"] == spec.group_name
+
+
+def test_every_rendered_asset_is_a_recipe_with_its_own_code_version(specs: dict[str, dg.AssetSpec]) -> None:
+    assert [recipe.asset for recipe in RECIPES] == ["voice_line", "alignment", "lipsync", "dialogue_mix"]
+    for recipe in RECIPES:
+        assert specs[recipe.asset].code_version == recipe.code_version
+    assert len({recipe.folder for recipe in RECIPES}) == len(RECIPES)
+
+
+def test_the_checks_are_these(house: House) -> None:
+    keys = house.defs.resolve_asset_graph().asset_check_keys
+    found: dict[str, set[str]] = {name: set() for name in TABLE}
+    for key in keys:
+        found[key.asset_key.to_user_string()].add(key.name)
+    assert found == CHECKS
+    graph = house.defs.resolve_asset_graph()
+    assert all(graph.get_check_spec(key).description for key in keys)
+
+
+def test_every_artifact_is_measured_by_exactly_the_checks_of_its_asset(
+    house: House, instance: dg.DagsterInstance
+) -> None:
+    house.register()
+    house.run(instance)
+    for recipe in RECIPES:
+        for ref in house.studio().store.refs(recipe.asset).all().values():
+            sidecar = house.studio().store.find(ref.object)
+            assert sidecar is not None
+            assert {check.name for check in sidecar.checks} == CHECKS[recipe.asset]
+
+
+def test_every_asset_can_be_rendered_in_one_run_from_the_ui(house: House) -> None:
+    for assets in house.defs.assets or ():
+        assert isinstance(assets, dg.AssetsDefinition)
+        assert assets.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_only_built_in_partition_mappings_are_used(specs: dict[str, dg.AssetSpec]) -> None:
+    """A backfill over a custom mapping reports success having run only the root."""
+    for spec in specs.values():
+        for dep in spec.deps:
+            mapping = dep.partition_mapping
+            assert mapping is None or type(mapping).__module__.startswith("dagster."), f"{spec.key}: {mapping}"
+
+
+def test_jobs_and_sensors_are_these(house: House) -> None:
+    repository = house.defs.get_repository_def()
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {JOB}
+    assert {sensor.name for sensor in repository.sensor_defs} == {"new_dialogue"}
+    for sensor in repository.sensor_defs:
+        assert sensor.description
+
+
+def test_the_definitions_load_without_any_model_and_touch_no_file(house: House) -> None:
+    before = house.tree()
+    dg.Definitions.validate_loadable(house.defs)
+    from audio_assets.definitions import build_defs
+
+    dg.Definitions.validate_loadable(build_defs())
+    assert house.tree() == before
+
+
+def test_dagster_is_pinned_exactly() -> None:
+    """`batch.py` relies on the meaning of Dagster's system tags."""
+    assert re.search(r'"dagster==\d+\.\d+\.\d+"', (REPOSITORY / "pyproject.toml").read_text())
+
+
+# The README
+
+
+def test_the_commands_are_these() -> None:
+    assert set(commands()) == COMMANDS
+
+
+@pytest.mark.parametrize("asset", sorted(TABLE))
+def test_the_readme_names_every_asset(asset: str) -> None:
+    assert f"`{asset}`" in (REPOSITORY / "README.md").read_text(), f"README.md does not say what {asset} is"
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_readme_names_every_command(command: str) -> None:
+    assert f"audio-assets {command}" in (REPOSITORY / "README.md").read_text()
