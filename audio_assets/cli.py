@@ -159,7 +159,7 @@ def retire(name: str) -> None:
     """Take a script's lines, or a mix, out of the partitions; what was rendered stays until it is cleaned up."""
     from audio_assets import commands
 
-    click.echo(f"retired {commands.retire(name)} lines of {name}")
+    click.echo(f"retired {name}: {commands.retire(name)} partitions")
 
 
 @main.group()

@@ -1,6 +1,5 @@
 """What the sub-commands do, apart from printing: each opens the studio on the settings' data root and works there."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,13 +19,14 @@ from audio_assets.domain.lines import Line, partition_key, script_slug
 from audio_assets.domain.mix_spec import MixSpec, MixSpecError, parse_mix_text, resolved_paths, spec_record
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas import alignment as alignment_schema
+from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.instance import open_instance
 from audio_assets.jobs import JOB
 from audio_assets.launch import RECIPES, Order, execute, order, recipes, sync
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
 from audio_assets.plan import Plan, plan
-from audio_assets.registration import Registration, find_files, load_script, register
+from audio_assets.registration import Registration, ScriptReport, find_files, load_script, register
 from audio_assets.render import Outcome, Recipe, render, watched
 from audio_assets.settings import current
 from audio_assets.speech import Alignment, VoiceLine
@@ -45,6 +45,7 @@ class Ingested:
     cached: dict[str, int] = field(default_factory=dict)
     failed: list[dict[str, str]] = field(default_factory=list)
     n_waiting: int = 0
+    is_rendered: bool = True
     where: str = ""
     run_id: str = ""
 
@@ -67,18 +68,16 @@ class Ingested:
 
     def as_text(self) -> str:
         """A short report."""
-        lines = [
-            f"{report.script} ({report.lang}): {report.n_lines} lines, {len(report.new)} new, {len(report.changed)} changed, "
-            f"{len(report.moved)} moved, {len(report.retired)} retired, {len(report.unchanged)} unchanged"
-            for report in self.registration.scripts
-        ]
+        lines = [_edits(report) for report in self.registration.scripts]
         lines += [f"  look at {problem}" for problem in self.registration.problems[:_LISTED]]
         lines += [f"  left out: {error}" for error in self.registration.errors]
         assets = sorted({*self.rendered, *self.cached})
         lines += [
             f"{asset}: {self.rendered.get(asset, 0)} rendered, {self.cached.get(asset, 0)} cached" for asset in assets
         ]
-        if not assets:
+        if not self.is_rendered:
+            lines.append("registered, not rendered: `audio-assets plan` names what is stale")
+        elif not assets:
             lines.append("nothing rendered" if self.failed else "nothing to render: everything is up to date")
         lines += [
             f"  failed: {entry['asset']} {entry['partition']}: {entry['reason']}" for entry in self.failed[:_LISTED]
@@ -88,6 +87,16 @@ class Ingested:
         if len(self.failed) > _LISTED:
             lines.append(f"  and {len(self.failed) - _LISTED} more; `audio-assets plan` names them all")
         return "\n".join([*lines, f"artifacts: {self.where}"])
+
+
+def _edits(report: ScriptReport) -> str:
+    counts = [f"{len(getattr(report, what))} {what}" for what in ("new", "changed", "moved", "retired", "unchanged")]
+    lines = [f"{report.script} ({report.lang}): {report.n_lines} lines, {', '.join(counts)}"]
+    if report.outdated:
+        lines.append(f"  translated from an earlier wording: {', '.join(report.outdated[:_LISTED])}")
+    if report.missing:
+        lines.append(f"  not translated: {', '.join(report.missing[:_LISTED])}")
+    return "\n".join(lines)
 
 
 def open_studio() -> Studio:
@@ -108,7 +117,7 @@ def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet:
         voice_menu_choices=studio.settings.voice_menu_choices,
     )
     registration.errors = [*errors, *registration.errors]
-    done = Ingested(registration, where=studio.settings.store_url)
+    done = Ingested(registration, where=studio.settings.store_url, is_rendered=render)
     with open_instance(studio.settings) as instance:
         studio = open_studio()
         sync(instance, studio)
@@ -192,43 +201,38 @@ def say(
     partition = partition_key("say", line_id, spoken_lang)
     line = Line("say", character, text, spoken_lang, style, seed, "dialogue", 1, (), line_id=line_id)
     studio.dialogue.add(partition, Cue("say", spoken_lang, line))
-    voice = _render_one(VoiceLine(studio), partition)
-    sidecar = voice.sidecar
+    voice, sidecar = _render_one(VoiceLine(studio), partition)
     said: dict[str, Any] = {
         "path": _where(studio, f"{voice.folder}/{WAV}"),
         "sidecar": _where(studio, f"{voice.folder}/sidecar.json"),
         "cache_key": voice.action.key if voice.action else "",
         "cached": voice.state == "cached",
-        "duration_s": sidecar.facts["duration_s"] if sidecar else None,
+        "duration_s": sidecar.facts["duration_s"],
     }
     if with_lipsync:
-        aligned = _render_one(Alignment(studio), partition)
+        aligned, aligned_sidecar = _render_one(Alignment(studio), partition)
         _render_one(LipSync(studio), partition)
-        stored = orjson.loads(studio.store.read(f"{aligned.folder}/{ALIGNMENT}") or b"{}")
+        stored = orjson.loads(studio.store.read_file(aligned.folder, ALIGNMENT, aligned_sidecar))
         said["alignment"] = stored["phonemes"]
         said["alignment_path"] = _where(studio, f"{voice.folder}/{ALIGNMENT}")
         said["lipsync_path"] = _where(studio, f"{voice.folder}/{LIPSYNC}")
     if out is not None:
-        _copy(studio, f"{voice.folder}/{WAV}", out)
+        partial = out.with_name(f".{out.name}.partial")
+        partial.write_bytes(studio.store.read_file(voice.folder, WAV, sidecar))
+        partial.replace(out)
         said["out"] = str(out)
     return said
 
 
-def _render_one(recipe: Recipe, partition: str) -> Outcome:
+def _render_one(recipe: Recipe, partition: str) -> tuple[Outcome, Sidecar]:
     (outcome,) = render(recipe, [partition], run_id="command")
-    if outcome.failure is not None:
-        raise PermanentError(outcome.failure.reason)
-    return outcome
+    if outcome.sidecar is None:
+        raise PermanentError(outcome.failure.reason if outcome.failure else "nothing was rendered")
+    return outcome, outcome.sidecar
 
 
 def _where(studio: Studio, path: str) -> str:
     return str(studio.store.local_path(path) or f"{studio.store.url.rstrip('/')}/{path}")
-
-
-def _copy(studio: Studio, path: str, out: Path) -> None:
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.copyfile(studio.store.local_copy(path, studio.settings.scratch), partial)
-    partial.replace(out)
 
 
 def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
@@ -303,24 +307,26 @@ def voices(engine: str | None) -> dict[str, list[str]]:
 def retire(name: str) -> int:
     """Retire every line of a script (a later ingest finds them again), or the mix that came as a specification.
 
+    How many line and mix partitions went comes back.
+
     Raises:
         ValueError: neither is called `name`.
     """
     studio = open_studio()
+    n_before = len(studio.dialogue.cues) + len(studio.dialogue.sheets) + len(studio.dialogue.mix_specs)
     record = load_script(studio.store, name)
     if record is not None:
         retired = replace(record, lines=(), retired=(*record.retired, *record.lines), translations={})
         studio.store.write(f"{SCRIPTS}/{name}.json", retired.to_bytes())
-        n_retired = len(record.lines)
     elif mix_spec_partition(name) in studio.dialogue.mix_specs:
-        n_retired = len(DialogueMix(studio).needs(mix_spec_partition(name)))
         studio.store.delete(f"{MIX_SPECS}/{name}.json")
     else:
         known = ", ".join([*studio.dialogue.scripts, *studio.dialogue.mix_specs]) or "none"
         raise ValueError(f"no script or mix '{name}' is registered; there are {known}")
+    studio = open_studio()
     with open_instance(studio.settings) as instance:
-        sync(instance, open_studio())
-    return n_retired
+        sync(instance, studio)
+    return n_before - len(studio.dialogue.cues) - len(studio.dialogue.sheets) - len(studio.dialogue.mix_specs)
 
 
 def list_models() -> list[dict[str, Any]]:

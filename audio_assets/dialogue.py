@@ -206,7 +206,7 @@ class Dialogue:
             return 0.0
 
     def sheet_version(self, partition: str) -> str:
-        """The data version of `cue_sheet`: the specification, or how it is mixed and its lines in order, each with its version and gain."""
+        """The data version of `cue_sheet`: the specification, or settings and lines in order, with version and gain."""
         spec = self.mix_specs.get(partition)
         if spec is not None:
             return sha256_hex(spec)

@@ -33,7 +33,7 @@ def recipes(studio: Studio) -> list[Recipe]:
 
 
 def sync(instance: dg.DagsterInstance, studio: Studio) -> None:
-    """Bring Dagster's partition sets up to the registered scripts, and report sources that changed since it last heard."""
+    """Bring Dagster's partition sets up to the registered scripts, and report the sources that changed."""
     partitions.sync(instance, partitions.lines, list(studio.dialogue.cues))
     partitions.sync(instance, partitions.mixes, [*studio.dialogue.sheets, *studio.dialogue.mix_specs])
     changed = [

@@ -120,9 +120,7 @@ class DialogueMix(Recipe):
         )
 
     def _wav(self, line: str) -> Path:
-        ref = self._voice(line)
-        self.sidecar(ref)
-        return self.store.local_copy(f"{ref.object}/{WAV}", self.studio.settings.scratch)
+        return self.local_file(self._voice(line), WAV)
 
     def _file(self, path: str) -> Path:
         found = self.studio.settings.root / path  # an absolute path stays as it is
@@ -153,5 +151,5 @@ def _sha256_of(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001 - t
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def dialogue_mix(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
-    """A label's lines in order with natural pauses, over a bed where one is given: `audio/mixes/<cache_key>/mix.wav`."""
+    """A label's lines in order with natural pauses, over a bed if there is one: `audio/mixes/<cache_key>/mix.wav`."""
     yield from run_asset(context, DialogueMix(studio.open()))

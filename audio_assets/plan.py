@@ -26,7 +26,7 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """A partition that no run can help now: `failed` (change its input, or retry by hand) or `waiting` for such a one."""
+    """A partition that no run helps now: `failed` (change its input, or retry by hand), or `waiting` for such a one."""
 
     asset: str
     partition: str

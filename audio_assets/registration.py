@@ -1,7 +1,7 @@
 """Registers scripts: files in, lasting line ids out, with a report of what each edit did.
 
-Here: reading dropped files, matching them against what is registered, storing the result. Dagster's side of it (partition
-sets, versions, the run that follows) is in `launch`.
+Here: reading dropped files, matching them against what is registered, storing the result. Dagster's side of it
+(partition sets, versions, the run that follows) is in `launch`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,10 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class ScriptReport:
-    """What one file did to one script; the tuples hold line ids."""
+    """What one file did to one script; the tuples hold line ids.
+
+    Of a translation, `outdated` were translated from an earlier wording, `missing` are not translated.
+    """
 
     source: str
     script: str
@@ -40,6 +43,8 @@ class ScriptReport:
     returned: tuple[str, ...] = ()
     retired: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass
@@ -60,7 +65,7 @@ class Registration:
 
 
 def find_files(arguments: Iterable[Path], base: Path | None = None) -> tuple[list[SourceFile], list[str]]:
-    """Read the script files that are named, or lie below a named folder; also one sentence for each that can not be read.
+    """Read the script files that are named, or lie below a named folder; and a sentence for each that can not be read.
 
     A file is named by its path below `base`, which it must not leave, not even by a link. Without a base it is named
     from its folder's own name on, so that `ingest the_question` gives `the_question/script.rpy`.
@@ -109,7 +114,7 @@ def _read(path: Path, argument: Path, base: Path | None) -> SourceFile:
 
 
 def _with_translation(path: Path) -> Path:
-    """A single file's name; with `tl/<language>/` before it, if that is where it lies, so that it finds its original."""
+    """A single file's name; with `tl/<language>/` before it where it lies there, so that it finds its original."""
     return Path(*path.parts[-3:]) if len(path.parts) > 3 and path.parts[-3] == "tl" else Path(path.name)
 
 
@@ -267,6 +272,8 @@ def _translated(
         changed=tuple(key for key, line in now.items() if key in before and before[key].text != line.text),
         new=tuple(key for key in now if key not in before),
         retired=tuple(key for key in before if key not in now),
+        outdated=matching.outdated,
+        missing=matching.missing,
     )
     translations = {**record.translations, parsed.language: matching.lines}
     return replace(record, translations=translations), report, matching.problems

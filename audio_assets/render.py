@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from audio_assets.domain.action import Action
@@ -106,10 +107,26 @@ class Recipe(ABC):
             UpstreamError: the object is gone or damaged.
         """
         sidecar = self.sidecar(ref)
-        try:
+        with self._discarding(ref.object):
             return {name: self.store.read_file(ref.object, name, sidecar) for name in names}
+
+    def local_file(self, ref: Ref, name: str) -> Path:
+        """A local path with a file of an input object, verified as by `read`.
+
+        Raises:
+            UpstreamError: the object is gone or damaged.
+        """
+        sidecar = self.sidecar(ref)
+        with self._discarding(ref.object):
+            return self.store.local_file(ref.object, name, sidecar, self.studio.settings.scratch)
+
+    @contextmanager
+    def _discarding(self, folder: str) -> Iterator[None]:
+        """Within: damage found in `folder` takes the object out of the store, so that the next run renders it again."""
+        try:
+            yield
         except StoreError as error:
-            self.store.discard(ref.object)
+            self.store.discard(folder)
             raise UpstreamError(f"{error}; the next run renders it again") from error
 
     def sidecar(self, ref: Ref) -> Sidecar:
@@ -129,11 +146,8 @@ class Recipe(ABC):
         target = self.studio.refs(asset).get(partition)
         if target is None:
             return
-        try:
+        with self._discarding(folder):
             data = self.store.read_file(folder, name, sidecar)
-        except StoreError as error:
-            self.store.discard(folder)
-            raise UpstreamError(f"{error}; the next run renders it again") from error
         if self.store.read(f"{target.object}/{name}") != data:
             self.store.write(f"{target.object}/{name}", data)
 

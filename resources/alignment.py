@@ -56,7 +56,7 @@ class PocketsphinxAligner(Aligner):
         return pocketsphinx.align_record
 
     def refiner(self, engine: str, lang: str) -> Refine | None:
-        """Kokoro's units of 25 ms gain by it in every language (sibilant borders 8.9 -> 6.3 ms); exact times would lose."""
+        """Kokoro's units of 25 ms gain by it in every language (8.9 -> 6.3 ms at sibilants); exact times would lose."""
         if engine != "kokoro":
             return None
         from resources.engines import pocketsphinx

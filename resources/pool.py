@@ -7,6 +7,7 @@ the engines once, and end with their parent, also when that is killed.
 import atexit
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -57,10 +58,10 @@ def run_here(entry: tuple[Item, Call]) -> Done[Item]:
 def run(calls: Iterable[tuple[Item, Call]], n_workers: int) -> Iterator[Done[Item]]:
     """Make every call in `n_workers` processes; answers come in order of finishing.
 
-    A worker that dies (out of memory, say) costs only the calls that were in flight: they come back as `TransientError`s
-    and the rest goes on in a fresh pool.
+    A worker that dies (out of memory, say) takes its pool along. Each call that was in flight is made again, alone in a
+    fresh pool: the one that kills its worker again comes back as a `TransientError`, and costs no other.
     """
-    pending: dict[Future[Any], Item] = {}
+    pending: dict[Future[Any], tuple[Item, Call]] = {}
     queue = iter(calls)
     exhausted = False
     while True:
@@ -69,24 +70,38 @@ def run(calls: Iterable[tuple[Item, Call]], n_workers: int) -> Iterator[Done[Ite
             if entry is None:
                 exhausted = True
                 break
-            item, call = entry
-            try:
-                pending[_pool(n_workers).submit(_timed, call)] = item
-            except BrokenProcessPool:
-                _pool.cache_clear()
-                pending[_pool(n_workers).submit(_timed, call)] = item
+            pending[_submit(entry[1], n_workers)] = entry
         if not pending:
             return
         finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+        if any(map(_is_lost, finished)):
+            finished, _ = wait(pending)
         for future in finished:
-            yield _answer(pending.pop(future), future)
+            item, call = pending.pop(future)
+            yield _alone(item, call, n_workers) if _is_lost(future) else _answer(item, future)
+
+
+def _submit(call: Call, n_workers: int) -> "Future[Any]":
+    try:
+        return _pool(n_workers).submit(_timed, call)
+    except BrokenProcessPool:
+        _pool.cache_clear()
+        return _pool(n_workers).submit(_timed, call)
+
+
+def _is_lost(future: "Future[Any]") -> bool:
+    return isinstance(future.exception(), BrokenProcessPool)
+
+
+def _alone(item: Item, call: Call, n_workers: int) -> Done[Item]:
+    future = _submit(call, n_workers)
+    if _is_lost(future):
+        return Done(item, error=TransientError("a worker process died, perhaps for want of memory; a retry may help"))
+    return _answer(item, future)
 
 
 def _answer(item: Item, future: "Future[Any]") -> Done[Item]:
     error = future.exception()
-    if isinstance(error, BrokenProcessPool):
-        _pool.cache_clear()
-        error = TransientError("a worker process died, perhaps for want of memory; a retry may help")
     return Done(item, error=error) if error is not None else Done(item, *future.result())
 
 
@@ -96,11 +111,23 @@ def _timed(call: Call) -> tuple[Any, float]:
     return result, time.perf_counter() - started
 
 
+def _end_with_parent() -> None:
+    """In a worker: end when the parent does. A killed parent closes nothing that a worker would notice by itself."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @lru_cache(maxsize=1)
 def _pool(n_workers: int) -> ProcessPoolExecutor:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a process per core: more threads only spin against each other
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
-    pool = ProcessPoolExecutor(n_workers, mp_context=context)
+    pool = ProcessPoolExecutor(n_workers, mp_context=context, initializer=_end_with_parent)
     atexit.register(pool.shutdown, wait=False, cancel_futures=True)
     return pool

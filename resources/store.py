@@ -99,24 +99,43 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """The file itself where the store is a local folder."""
         return None if self.local_root is None else self._inside(path)
 
-    def local_copy(self, path: str, scratch: Path) -> Path:
-        """A local file with the bytes at `path`: the file itself, or a copy in `scratch` from a remote store."""
+    def local_file(self, folder: str, name: str, sidecar: Sidecar, scratch: Path) -> Path:
+        """A local path with an object's file, verified: the file itself, or a copy in `scratch` from a remote store.
+
+        Raises:
+            StoreError: gone, or its sha256 is not the recorded one.
+        """
+        path = f"{folder}/{name}"
         if self.local_root is not None:
-            return self._inside(path)
-        target = scratch / path.replace("/", "_")
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_suffix(f".{os.getpid()}.partial")
-            with partial.open("wb") as out:
-                for chunk in obstore.get(self.backend, path).stream():
-                    out.write(chunk)
-            partial.replace(target)
-        return target
+            found = self._inside(path)
+        else:
+            found = scratch / path.replace("/", "_")
+            if not found.exists():
+                self._download(path, found)
+        entry = sidecar.files.get(name)
+        try:
+            with found.open("rb") as source:
+                is_whole = entry is not None and hashlib.file_digest(source, "sha256").hexdigest() == entry.sha256
+        except FileNotFoundError as error:
+            raise StoreError(f"{path} is gone") from error
+        if not is_whole:
+            if self.local_root is None:
+                found.unlink()
+            raise StoreError(f"{path} is damaged: its sha256 is not the recorded one")
+        return found
+
+    def _download(self, path: str, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(f".{os.getpid()}.partial")
+        with partial.open("wb") as out:
+            for chunk in obstore.get(self.backend, path).stream():
+                out.write(chunk)
+        partial.replace(target)
 
     # objects
 
     def find(self, folder: str) -> Sidecar | None:
-        """The sidecar of the object in `folder`, None unless it is whole: sidecar valid, every file there at its size."""
+        """The sidecar of the object in `folder`, None unless it is valid and every file is there at its size."""
         data = self.read(f"{folder}/{SIDECAR}")
         if data is None:
             return None
@@ -139,7 +158,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
             return None
 
     def is_there(self, ref: Ref) -> bool:
-        """Whether a ref's object is committed and its files have their sizes; on a remote store, whether it is committed.
+        """Whether a ref's object is committed with its files at their sizes (on a remote store: committed).
 
         A `stat` costs 2 us, a request 20 ms: damage on a remote store is found when the bytes are read.
         """

@@ -57,7 +57,7 @@ class ToneSpeech(SpeechProvider):
         return {"engine": self.engine, "model": self.model, "licence": "CC0-1.0"}
 
     def speaker(self, n_threads: int = 1) -> Speak:
-        return partial(speak_tones, folder=Path(self.folder), tells_times=self.tells_times)
+        return partial(speak_tones, folder=Path(self.folder), model=self.model, tells_times=self.tells_times)
 
 
 class ToneAligner(Aligner):
@@ -78,8 +78,8 @@ class ToneAligner(Aligner):
         return None
 
 
-def speak_tones(request: SpeechRequest, *, folder: Path, tells_times: bool) -> Speech:
-    """The text as tones; the same request gives the same samples, and any other request other ones."""
+def speak_tones(request: SpeechRequest, *, folder: Path, model: str, tells_times: bool) -> Speech:
+    """The text as tones; the same request to the same model gives the same samples, any other one others."""
     with (folder / "spoken.log").open("a") as log:
         log.write(f"{request.text}\n")
     said = request.text
@@ -96,7 +96,7 @@ def speak_tones(request: SpeechRequest, *, folder: Path, tells_times: bool) -> S
     timeline = _timeline(said, request.speed)
     pcm = np.zeros(round(timeline.duration_s * RATE_HZ), np.int16)
     if "SILENT" not in said:
-        _sound(pcm, timeline, _pitch(request))
+        _sound(pcm, timeline, _pitch(request, model))
     return Speech(pcm, RATE_HZ, timeline if tells_times else None)
 
 
@@ -131,9 +131,10 @@ def _timeline(text: str, speed: float) -> Timeline:
     return Timeline(tuple(phones), tuple(words), at_s)
 
 
-def _pitch(request: SpeechRequest) -> float:
-    digest = hashlib.sha256(repr((request.voice, request.style, request.seed, request.lang)).encode()).digest()
-    return 120.0 + digest[0]
+def _pitch(request: SpeechRequest, model: str) -> float:
+    said_by = (request.voice, request.style, request.seed, request.lang, model)
+    digest = hashlib.sha256(repr(said_by).encode()).digest()
+    return 120.0 + int.from_bytes(digest[:2], "big") / 256
 
 
 def _sound(pcm: NDArray[np.int16], timeline: Timeline, pitch_hz: float) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +132,7 @@ class House:
 
     # Dagster's doors
 
-    @cached_property
+    @property
     def defs(self) -> dg.Definitions:
         return build_defs(self.overrides)
 

@@ -60,7 +60,7 @@ def changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:
     found: list[str] = []
     for part in ("code_version", "provider", "params", "inputs"):
         _compare(part, before.get(part), after.get(part), found)
-    return found
+    return [phrase for phrase in found if phrase.removeprefix("input ") not in found or not phrase.startswith("input ")]
 
 
 def _compare(name: str, before: Json, after: Json, found: list[str]) -> None:

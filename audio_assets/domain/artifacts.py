@@ -49,7 +49,7 @@ _LEAST_CONFIDENCE = 0.5  # of 102 texts that were not in the audio none reached 
 
 
 def voice_artifact(speak: Speak, engine: str, request: SpeechRequest, character: str) -> Rendered:
-    """Speak `request`: `out.wav` (PCM16 mono at the engine's rate) and `speech.json` (text and the engine's own timing)."""
+    """Speak `request`: `out.wav` (PCM16 mono) and `speech.json` (text and the engine's own timing)."""
     speech = speak(request)
     spoken = Spoken(request.text, request.lang, character, engine, request.pronunciations, speech.timeline)
     levels = measure_levels(speech.pcm, speech.sample_rate_hz)
@@ -109,7 +109,7 @@ def voice_checks(levels: Levels, timeline: Timeline | None, speed: float) -> tup
 def alignment_artifact(
     wav: bytes, spoken_json: bytes, align: Align | None, refine: Refine | None, source: str
 ) -> Rendered:
-    """When each phone and word of a voice is spoken: the engine's timing (refined where that helps), else the aligner's."""
+    """When each phone and word is spoken: the engine's timing (refined where that helps), else the aligner's."""
     pcm, rate_hz = read_wav(wav)
     spoken = spoken_schema.from_bytes(spoken_json)
     confidence = None

@@ -30,7 +30,7 @@ class LineRequest:
 
     @property
     def version(self) -> str:
-        """Sha256 over all that is heard or seen of the line itself (its gain is the mix's): the version of `dialogue_line`."""
+        """Sha256 over all that is heard or seen of the line (its gain is the mix's): the version of `dialogue_line`."""
         record: dict[str, Json] = asdict(self)
         del record["partition"], record["gain_db"], record["stand_in"]
         return sha256_hex(canonical(record))

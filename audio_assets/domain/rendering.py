@@ -32,4 +32,4 @@ class TransientError(RuntimeError):
 
 
 class UpstreamError(RuntimeError):
-    """Something it is made from is not there yet: an input artifact, a model file. The message says what comes first."""
+    """Something it is made from is not there yet: an input artifact, a model. The message says what comes first."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from audio_assets.domain import g2p
@@ -23,6 +22,7 @@ from audio_assets.domain.speech import Speech, SpeechError, SpeechRequest
 from audio_assets.domain.spoken_text import CLAUSE_ENDS, SENTENCE_ENDS, SpokenWord, pieces, spoken_words
 from audio_assets.domain.timeline import Phone, Timeline, Word
 from resources.engines import espeak
+from resources.engines.inference import VERSION, Session, session
 from resources.models import CATALOGUE, missing
 
 _CODE_VERSION = "1"
@@ -134,7 +134,7 @@ def identity() -> dict[str, str]:
         "engine": "kokoro",
         "model": model.name,
         "model_sha256": model.members[_MODEL_FILE],
-        "runtime": f"onnxruntime {onnxruntime.__version__}",
+        "runtime": f"onnxruntime {VERSION}",
         "g2p": f"misaki {importlib.metadata.version('misaki')}, num2words {importlib.metadata.version('num2words')}, "
         f"espeakng-loader {importlib.metadata.version('espeakng-loader')}",
         "code": _CODE_VERSION,
@@ -268,14 +268,11 @@ class _Piece:
 
 
 @functools.lru_cache(maxsize=2)
-def _model(model_dir: Path, n_threads: int) -> onnxruntime.InferenceSession:
+def _model(model_dir: Path, n_threads: int) -> Session:
     path = model_dir / _MODEL_FILE
     if not path.is_file():
         raise missing("kokoro")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = n_threads
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(path.read_bytes() + _SHOW_DURATIONS, options, ["CPUExecutionProvider"])
+    return session(path.read_bytes() + _SHOW_DURATIONS, n_threads)
 
 
 @functools.lru_cache(maxsize=64)
@@ -304,7 +301,7 @@ def _styles(voice: Sequence[tuple[str, float]], model_dir: Path) -> NDArray[np.f
 def _spoken(
     script: _Script,
     span: tuple[int, int],
-    model: onnxruntime.InferenceSession,
+    model: Session,
     styles: NDArray[np.float32],
     speed: float,
 ) -> _Piece:

@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import soxr
 from numpy.typing import NDArray
 
+from resources.engines.inference import Session, session
 from resources.models import missing
 
 _SAMPLE_RATE_HZ = 16_000
@@ -39,7 +39,7 @@ def transcribe(pcm: NDArray[np.int16], sample_rate_hz: int, model_dir: Path) -> 
     return _decoded(_tokens(decoder, hidden, n_max), model_dir)
 
 
-def _tokens(decoder: onnxruntime.InferenceSession, hidden: NDArray[np.float32], n_max: int) -> list[int]:
+def _tokens(decoder: Session, hidden: NDArray[np.float32], n_max: int) -> list[int]:
     past = {
         f"past_key_values.{layer}.{side}.{part}": np.zeros((0, _N_HEADS, 1, _HEAD_SIZE), np.float32)
         for layer in range(_N_LAYERS)
@@ -70,14 +70,11 @@ def _tokens(decoder: onnxruntime.InferenceSession, hidden: NDArray[np.float32], 
 
 
 @functools.lru_cache(maxsize=1)
-def _sessions(model_dir: Path) -> tuple[onnxruntime.InferenceSession, onnxruntime.InferenceSession]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
+def _sessions(model_dir: Path) -> tuple[Session, Session]:
     paths = [model_dir / "encoder_model.onnx", model_dir / "decoder_model_merged.onnx"]
     if not all(path.is_file() for path in paths):
         raise missing("moonshine")
-    encoder, decoder = (onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"]) for path in paths)
+    encoder, decoder = (session(path, 1) for path in paths)
     return encoder, decoder
 
 

@@ -8,7 +8,7 @@ from audio_assets import launch, settings
 from audio_assets.batch import Failed
 from audio_assets.launch import run_config
 from audio_assets.speech import VoiceLine
-from tests.fakes import spoken
+from tests.fakes import ToneSpeech, spoken
 from tests.house import CAST, GOOD, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, SO, Artifact, House
 
 LINES = ("dialogue_line", *LINE_ASSETS)
@@ -414,6 +414,19 @@ def test_what_is_rendered_but_unknown_to_dagster_is_recorded_by_the_next_run(
     assert spoken(house.engines) == calls
     assert_same_as_refs(house, instance)
     assert not_fresh(house, instance) == {}
+    assert not house.order(instance)
+
+
+def test_what_was_rendered_anew_but_not_recorded_is_recorded_by_the_next_run(
+    house: House, instance: dg.DagsterInstance
+) -> None:
+    house.register()
+    house.run(instance)
+    house.overrides["kokoro"] = ToneSpeech(engine="kokoro", folder=str(house.engines), model="tones 2")
+    house.render("killed before its events")
+    assert not house.plan().stale
+    assert house.run(instance).success
+    assert_same_as_refs(house, instance)
     assert not house.order(instance)
 
 

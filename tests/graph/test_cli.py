@@ -217,7 +217,7 @@ def test_models_are_listed_with_licence_and_place() -> None:
 
 def test_retired_lines_are_no_partitions_and_come_back_with_the_script(play: Path) -> None:
     answer("ingest", play)
-    assert "retired 2 lines" in run("retire", "play").stdout
+    assert "retired play: " in run("retire", "play").stdout
     assert answer("plan")["n_current"] == 0
     back = answer("ingest", play)
     assert len(back["scripts"][0]["returned"]) == 2

@@ -124,7 +124,7 @@ def test_a_deleted_line_touches_only_its_mix(rendered: House) -> None:
     gone = rendered.line(SO)
     rendered.register(PLAY.replace(f"Anna: {SO}\n", ""))
     assert set(rendered.stale()) == mixes(HARBOUR)
-    assert f"input {gone} is gone" in rendered.stale()["dialogue_mix", HARBOUR]
+    assert f"{gone} is gone" in "; ".join(rendered.stale()["dialogue_mix", HARBOUR])
     assert gone not in rendered.studio().dialogue.cues
 
 
@@ -229,9 +229,11 @@ def test_retry_failed_counts_them_as_stale(house: House) -> None:
 
 
 def test_an_edit_of_a_failed_line_makes_it_stale_again(house: House) -> None:
-    house.register(PLAY.replace(LATE, "Now FAIL."))
+    house.register(PLAY.replace(LATE, "The boat is FAIL."))
     house.render()
+    bad = house.line("The boat is FAIL.")
     house.register()
+    assert house.line(LATE) == bad
     assert set(house.stale()) == {*house.line_artifacts(LATE), *mixes(HARBOUR)}
 
 

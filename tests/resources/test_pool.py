@@ -92,9 +92,7 @@ def test_an_answer_that_can_not_travel_is_an_error_and_costs_nobody_else(functio
     done = {entry.item: entry for entry in pool.run([(-1, Call(function, (0,))), *calls(double, 8)], N_WORKERS)}  # type: ignore[arg-type]
     assert set(done) == {-1, *range(8)}
     assert done[-1].error is not None
-    lost = [entry for item, entry in done.items() if item >= 0 and entry.error is not None]
-    assert all(isinstance(entry.error, TransientError) for entry in lost)
-    assert list(pool.run(calls(double, 3), N_WORKERS))
+    assert [done[n].result for n in range(8)] == [2 * n for n in range(8)]
 
 
 def test_an_argument_that_can_not_travel_is_that_item_s_error() -> None:
@@ -103,32 +101,25 @@ def test_an_argument_that_can_not_travel_is_that_item_s_error() -> None:
     assert [done[n].result for n in range(4)] == [0, 2, 4, 6]
 
 
-def test_a_worker_that_dies_costs_only_the_calls_that_were_in_flight() -> None:
+def test_a_worker_that_dies_costs_only_the_call_that_killed_it() -> None:
+    """What was in flight beside it did nothing wrong, and would starve if it were lost at each retry."""
     n = 60
     done = {entry.item: entry for entry in pool.run([(-1, Call(die, (0,))), *calls(double, n)], N_WORKERS)}
-    assert set(done) == {-1, *range(n)}, "every call is answered"
-    lost = [entry for entry in done.values() if entry.error is not None]
-    assert isinstance(done[-1].error, TransientError)
-    assert "died" in str(done[-1].error)
-    assert len(lost) <= N_WORKERS * 4
-    assert all(isinstance(entry.error, TransientError) for entry in lost)
-    assert all(entry.result == 2 * entry.item for entry in done.values() if entry.error is None)
+    assert isinstance(done.pop(-1).error, TransientError)
+    assert {item: entry.result for item, entry in done.items()} == {item: 2 * item for item in range(n)}
 
 
 def test_workers_that_die_again_and_again_never_stop_the_rest() -> None:
     mixed = [(n, Call(die if n % 20 == 10 else double, (n,))) for n in range(80)]
     done = {entry.item: entry for entry in pool.run(mixed, N_WORKERS)}
     assert set(done) == set(range(80))
-    assert all(isinstance(done[n].error, TransientError) for n in (10, 30, 50, 70))
-    assert sum(entry.error is None for entry in done.values()) >= 80 - 4 * N_WORKERS * 4
+    assert {n for n, entry in done.items() if entry.error is not None} == {10, 30, 50, 70}
+    assert all(isinstance(done[n].error, TransientError) and "died" in str(done[n].error) for n in (10, 30, 50, 70))
 
 
-def test_a_retry_after_a_death_finds_a_fresh_pool(tmp_path: Path) -> None:
-    call = [("x", Call(die_unless, (tmp_path / "died",)))]
-    (first,) = pool.run(call, N_WORKERS)
-    (second,) = pool.run(call, N_WORKERS)
-    assert isinstance(first.error, TransientError)
-    assert second.result == "alive"
+def test_a_call_that_kills_its_worker_once_is_made_again(tmp_path: Path) -> None:
+    (done,) = pool.run([("x", Call(die_unless, (tmp_path / "died",)))], N_WORKERS)
+    assert done.result == "alive"
 
 
 def test_calls_are_taken_as_they_are_needed() -> None:

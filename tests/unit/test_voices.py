@@ -4,7 +4,19 @@ from hypothesis import strategies as st
 
 from audio_assets.domain.voices import VoiceError, parse_voice_mix
 
-KNOWN = ["af_heart", "af_bella", "am_adam", "am_michael", "bf_emma", "ff_siwis", "en-us", "en-us+f3", "fr", "v2", "v2_x"]
+KNOWN = [
+    "af_heart",
+    "af_bella",
+    "am_adam",
+    "am_michael",
+    "bf_emma",
+    "ff_siwis",
+    "en-us",
+    "en-us+f3",
+    "fr",
+    "v2",
+    "v2_x",
+]
 FRIENDLY = {"jared": "am_adam", "lex": "am_michael", "martha": "af_bella", "duo": "af_heart50_am_adam50"}
 
 
