@@ -30,8 +30,9 @@ def run() -> int:
         [*dagster, "--host", settings.server_host, "--port", str(settings.dagster_port)],
         [sys.executable, "-c", "from audio_assets.cli import main; main()", "serve"],
     ]
+    quiet = {**os.environ, "PYTHONWARNINGS": "ignore:Parameter"}  # Dagster's of its own beta parameters, at every start
     children = [
-        subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own
+        subprocess.Popen(command, env=quiet, start_new_session=True)  # noqa: S603 - our own
         for command in commands
     ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -4,7 +4,7 @@ Here: reading and registering scripts, the lists of partitions, the request of a
 parsing and matching (`domain`), rendering (the stages), Dagster's side of a registration (`registration`).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,7 +122,7 @@ class Dialogue:
         """Every line partition, in the order of scripts, languages and lines."""
         found: dict[str, Cue] = {}
         for name, record in self.scripts.items():
-            for lang, lines in _languages(record):
+            for lang, lines in record.by_language():
                 for line in lines:
                     found[partition_key(name, line.line_id, lang)] = Cue(name, lang, line)
         return found
@@ -217,14 +217,6 @@ class Dialogue:
             settings = {"error": str(error)}
         lines = [[key, self.line_version(key), self._gain_db(key)] for key in sheet.lines]
         return sha256_hex(canonical([settings, lines]))
-
-
-def _languages(record: ScriptRecord) -> Sequence[tuple[str, Sequence[Line]]]:
-    """The original's lines by language (a table may hold several), then every translation's."""
-    original: dict[str, list[Line]] = {}
-    for line in record.lines:
-        original.setdefault(line.lang or record.lang, []).append(line)
-    return [*original.items(), *sorted(record.translations.items())]
 
 
 def mix_spec_partition(name: str) -> str:

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 import obstore
 
+from audio_assets.domain.lines import partition_key, script_slug
 from audio_assets.domain.schemas.records import RecordError, Ref
 from audio_assets.domain.schemas.script import ScriptRecord
 from resources.store import ArtifactStore
@@ -139,6 +140,7 @@ class Index:
         self._good_until = float("-inf")
         self._entries: dict[str, Entry] = {}
         self._said: dict[str, Said] = {}
+        self._current: set[str] = set()
         self._scripts: tuple[ScriptRecord, ...] = ()
 
     def said(self, partition: str) -> Said:
@@ -164,8 +166,9 @@ class Index:
         n_pages = max(1, -(-len(found) // PAGE_ROWS))
         query = replace(query, page=min(query.page, n_pages))
         shown = found[(query.page - 1) * PAGE_ROWS : query.page * PAGE_ROWS]
-        rendered = Counter(asset for entry in self._entries.values() for asset in entry.rendered)
-        failed = Counter(asset for entry in self._entries.values() for asset in entry.failed)
+        current = [entry for entry in self._entries.values() if not self._is_retired(entry)]
+        rendered = Counter(asset for entry in current for asset in entry.rendered)
+        failed = Counter(asset for entry in current for asset in entry.failed)
         assets = _in_stage_order({**rendered, **failed})
         return Listing(
             query,
@@ -206,8 +209,16 @@ class Index:
             _sound(refs),
         )
 
+    def _is_retired(self, entry: Entry) -> bool:
+        """Whether a registered script has lost this line or label; its page and files are still here."""
+        return entry.script in {record.script for record in self._scripts} and entry.partition not in self._current
+
     def _script_rows(self) -> tuple[ScriptRow, ...]:
-        voiced = Counter(entry.script for entry in self._entries.values() if "voice_line" in entry.rendered)
+        voiced = Counter(
+            entry.script
+            for entry in self._entries.values()
+            if "voice_line" in entry.rendered and not self._is_retired(entry)
+        )
         return tuple(
             ScriptRow(
                 record.script,
@@ -226,6 +237,7 @@ class Index:
             self._entries = _entries(self._store)
             self._scripts = tuple(_scripts(self._store))
             self._said = {key: said for record in self._scripts for key, said in _said(record).items()}
+            self._current = {*self._said, *(key for record in self._scripts for key in _label_mixes(record))}
             read = time.monotonic()
             self._good_until = read + max(_KEPT_S, _KEPT_READS * (read - started))
 
@@ -258,12 +270,17 @@ def _script(data: bytes) -> ScriptRecord | None:
 
 
 def _said(record: ScriptRecord) -> dict[str, Said]:
-    originals = [(line.lang or record.lang, line) for line in record.lines]
-    translated = [(lang, line) for lang, lines in record.translations.items() for line in lines]
     return {
-        f"{record.script}.{line.line_id}.{lang}": Said(line.text, line.character)
-        for lang, line in [*originals, *translated]
+        partition_key(record.script, line.line_id, lang): Said(line.text, line.character)
+        for lang, lines in record.by_language()
+        for line in lines
     }
+
+
+def _label_mixes(record: ScriptRecord) -> Iterator[str]:
+    for lang, lines in record.by_language():
+        for line in lines:
+            yield partition_key(record.script, script_slug(line.label), lang)
 
 
 def _in_stage_order(assets: Mapping[str, object]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The stored record `script.1`: one script as registered, its lines with their lasting ids, and its translations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +26,13 @@ class ScriptRecord:
     characters: Mapping[str, str]
     sources: Mapping[str, str]
     problems: tuple[Problem, ...]
+
+    def by_language(self) -> list[tuple[str, Sequence[Line]]]:
+        """The original's lines by language (a table may hold several), then every translation's."""
+        original: dict[str, list[Line]] = {}
+        for line in self.lines:
+            original.setdefault(line.lang or self.lang, []).append(line)
+        return [*original.items(), *sorted(self.translations.items())]
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""
