@@ -13,7 +13,8 @@ from audio_assets.batch import run_asset
 from audio_assets.dialogue import CueSheet
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import WAV
-from audio_assets.domain.mix_spec import LineClip, MixSpec, dialogue_spec, spec_record
+from audio_assets.domain.dialogue_mix import LineClip, dialogue_spec
+from audio_assets.domain.mix_spec import MixSpec, spec_record
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Ref
 from audio_assets.render import Recipe

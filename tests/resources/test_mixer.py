@@ -9,7 +9,8 @@ import pyloudnorm
 import pytest
 import soundfile
 
-from audio_assets.domain.mix_spec import Bed, Ducking, LineClip, MixSpec, MixSpecError, MixTrack, dialogue_spec
+from audio_assets.domain.dialogue_mix import Bed, LineClip, dialogue_spec
+from audio_assets.domain.mix_spec import Ducking, MixSpec, MixSpecError, MixTrack
 from resources.audio_files import AudioFileError
 from resources.engines.mixer import N_CURVE_POINTS, MixError, MixReport, render_mix
 

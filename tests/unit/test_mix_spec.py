@@ -5,16 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audio_assets.domain.dialogue_mix import Bed, LineClip, Pauses, dialogue_spec, line_offsets_s
 from audio_assets.domain.mix_spec import (
-    Bed,
     Ducking,
-    LineClip,
     MixSpec,
     MixSpecError,
     MixTrack,
-    Pauses,
-    dialogue_spec,
-    line_offsets_s,
     parse_mix_spec,
     parse_mix_text,
     spec_record,
