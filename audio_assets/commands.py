@@ -159,7 +159,10 @@ def _render(instance: dg.DagsterInstance, wanted: Order, done: Ingested, *, is_q
 def _first_error(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
-            return event.step_failure_data.error.to_string()
+            error = event.step_failure_data.error
+            while error.cause is not None:
+                error = error.cause
+            return error.message.strip()
     return "see the run in the Dagster UI"
 
 

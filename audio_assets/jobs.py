@@ -36,7 +36,9 @@ def _render_op(recipe: type[Recipe]) -> dg.OpDefinition:
         if config.partition_keys:
             opened = studio.open()
             render_lock.hold(opened.settings.render_lock)
-            run_op(context, recipe(opened), config.partition_keys)
+            failed = run_op(context, recipe(opened), config.partition_keys)
+            if not all(outcome.is_kept for outcome in failed):
+                raise Failed({recipe.asset: failed})
 
     return render
 

@@ -222,7 +222,8 @@ def _register_one(
         sources={**record.sources, file.name: sha256_hex(file.data)},
         problems=(*others, *mine),
     )
-    store.write(f"{SCRIPTS}/{slug}.json", record.to_bytes())
+    if record != previous:
+        store.write(f"{SCRIPTS}/{slug}.json", record.to_bytes())
     done.scripts.append(report)
     done.problems.extend(mine)
 

@@ -157,7 +157,10 @@ State = Literal["rendered", "cached", "failed"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one partition; `failure` is set when, and only when, it failed."""
+    """What became of one partition; `failure` is set when, and only when, it failed.
+
+    `is_kept`: the store knows of it, so that a later step can look it up.
+    """
 
     partition: str
     state: State
@@ -165,6 +168,7 @@ class Outcome:
     folder: str = ""
     sidecar: Sidecar | None = None
     failure: Failure | None = None
+    is_kept: bool = True
 
 
 Watcher = Callable[[Recipe, Outcome], None]
@@ -282,6 +286,9 @@ def _commit(
         published=recipe.published,
     )
     recipe.store.commit(folder, files, sidecar)
+    for data in rendered.files.values():
+        if isinstance(data, Path):
+            data.unlink(missing_ok=True)
     return sidecar
 
 
@@ -317,5 +324,8 @@ def _fail(recipe: Recipe, partition: str, action: Action | None, error: BaseExce
     before = recipe.store.failure(recipe.asset, partition)
     attempts = before.attempts + 1 if before is not None and before.action_key == key else 1
     failure = Failure(key, kind, reason, run_id, attempts)
-    recipe.store.record_failure(recipe.asset, partition, failure)
+    try:
+        recipe.store.record_failure(recipe.asset, partition, failure)
+    except StoreError:  # a full disk takes no failure either; the outcome says it all the same
+        return Outcome(partition, "failed", action, failure=failure, is_kept=False)
     return Outcome(partition, "failed", action, failure=failure)

@@ -11,12 +11,14 @@ What the bytes mean is not known here. Every single write is atomic (obstore wri
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
 import obstore
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from audio_assets.domain.schemas.records import (
@@ -48,7 +50,8 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
     def backend(self) -> ObjectStore:
         """The obstore store, for what this class does not offer (ranges, times)."""
         root = self.local_root
-        return LocalStore(root, mkdir=True) if root is not None else from_url(self.url)
+        with self._naming(""):
+            return LocalStore(root, mkdir=True) if root is not None else from_url(self.url)
 
     def _inside(self, path: str) -> Path:
         """The local file at `path`."""
@@ -59,6 +62,23 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
             raise StoreError(f"{path} is no path below the store {self.url}")
         return path
 
+    @contextmanager
+    def _naming(self, path: str) -> Iterator[None]:
+        """Within: what obstore reports becomes one sentence that names the store and the path.
+
+        Raises:
+            FileNotFoundError: there is nothing at `path`.
+            StoreError: anything else.
+        """
+        try:
+            yield
+        except (NotFoundError, FileNotFoundError) as error:
+            raise FileNotFoundError(path) from error
+        except (BaseError, OSError) as error:
+            cause = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            where = f"{path} in the store {self.url}" if path else f"the store {self.url}"
+            raise StoreError(f"{where} can not be reached or written: {cause[:300]}") from error
+
     # plain bytes
 
     def read(self, path: str) -> bytes | None:
@@ -66,7 +86,8 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         try:
             if self.local_root is not None:
                 return self._inside(path).read_bytes()
-            return bytes(obstore.get(self.backend, path).bytes())
+            with self._naming(path):
+                return bytes(obstore.get(self.backend, path).bytes())
         except FileNotFoundError:
             return None
 
@@ -76,24 +97,23 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         if isinstance(data, Path):
             with data.open("rb") as source:
                 stored = StoredFile(hashlib.file_digest(source, "sha256").hexdigest(), data.stat().st_size)
-            obstore.put(self.backend, path, data)
         else:
             stored = StoredFile(hashlib.sha256(data).hexdigest(), len(data))
+        with self._naming(path):
             obstore.put(self.backend, path, data)
         return stored
 
     def delete(self, path: str) -> None:
         """Remove what is at `path`; nothing there is fine."""
-        try:
+        with suppress(FileNotFoundError), self._naming(path):
             obstore.delete(self.backend, path)
-        except FileNotFoundError:
-            return
 
     def list(self, prefix: str) -> Iterator[str]:
         """Every path below `prefix`, in no order."""
-        for chunk in obstore.list(self.backend, prefix, chunk_size=1000):
-            for entry in chunk:
-                yield entry["path"]
+        with self._naming(prefix):
+            for chunk in obstore.list(self.backend, prefix, chunk_size=1000):
+                for entry in chunk:
+                    yield entry["path"]
 
     def local_path(self, path: str) -> Path | None:
         """The file itself where the store is a local folder."""
@@ -127,7 +147,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
     def _download(self, path: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as out:
+        with partial.open("wb") as out, self._naming(path):
             for chunk in obstore.get(self.backend, path).stream():
                 out.write(chunk)
         partial.replace(target)
@@ -154,7 +174,8 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
             if self.local_root is not None:
                 # a plan over 10,000 lines asks 140,000 times; a Path would cost four times the stat
                 return os.stat(f"{self.url}/{self._checked(path)}").st_size  # noqa: PTH116
-            return obstore.head(self.backend, path)["size"]
+            with self._naming(path):
+                return obstore.head(self.backend, path)["size"]
         except FileNotFoundError:
             return None
 
