@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import click
@@ -13,7 +13,7 @@ from audio_assets.instance import prepare_home
 from audio_assets.settings import current
 
 _WORKSPACE = Path(__file__).resolve().parent.parent / "workspace.yaml"
-_STOP_WITHIN_S = 10.0
+_STOP_WITHIN_S = 5.0
 
 
 def run() -> int:
@@ -35,20 +35,20 @@ def run() -> int:
         subprocess.Popen(command, env=quiet, start_new_session=True)  # noqa: S603 - our own
         for command in commands
     ]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        while all(child.poll() is None for child in children):
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        for child in children:
-            _stop(child)
-    return next(child.returncode for child in children if child.returncode is not None) or 1
+    stopping = threading.Event()
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, lambda *_: stopping.set())  # asking twice changes nothing: both are being ended
+    while not stopping.wait(0.5) and all(child.poll() is None for child in children):
+        pass
+    ended = [child.returncode for child in children if child.returncode is not None]
+    for child in children:
+        _stop(child)
+    return 0 if stopping.is_set() else ended[0] or 1
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:
-    for stop in (signal.SIGINT, signal.SIGKILL):
+    """End a child's whole group; one that was started in the background may ignore the first signal."""
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(child.pid, stop)
             child.wait(_STOP_WITHIN_S)

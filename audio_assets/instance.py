@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster as dg
+from filelock import FileLock
 
 from audio_assets.settings import Settings
 
@@ -27,7 +28,14 @@ def prepare_home(settings: Settings) -> Path:
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The instance of a data root."""
-    prepare_home(settings)
-    with dg.DagsterInstance.get() as instance:
+    """The instance of a data root.
+
+    Two first uses at once would both create SQLite's tables and one would fail: they are made under a lock.
+    """
+    home = prepare_home(settings)
+    with ExitStack() as held:
+        with FileLock(home / ".opening"):
+            instance = held.enter_context(dg.DagsterInstance.get())
+            instance.get_runs_count()
+            instance.event_log_storage.get_maximum_record_id()
         yield instance
