@@ -4,7 +4,6 @@ Nothing about audio lives here. Workers come from a fork server: they start clea
 the engines once, and end with their parent, also when that is killed.
 """
 
-import atexit
 import multiprocessing
 import os
 import threading
@@ -14,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing.util import Finalize
 from typing import Any, Generic, TypeVar
 
 from audio_assets.domain.rendering import TransientError
@@ -129,5 +129,7 @@ def _pool(n_workers: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     pool = ProcessPoolExecutor(n_workers, mp_context=context, initializer=_end_with_parent)
-    atexit.register(pool.shutdown, wait=False, cancel_futures=True)
+    # Not `atexit`: a child of multiprocessing, as every run under `dagster dev` is, skips that, and would join its workers
+    # for ever.
+    Finalize(None, pool.shutdown, kwargs={"wait": False, "cancel_futures": True}, exitpriority=100)
     return pool
