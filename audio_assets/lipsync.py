@@ -9,7 +9,7 @@ from audio_assets.batch import run_asset
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, lipsync_artifact
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.domain.timebase import format_frame_rate, parse_frame_rate
+from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.render import Recipe
 from audio_assets.studio import StudioResource
 from resources.pool import Call
@@ -34,7 +34,7 @@ class LipSync(Recipe):
             self.asset,
             self.code_version,
             {},
-            {"frame_rate": format_frame_rate(parse_frame_rate(str(mouth.fps))), "shapes": mouth.shapes},
+            {"frame_rate": mouth.fps, "shapes": mouth.shapes},
             {"alignment": aligned.content},
         )
 
@@ -42,7 +42,7 @@ class LipSync(Recipe):
         """The choice of shapes."""
         mouth = self.studio.dialogue.request(partition).mouth
         files = self.read(self.upstream("alignment", partition), ALIGNMENT)
-        return Call(lipsync_artifact, (files[ALIGNMENT], parse_frame_rate(str(mouth.fps)), mouth.shapes))
+        return Call(lipsync_artifact, (files[ALIGNMENT], parse_frame_rate(mouth.fps), mouth.shapes))
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The timeline."""

@@ -45,6 +45,7 @@ _SHORTEST, _LONGEST, _PAUSES_S = 0.4, 3.0, 1.0
 _SILENT_BELOW_DB = -50.0
 _LONGEST_END_SILENCE_S = 1.0
 _LEAST_COVERED = 0.6
+_DAT_LOWEST_FPS, _DAT_HIGHEST_FPS = 10, 100  # what Rhubarb itself writes DAT files for; at other rates there is none
 _LEAST_CONFIDENCE = 0.5  # of 102 texts that were not in the audio none reached it, of 101 right ones all did
 
 
@@ -183,6 +184,7 @@ def lipsync_artifact(alignment_json: bytes, frame_rate: Fraction, shapes: str) -
             cues, name, sound_file=WAV, duration_s=timeline.duration_s, frame_rate=frame_rate
         ).encode()
         for name in FORMATS
+        if name != "dat" or _DAT_LOWEST_FPS <= frame_rate <= _DAT_HIGHEST_FPS
     }
     n_frames = len(lipsync.frames)
     is_covered = frame_start_s(n_frames - 1, frame_rate) < timeline.duration_s <= frame_start_s(n_frames, frame_rate)

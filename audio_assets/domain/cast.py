@@ -31,6 +31,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audio_assets.domain.lines import NARRATOR
+from audio_assets.domain.timebase import FrameRateError, format_frame_rate, parse_frame_rate
 from audio_assets.domain.toml_tables import TomlError, character_key, check_keys, parse_toml, table
 from audio_assets.domain.voices import Mix, VoiceError, parse_voice_mix
 
@@ -60,9 +61,9 @@ class CastError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MouthSettings:
-    """How mouths are drawn: frames per second, and `extended` (A to H and X) or `basic` (A to F) shapes."""
+    """How mouths are drawn: frames per second ("24", "24000/1001"), `extended` (A to H, X) or `basic` (A to F) shapes."""
 
-    fps: int = 24
+    fps: str = "24"
     shapes: str = "extended"
 
 
@@ -262,9 +263,11 @@ def _part(value: object, key: str, mouth: MouthSettings, path: str) -> _Part:
 def _mouth(value: object, key: str, default: MouthSettings, path: str) -> MouthSettings:
     values = table(value, key, path)
     check_keys(values, _MOUTH_KEYS, key, path)
-    fps, shapes = values.get("fps", default.fps), values.get("shapes", default.shapes)
-    if not isinstance(fps, int) or isinstance(fps, bool) or not 1 <= fps <= 240:
-        raise TomlError(path, key, f"fps is {fps!r}", "write a whole number from 1 to 240")
+    shapes = values.get("shapes", default.shapes)
+    try:
+        fps = format_frame_rate(parse_frame_rate(str(values.get("fps", default.fps))))
+    except FrameRateError as error:
+        raise TomlError(path, key, f"fps is {values['fps']!r}", 'write 24, 23.976 or "24000/1001"') from error
     if shapes not in _SHAPES:
         raise TomlError(path, key, f"shapes is {shapes!r}", f"write one of {', '.join(_SHAPES)}")
     return MouthSettings(fps, shapes)

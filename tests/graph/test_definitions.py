@@ -155,3 +155,10 @@ def test_the_readme_names_every_asset(asset: str) -> None:
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_the_readme_names_every_command(command: str) -> None:
     assert f"audio-assets {command}" in (REPOSITORY / "README.md").read_text()
+
+
+def test_every_file_that_the_readme_links_to_is_there() -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in link]
+    assert links
+    assert [link for link in links if not (REPOSITORY / link).is_file()] == []

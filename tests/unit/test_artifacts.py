@@ -103,6 +103,13 @@ def test_lipsync_has_a_frame_for_every_moment_and_every_export(frame_rate):
     assert (n_frames - 1) / frame_rate < 0.6 <= n_frames / frame_rate
 
 
+def test_a_frame_rate_that_dat_files_lack_costs_only_the_dat_file():
+    aligned = alignment_artifact(*voice(tone(0.6), timeline()).files.values(), None, None, "test")
+    rendered = lipsync_artifact(aligned.files["alignment.json"], Fraction(120), "extended")
+    assert failed(rendered) == set()
+    assert set(rendered.files) == {"lipsync.json", "mouth.tsv", "mouth.json", "mouth.xml"}
+
+
 def test_the_same_samples_give_the_same_file():
     assert wav_bytes(tone(0.2), RATE_HZ) == wav_bytes(tone(0.2), RATE_HZ)
 

@@ -64,9 +64,9 @@ def test_a_character_s_settings():
         "soft",
         -2.0,
     )
-    assert sylvie.mouth == MouthSettings(24, "basic")
+    assert sylvie.mouth == MouthSettings("24", "basic")
     assert not sylvie.is_default
-    assert entry("old_man").mouth == MouthSettings(30, "basic")
+    assert entry("old_man").mouth == MouthSettings("30", "basic")
 
 
 @pytest.mark.parametrize("name", ["sylvie", "SYLVIE", " Sylvie "])
@@ -147,6 +147,7 @@ def test_an_empty_cast_serves():
         ("[narrator]\nengine = 'festival'", ["festival", "kokoro"]),
         ("[narrator]\nvoice = 'festival:bob'", ["festival"]),
         ("[mouth]\nfps = 0", ["fps"]),
+        ('[mouth]\nfps = "fast"', ["fps", "24000/1001"]),
         ("[mouth]\nshapes = 'round'", ["extended"]),
         ("[mouth]\nfbs = 24", ["'fps'"]),
         ("[names]\n'a:b' = 'af_heart'", ["a:b"]),
@@ -164,7 +165,7 @@ def test_a_mistake_names_the_file_the_key_and_the_remedy(text, hints):
 def test_a_cast_in_another_encoding_is_refused():
     with pytest.raises(CastError, match="UTF-8"):
         parse_cast("[names]\né = 'x'".encode("latin-1"), "cast.toml")
-    assert parse_cast(b"\xef\xbb\xbf[mouth]\r\nfps = 25\r\n", "cast.toml").mouth.fps == 25
+    assert parse_cast(b"\xef\xbb\xbf[mouth]\r\nfps = 25\r\n", "cast.toml").mouth.fps == "25"
 
 
 def test_the_committed_cast_has_a_man_a_woman_and_a_narrator():
@@ -173,3 +174,10 @@ def test_the_committed_cast_has_a_man_a_woman_and_a_narrator():
     assert len(set(voices.values())) == 3
     assert (voices["Caoimhe"][1], voices["Tomas"][1]) == ("f", "m")
     assert all(not committed.entry(name, "fr", VOICES).is_default for name in voices)
+
+
+@pytest.mark.parametrize(
+    ("fps", "exact"), [("30", "30"), ("23.976", "24000/1001"), ('"30000/1001"', "30000/1001"), ("12.5", "25/2")]
+)
+def test_frame_rates_are_exact(fps, exact):
+    assert parse_cast(f"[mouth]\nfps = {fps}\n".encode(), "cast.toml").mouth.fps == exact
