@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from audio_assets.domain.lines import NARRATOR
-from audio_assets.domain.rendering import PermanentError
 from audio_assets.launch import recipes
 from audio_assets.render import Recipe
 from audio_assets.sources import DIALOGUE_LINE
@@ -105,17 +103,7 @@ def voice_in_cast(studio: StudioResource) -> dg.AssetCheckResult:
 
 def voice_in_cast_result(studio: Studio) -> dg.AssetCheckResult:
     """The result of `voice_in_cast`: a warning, for the narrator's voice may well be meant."""
-    stand_ins: dict[str, int] = {}
-    problems: dict[str, str] = {}
-    for key, cue in studio.dialogue.cues.items():
-        try:
-            request = studio.dialogue.request(key)
-        except PermanentError as error:
-            problems[key] = str(error)
-            continue
-        if request.stand_in and cue.line.character != NARRATOR:
-            who = f"{request.character} ({cue.lang}): {request.stand_in}"
-            stand_ins[who] = stand_ins.get(who, 0) + 1
+    stand_ins, problems = studio.dialogue.stand_ins()
     return dg.AssetCheckResult(
         asset_key=DIALOGUE_LINE,
         check_name="voice_in_cast",

@@ -49,7 +49,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="audio-assets")
 def main() -> None:
-    """Voice-over and music video as cached, explained artifacts. Settings come from AUDIO_ASSETS_* variables."""
+    """Scripts to voiced, aligned, lip-synced and mixed dialogue. Settings come from AUDIO_ASSETS_* variables."""
 
 
 @main.command()
@@ -160,6 +160,22 @@ def retire(name: str) -> None:
     from audio_assets import commands
 
     click.echo(f"retired {name}: {commands.retire(name)} partitions")
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only say how much it would be.")
+@_json
+@_plainly
+def clean(dry_run: bool, as_json: bool) -> None:
+    """Delete what no line or mix of today needs: retired lines, earlier versions, the rests of crashes."""
+    from audio_assets import commands
+
+    found = commands.clean(is_dry=dry_run)
+    if as_json:
+        _print_json(found)
+    else:
+        verb = "would delete" if dry_run else "deleted"
+        click.echo(f"{verb} {found['objects']} objects ({found['bytes'] / 1e6:.1f} MB) and {found['records']} records")
 
 
 @main.group()

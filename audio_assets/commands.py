@@ -1,6 +1,6 @@
 """What the sub-commands do, apart from printing: each opens the studio on the settings' data root and works there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,11 +11,12 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from audio_assets.cleaning import delete_leftovers, find_leftovers
 from audio_assets.definitions import build_defs, build_resources
 from audio_assets.dialogue import MIX_SPEC_SCHEMA, MIX_SPECS, SCRIPTS, Cue, mix_spec_partition
 from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, WAV
-from audio_assets.domain.lines import Line, partition_key, script_slug
+from audio_assets.domain.lines import NARRATOR, Line, partition_key, script_slug
 from audio_assets.domain.mix_spec import MixSpec, MixSpecError, parse_mix_text, resolved_paths, spec_record
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas import alignment as alignment_schema
@@ -31,9 +32,10 @@ from audio_assets.render import Outcome, Recipe, render, watched
 from audio_assets.settings import current
 from audio_assets.speech import Alignment, VoiceLine
 from audio_assets.studio import Studio
-from resources import models
+from resources import models, render_lock
 
 _LISTED = 20
+_HEARD = 4
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Ingested:
     failed: list[dict[str, str]] = field(default_factory=list)
     n_waiting: int = 0
     is_rendered: bool = True
+    stand_ins: dict[str, int] = field(default_factory=dict)
+    hear: dict[str, str] = field(default_factory=dict)
     where: str = ""
     run_id: str = ""
 
@@ -62,6 +66,8 @@ class Ingested:
             "cached": self.cached,
             "failed": self.failed,
             "n_waiting": self.n_waiting,
+            "stand_ins": self.stand_ins,
+            "hear": self.hear,
             "where": self.where,
             "run_id": self.run_id,
         }
@@ -71,21 +77,25 @@ class Ingested:
         lines = [_edits(report) for report in self.registration.scripts]
         lines += [f"  look at {problem}" for problem in self.registration.problems[:_LISTED]]
         lines += [f"  left out: {error}" for error in self.registration.errors]
-        assets = sorted({*self.rendered, *self.cached})
+        assets = [recipe.asset for recipe in RECIPES if recipe.asset in {*self.rendered, *self.cached}]
         lines += [
             f"{asset}: {self.rendered.get(asset, 0)} rendered, {self.cached.get(asset, 0)} cached" for asset in assets
         ]
         if not self.is_rendered:
             lines.append("registered, not rendered: `audio-assets plan` names what is stale")
-        elif not assets:
+        elif not assets and self.registration.scripts:
             lines.append("nothing rendered" if self.failed else "nothing to render: everything is up to date")
         lines += [
             f"  failed: {entry['asset']} {entry['partition']}: {entry['reason']}" for entry in self.failed[:_LISTED]
+        ]
+        lines += [
+            f"  the cast names no voice for {who} ({n} lines)" for who, n in list(self.stand_ins.items())[:_LISTED]
         ]
         if self.n_waiting:
             lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
         if len(self.failed) > _LISTED:
             lines.append(f"  and {len(self.failed) - _LISTED} more; `audio-assets plan` names them all")
+        lines += [f"hear {partition}: {path}" for partition, path in list(self.hear.items())[:_HEARD]]
         return "\n".join([*lines, f"artifacts: {self.where}"])
 
 
@@ -109,6 +119,8 @@ def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet:
     """Register the scripts at `paths`, bring Dagster up to date, and run the render job here for what is stale."""
     studio = open_studio()
     files, errors = find_files(paths)
+    if not files:
+        raise ValueError("; ".join(errors))
     registration = register(
         studio.store,
         files,
@@ -129,7 +141,16 @@ def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet:
                 for stuck in found.stuck
                 if stuck.state == "failed"
             ]
+        done.stand_ins, _ = studio.dialogue.stand_ins()
+        done.hear = _mixes(studio, {report.script for report in registration.scripts})
     return done
+
+
+def _mixes(studio: Studio, scripts: Set[str]) -> dict[str, str]:
+    """Where the finished mixes of some scripts are, by partition."""
+    refs = studio.store.refs("dialogue_mix")
+    found = {key: refs.get(key) for key, sheet in studio.dialogue.sheets.items() if sheet.script in scripts}
+    return {key: _where(studio, f"{ref.object}/mix.wav") for key, ref in found.items() if ref is not None}
 
 
 def _render(instance: dg.DagsterInstance, wanted: Order, done: Ingested, *, is_quiet: bool) -> None:
@@ -212,6 +233,9 @@ def say(
         "cached": voice.state == "cached",
         "duration_s": sidecar.facts["duration_s"],
     }
+    stand_in = studio.dialogue.request(partition).stand_in
+    if stand_in and character != NARRATOR:
+        said["stand_in"] = f"the cast names no voice for {character}: {stand_in}"
     if with_lipsync:
         aligned, aligned_sidecar = _render_one(Alignment(studio), partition)
         _render_one(LipSync(studio), partition)
@@ -243,6 +267,8 @@ def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
     suffix = spec_path.suffix.lower()
     if suffix not in (".json", ".toml"):
         raise MixSpecError(f"{spec_path}: a mix specification ends in .json or .toml")
+    if not spec_path.is_file():
+        raise MixSpecError(f"{spec_path} is no file; name a mix specification")
     spec = parse_mix_text(spec_path.read_text("utf-8"), "json" if suffix == ".json" else "toml", str(spec_path))
     spec = resolved_paths(spec, str(spec_path.resolve().parent))
     slug = script_slug(name or spec_path.stem)
@@ -330,6 +356,21 @@ def retire(name: str) -> int:
     with open_instance(studio.settings) as instance:
         sync(instance, studio)
     return n_before - len(studio.dialogue.cues) - len(studio.dialogue.sheets) - len(studio.dialogue.mix_specs)
+
+
+def clean(*, is_dry: bool) -> dict[str, int]:
+    """Delete what no partition of today needs; how much that is comes back.
+
+    Raises:
+        RuntimeError: something is rendering into the data root.
+    """
+    studio = open_studio()
+    if render_lock.is_held(studio.settings.render_lock):
+        raise RuntimeError("something is rendering; wait for its end, then clean up")
+    leftovers = find_leftovers(studio, recipes(studio))
+    if not is_dry:
+        delete_leftovers(studio, leftovers)
+    return {"records": len(leftovers.records), "objects": len(leftovers.objects), "bytes": leftovers.n_bytes}
 
 
 def list_models() -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from audio_assets.domain.cast import Cast, CastError, parse_cast
 from audio_assets.domain.dialogue_mix import DialogueMix, parse_dialogue_mix
 from audio_assets.domain.lexicon import Lexicon, LexiconError, parse_lexicon
 from audio_assets.domain.line_request import LineRequest, request_line
-from audio_assets.domain.lines import Line, partition_key, script_slug
+from audio_assets.domain.lines import NARRATOR, Line, partition_key, script_slug
 from audio_assets.domain.mix_spec import MixSpec, MixSpecError, parse_mix_spec
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.records import RecordError, read_record
@@ -191,6 +191,21 @@ class Dialogue:
         if found is None:
             raise PermanentError(f"{partition} is no label of a registered script")
         return found
+
+    def stand_ins(self) -> tuple[dict[str, int], dict[str, str]]:
+        """Who has no voice in the cast, with the voice that speaks instead and its lines; and lines that fail, with why."""
+        counts: dict[str, int] = {}
+        problems: dict[str, str] = {}
+        for key, cue in self.cues.items():
+            try:
+                request = self.request(key)
+            except PermanentError as error:
+                problems[key] = str(error)
+                continue
+            if request.stand_in and cue.line.character != NARRATOR:
+                who = f"{request.character} ({cue.lang}): {request.stand_in}"
+                counts[who] = counts.get(who, 0) + 1
+        return counts, problems
 
     def line_version(self, partition: str) -> str:
         """The data version of `dialogue_line`; a line that can not be resolved has its error's."""

@@ -108,6 +108,12 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         with suppress(FileNotFoundError), self._naming(path):
             obstore.delete(self.backend, path)
 
+    def remove_empty(self, folder: str) -> None:
+        """Remove an empty local folder; an object store has none."""
+        if self.local_root is not None:
+            with suppress(OSError):  # not empty, or gone
+                self._inside(folder).rmdir()
+
     def list(self, prefix: str) -> Iterator[str]:
         """Every path below `prefix`, in no order."""
         with self._naming(prefix):

@@ -61,7 +61,7 @@ class CastError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MouthSettings:
-    """How mouths are drawn: frames per second ("24", "24000/1001"), `extended` (A to H, X) or `basic` (A to F) shapes."""
+    """How mouths are drawn: frames per second (`24`, `24000/1001`); `extended` (A-H, X) or `basic` (A-F) shapes."""
 
     fps: str = "24"
     shapes: str = "extended"

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import time
 from collections.abc import Iterator
@@ -161,3 +162,17 @@ def test_an_interrupt_here_is_no_answer() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         pool.run_here((1, Call(interrupt, ())))
+
+
+def _use_a_pool() -> None:
+    assert [done.result for done in pool.run([(0, Call(abs, (-1,)))], 2)] == [1]
+
+
+def test_a_child_process_that_has_used_a_pool_ends() -> None:
+    child = multiprocessing.get_context("spawn").Process(target=_use_a_pool)
+    child.start()
+    child.join(60)
+    try:
+        assert child.exitcode == 0, "it waits for its workers for ever"
+    finally:
+        child.kill()
