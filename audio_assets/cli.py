@@ -4,6 +4,7 @@ Exit codes: 0 done and nothing failed; 1 something failed, the rest is done; 2 t
 3 (`plan` only) something is stale.
 """
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -27,13 +28,18 @@ class UserError(click.ClickException):
 
 
 def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Say a user's mistake in one sentence: every error of ours that reaches a command is written to be read."""
+    """Say a user's mistake in one sentence: every error of ours that reaches a command is written to be read.
+
+    With AUDIO_ASSETS_DEBUG set the whole trace is shown, for what is our mistake.
+    """
 
     @wraps(command)
     def wrapped(*args: object, **kwargs: object) -> object:
         try:
             return command(*args, **kwargs)
         except (ValueError, RuntimeError, OSError) as error:
+            if os.environ.get("AUDIO_ASSETS_DEBUG"):
+                raise
             raise UserError(" ".join(str(error).split())) from error
 
     return wrapped
@@ -117,6 +123,7 @@ def mix(spec: Path, name: str | None, as_json: bool) -> None:
         _print_json(mixed)
     else:
         click.echo("\n".join(f"{key:18} {value}" for key, value in mixed.items()))
+    sys.exit(FAILED if "failed_checks" in mixed else 0)
 
 
 @main.command()

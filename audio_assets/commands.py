@@ -46,6 +46,8 @@ class Ingested:
     rendered: dict[str, int] = field(default_factory=dict)
     cached: dict[str, int] = field(default_factory=dict)
     failed: list[dict[str, str]] = field(default_factory=list)
+    failed_checks: list[dict[str, str]] = field(default_factory=list)
+    is_blocked: bool = False
     n_waiting: int = 0
     is_rendered: bool = True
     stand_ins: dict[str, int] = field(default_factory=dict)
@@ -56,7 +58,18 @@ class Ingested:
     @property
     def has_failures(self) -> bool:
         """Whether a file, a line or a render needs somebody's attention."""
-        return bool(self.failed or self.registration.errors or self.registration.problems)
+        return bool(self.failed or self.is_blocked or self.registration.errors or self.registration.problems)
+
+    def note_checks(self, asset: str, outcome: Outcome) -> None:
+        """Take down which checks an artifact failed."""
+        if outcome.sidecar is None:
+            return
+        self.is_blocked |= outcome.sidecar.is_blocked
+        self.failed_checks += [
+            {"asset": asset, "partition": outcome.partition, "check": check.name, "detail": check.detail}
+            for check in outcome.sidecar.checks
+            if not check.passed
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -65,6 +78,7 @@ class Ingested:
             "rendered": self.rendered,
             "cached": self.cached,
             "failed": self.failed,
+            "failed_checks": self.failed_checks,
             "n_waiting": self.n_waiting,
             "stand_ins": self.stand_ins,
             "hear": self.hear,
@@ -90,6 +104,10 @@ class Ingested:
         ]
         lines += [
             f"  the cast names no voice for {who} ({n} lines)" for who, n in list(self.stand_ins.items())[:_LISTED]
+        ]
+        lines += [
+            f"  check {entry['check']} of {entry['asset']} {entry['partition']}: {entry['detail']}"
+            for entry in self.failed_checks[:_LISTED]
         ]
         if self.n_waiting:
             lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
@@ -118,7 +136,8 @@ def open_studio() -> Studio:
 def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet: bool) -> Ingested:
     """Register the scripts at `paths`, bring Dagster up to date, and run the render job here for what is stale."""
     studio = open_studio()
-    files, errors = find_files(paths)
+    registered = {source for record in studio.dialogue.scripts.values() for source in record.sources}
+    files, errors = find_files(paths, inbox=studio.settings.inbox, registered=registered)
     if not files:
         raise ValueError("; ".join(errors))
     registration = register(
@@ -167,6 +186,7 @@ def _render(instance: dg.DagsterInstance, wanted: Order, done: Ingested, *, is_q
                 entry = {"asset": recipe.asset, "partition": outcome.partition, "reason": outcome.failure.reason}
                 done.failed.append(entry)
             else:
+                done.note_checks(recipe.asset, outcome)
                 counts = done.rendered if outcome.state == "rendered" else done.cached
                 counts[recipe.asset] = counts.get(recipe.asset, 0) + 1
 
@@ -217,6 +237,8 @@ def say(
     text: str, character: str, lang: str | None, *, style: str, seed: int, with_lipsync: bool, out: Path | None
 ) -> dict[str, Any]:
     """Speak one ad-hoc line: rendered into the store like any other, but in no script and unknown to Dagster."""
+    if out is not None and not out.parent.is_dir():
+        raise ValueError(f"{out.parent} is no folder; make it, or name another file after --out")
     if not text.strip():
         raise ValueError("there is no text to speak; put it in quotes after the options")
     studio = open_studio()
@@ -243,6 +265,7 @@ def say(
         said["alignment"] = stored["phonemes"]
         said["alignment_path"] = _where(studio, f"{voice.folder}/{ALIGNMENT}")
         said["lipsync_path"] = _where(studio, f"{voice.folder}/{LIPSYNC}")
+    said |= _remarks(sidecar)
     if out is not None:
         partial = out.with_name(f".{out.name}.partial")
         partial.write_bytes(studio.store.read_file(voice.folder, WAV, sidecar))
@@ -267,9 +290,7 @@ def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
     suffix = spec_path.suffix.lower()
     if suffix not in (".json", ".toml"):
         raise MixSpecError(f"{spec_path}: a mix specification ends in .json or .toml")
-    if not spec_path.is_file():
-        raise MixSpecError(f"{spec_path} is no file; name a mix specification")
-    spec = parse_mix_text(spec_path.read_text("utf-8"), "json" if suffix == ".json" else "toml", str(spec_path))
+    spec = parse_mix_text(_text_of(spec_path), "json" if suffix == ".json" else "toml", str(spec_path))
     spec = resolved_paths(spec, str(spec_path.resolve().parent))
     slug = script_slug(name or spec_path.stem)
     studio = open_studio()
@@ -301,7 +322,29 @@ def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
         "cache_key": ref.action_key,
         "cached": not done.rendered.get("dialogue_mix"),
         **sidecar.facts,
+        **_remarks(sidecar),
     }
+
+
+def _remarks(sidecar: Sidecar) -> dict[str, str]:
+    """Failed checks and notes, where there are any."""
+    failed = "; ".join(f"{check.name}: {check.detail}" for check in sidecar.checks if not check.passed)
+    remarks = {"failed_checks": failed, "notes": "; ".join(sidecar.notes)}
+    return {name: text for name, text in remarks.items() if text}
+
+
+def _text_of(path: Path) -> str:
+    """A text file's text.
+
+    Raises:
+        ValueError: it is no file, or not UTF-8.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} is no file; check the name")
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
 
 
 def _check_sounds(studio: Studio, spec: MixSpec) -> None:
@@ -316,8 +359,10 @@ def align(wav: Path, text: str) -> dict[str, Any]:
     """Align any wav and its text."""
     from resources.audio_files import read_mono_pcm16
 
-    is_file = len(text) < 200 and "\n" not in text and Path(text).is_file()
-    words = Path(text).read_text("utf-8") if is_file else text
+    looks_like_a_path = (
+        len(text) < 200 and not any(c.isspace() for c in text) and ("/" in text or text.endswith(".txt"))
+    )
+    words = _text_of(Path(text)) if looks_like_a_path else text
     pcm, rate_hz = read_mono_pcm16(wav)
     aligner = open_studio().aligner
     record = aligner.aligner()(pcm, rate_hz, words)
@@ -345,7 +390,7 @@ def retire(name: str) -> int:
     n_before = len(studio.dialogue.cues) + len(studio.dialogue.sheets) + len(studio.dialogue.mix_specs)
     record = load_script(studio.store, name)
     if record is not None:
-        retired = replace(record, lines=(), retired=(*record.retired, *record.lines), translations={})
+        retired = replace(record, lines=(), retired=(*record.retired, *record.lines))
         studio.store.write(f"{SCRIPTS}/{name}.json", retired.to_bytes())
     elif mix_spec_partition(name) in studio.dialogue.mix_specs:
         studio.store.delete(f"{MIX_SPECS}/{name}.json")

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import click
+import httpx
 
 from audio_assets.instance import prepare_home
 from audio_assets.settings import current
@@ -25,16 +27,17 @@ def run() -> int:
     click.echo(
         f"Dagster UI        {url}\nartifacts         {settings.artifact_url}\ndrop scripts into {settings.inbox}"
     )
-    dagster = [sys.executable, "-m", "dagster", "dev", "--workspace", str(_WORKSPACE)]
+    dagster = [sys.executable, "-m", "dagster", "dev", "--log-level", "warning", "--workspace", str(_WORKSPACE)]
     commands = [
         [*dagster, "--host", settings.server_host, "--port", str(settings.dagster_port)],
         [sys.executable, "-c", "from audio_assets.cli import main; main()", "serve"],
     ]
-    quiet = {**os.environ, "PYTHONWARNINGS": "ignore:Parameter"}  # Dagster's of its own beta parameters, at every start
+    quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}  # Dagster's of its own beta parameters, at every start
     children = [
         subprocess.Popen(command, env=quiet, start_new_session=True)  # noqa: S603 - our own
         for command in commands
     ]
+    threading.Thread(target=_dismiss_pop_up, args=(url,), daemon=True).start()
     stopping = threading.Event()
     for asked in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked, lambda *_: stopping.set())  # asking twice changes nothing: both are being ended
@@ -44,6 +47,17 @@ def run() -> int:
     for child in children:
         _stop(child)
     return 0 if stopping.is_set() else ended[0] or 1
+
+
+def _dismiss_pop_up(url: str) -> None:
+    """Tell Dagster, once it answers, that its invitation to the community has been seen: it covers the graph."""
+    for _ in range(120):
+        time.sleep(1)
+        try:
+            httpx.post(f"{url}/graphql", json={"query": "mutation { setNuxSeen }"}, timeout=2.0)
+        except httpx.HTTPError:
+            continue
+        return
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:

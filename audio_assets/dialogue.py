@@ -193,7 +193,7 @@ class Dialogue:
         return found
 
     def stand_ins(self) -> tuple[dict[str, int], dict[str, str]]:
-        """Who has no voice in the cast, with the voice that speaks instead and its lines; and lines that fail, with why."""
+        """Who has no voice in the cast, with what speaks instead and how many lines; and lines that fail, with why."""
         counts: dict[str, int] = {}
         problems: dict[str, str] = {}
         for key, cue in self.cues.items():

@@ -33,7 +33,7 @@ class LipSync(Recipe):
         return Action(
             self.asset,
             self.code_version,
-            {},
+            {"engine": "mouth shapes by Rhubarb's rules"},
             {"frame_rate": mouth.fps, "shapes": mouth.shapes},
             {"alignment": aligned.content},
         )

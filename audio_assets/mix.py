@@ -19,7 +19,7 @@ from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Ref
 from audio_assets.render import Recipe
 from audio_assets.studio import StudioResource
-from resources.engines.mix_artifact import mix_artifact
+from resources.engines.mix_artifact import identity, mix_artifact
 from resources.pool import Call
 
 
@@ -50,7 +50,7 @@ class DialogueMix(Recipe):
             paths = [params["bed"]["path"]] if params["bed"] else []
         inputs = {key: self._voice(key).content for key in lines}
         inputs.update({path: _sha256(self._file(path)) for path in paths})
-        return Action(self.asset, self.code_version, {}, params, inputs)
+        return Action(self.asset, self.code_version, identity(), params, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
         """The mixer's call; its file is rendered into the data root's scratch folder and taken over from there."""

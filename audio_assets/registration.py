@@ -4,7 +4,7 @@ Here: reading dropped files, matching them against what is registered, storing t
 (partition sets, versions, the run that follows) is in `launch`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,16 @@ class ScriptReport:
 
 @dataclass
 class Registration:
-    """What a registration did. `errors` are whole files that could not be read, one sentence each."""
+    """What a registration did.
+
+    `errors` are whole files that could not be read, one sentence each; `waiting` names the translations among them
+    whose original is not registered yet.
+    """
 
     scripts: list[ScriptReport] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -64,11 +69,14 @@ class Registration:
         }
 
 
-def find_files(arguments: Iterable[Path], base: Path | None = None) -> tuple[list[SourceFile], list[str]]:
+def find_files(
+    arguments: Iterable[Path], *, inbox: Path, registered: Collection[str] = ()
+) -> tuple[list[SourceFile], list[str]]:
     """Read the script files that are named, or lie below a named folder; and a sentence for each that can not be read.
 
-    A file is named by its path below `base`, which it must not leave, not even by a link. Without a base it is named
-    from its folder's own name on, so that `ingest the_question` gives `the_question/script.rpy`.
+    A file is named by its path below the inbox where it lies there; else as it was `registered` before, if its path
+    ends so; else from its folder's own name on, so that `ingest the_question` gives `the_question/script.rpy`, or by
+    its own name alone. A link that leads out of the inbox or the named folder is refused.
     """
     found: list[SourceFile] = []
     errors: list[str] = []
@@ -82,7 +90,7 @@ def find_files(arguments: Iterable[Path], base: Path | None = None) -> tuple[lis
             errors.append(f"{argument} holds no script; scripts end in {', '.join(SUFFIXES)}")
         for path in paths:
             try:
-                found.append(_read(path, argument, base))
+                found.append(_read(path, argument, inbox.resolve(), registered))
             except OSError as error:
                 errors.append(f"{path} can not be read: {error.strerror}")
             except ScriptError as error:
@@ -97,25 +105,28 @@ def _script_paths(argument: Path) -> list[Path]:
     return sorted(path for path in argument.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
-def _read(path: Path, argument: Path, base: Path | None) -> SourceFile:
-    resolved = path.resolve()
-    folder = (base or (argument if argument.is_dir() else argument.parent)).resolve()
-    if not resolved.is_relative_to(folder):
-        raise ScriptError(f"is a link out of {folder}; copy the file there instead")
-    if resolved.stat().st_size > MAX_SCRIPT_BYTES:
+def _read(path: Path, argument: Path, inbox: Path, registered: Collection[str]) -> SourceFile:
+    named = path.parent.resolve() / path.name  # a link in the inbox is in the inbox, wherever it leads
+    folder = argument if argument.is_dir() else argument.parent
+    is_dropped = named.is_relative_to(inbox)
+    allowed = inbox if is_dropped else folder.resolve()
+    if not path.resolve().is_relative_to(allowed):
+        raise ScriptError(f"is a link out of {allowed}; copy the file there instead")
+    if path.stat().st_size > MAX_SCRIPT_BYTES:
         raise ScriptError(f"is larger than {MAX_SCRIPT_BYTES // 1_000_000} MB; split the script")
-    if base is not None:
-        name = resolved.relative_to(folder)
-    elif argument.is_dir():
-        name = resolved.relative_to(folder.parent)
-    else:
-        name = _with_translation(resolved)
-    return SourceFile(name.as_posix(), resolved.read_bytes())
+    name = named.relative_to(inbox).as_posix() if is_dropped else _name(path.resolve(), argument, registered)
+    return SourceFile(name, path.read_bytes())
 
 
-def _with_translation(path: Path) -> Path:
-    """A single file's name; with `tl/<language>/` before it where it lies there, so that it finds its original."""
-    return Path(*path.parts[-3:]) if len(path.parts) > 3 and path.parts[-3] == "tl" else Path(path.name)
+def _name(path: Path, argument: Path, registered: Collection[str]) -> str:
+    known = [name for name in registered if path.as_posix().endswith(f"/{name}")]
+    if known:
+        return max(known, key=len)
+    if argument.is_dir():
+        return path.relative_to(argument.resolve().parent).as_posix()
+    if len(path.parts) > 3 and path.parts[-3] == "tl":
+        return "/".join(path.parts[-3:])
+    return path.name
 
 
 def register(
@@ -206,8 +217,15 @@ def _register_one(
     done: Registration,
 ) -> None:
     if parsed.translates and previous is None:
+        done.waiting.append(file.name)
         done.errors.append(
             f"{file.name} translates the script '{slug}', which is not registered; ingest the original first"
+        )
+        return
+    originals = [name for name in previous.sources if not _is_translation(name)] if previous else []
+    if originals and not parsed.translates and file.name not in originals:
+        done.errors.append(
+            f"{file.name} would be the same script '{slug}' as {originals[0]}; rename it, or name it by that path"
         )
         return
     record = previous or ScriptRecord(slug, default_lang, (), (), {}, {}, {}, ())
@@ -228,6 +246,10 @@ def _register_one(
     done.problems.extend(mine)
 
 
+def _is_translation(name: str) -> bool:
+    return "tl" in name.split("/")[:-2]
+
+
 def _edited(
     record: ScriptRecord, file: SourceFile, parsed: ParsedScript
 ) -> tuple[ScriptRecord, ScriptReport, Sequence[Problem]]:
@@ -244,15 +266,10 @@ def _edited(
         matching.retired,
         matching.moved,
     )
-    kept = {line.line_id for line in matching.lines}
-    translations = {
-        lang: tuple(line for line in lines if line.line_id in kept) for lang, lines in record.translations.items()
-    }
     edited = replace(
         record,
         lines=matching.lines,
         retired=matching.retired_lines,
-        translations=translations,
         characters=parsed.characters,
     )
     return edited, report, matching.problems
@@ -262,7 +279,9 @@ def _translated(
     record: ScriptRecord, file: SourceFile, parsed: ParsedScript
 ) -> tuple[ScriptRecord, ScriptReport, Sequence[Problem]]:
     matching = match_translation(record.lines, parsed.lines, path=file.name)
-    before: Mapping[str, Line] = {line.line_id: line for line in record.translations.get(parsed.language, ())}
+    held = record.translations.get(parsed.language, ())
+    current = {line.line_id for line in record.lines}
+    before: Mapping[str, Line] = {line.line_id: line for line in held if line.line_id in current}
     now = {line.line_id: line for line in matching.lines}
     report = ScriptReport(
         file.name,
@@ -276,5 +295,6 @@ def _translated(
         outdated=matching.outdated,
         missing=matching.missing,
     )
-    translations = {**record.translations, parsed.language: matching.lines}
+    retired = tuple(line for line in held if line.line_id not in current)  # they come back with their original
+    translations = {**record.translations, parsed.language: (*matching.lines, *retired)}
     return replace(record, translations=translations), report, matching.problems

@@ -32,7 +32,6 @@ class Recipe(ABC):
     asset: ClassVar[str]
     code_version: ClassVar[str]
     folder: ClassVar[str]
-    licence: ClassVar[str] = ""
     is_parallel: ClassVar[bool] = True
     source: ClassVar[str] = "dialogue_line"
     fan_in: ClassVar[tuple[str, ...]] = ()
@@ -222,7 +221,7 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
             continue
         try:
             sidecar = _commit(recipe, sharing[0], action, entry.result, entry.seconds, run_id)
-        except (StoreError, OSError) as error:
+        except (StoreError, UpstreamError, OSError) as error:
             for partition in sharing:
                 yield _fail(recipe, partition, action, error, run_id)
             continue
@@ -280,7 +279,7 @@ def _commit(
         rendered_at=datetime.now(UTC).isoformat(timespec="seconds"),
         render_s=round(render_s, 3),
         run_id=run_id,
-        licence=str(action.provider.get("licence", recipe.licence)),
+        licence=_licence(recipe, partition, action),
         cost_usd=0.0,
         notes=rendered.notes,
         published=recipe.published,
@@ -290,6 +289,15 @@ def _commit(
         if isinstance(data, Path):
             data.unlink(missing_ok=True)
     return sidecar
+
+
+def _licence(recipe: Recipe, partition: str, action: Action) -> str:
+    """The provider's, else that of everything it is made from."""
+    own = action.provider.get("licence")
+    if own is not None:
+        return str(own)
+    inputs = (recipe.upstream(asset, key) for asset, key in recipe.needs(partition))
+    return "; ".join(sorted({recipe.sidecar(ref).licence for ref in inputs} - {""}))
 
 
 def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, state: State, run_id: str) -> Outcome:

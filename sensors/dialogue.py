@@ -35,10 +35,11 @@ _SETTINGS = ("cast.toml", "lexicon.toml", "mix.toml")
 
 @dataclass(frozen=True)
 class Cursor:
-    """What the ticks before left: signatures seen last, signatures read, and the work that was asked for last."""
+    """What the ticks before left: signatures seen last and read, translations that wait, the work asked for last."""
 
     seen: Signatures = field(default_factory=dict)
     done: Signatures = field(default_factory=dict)
+    waiting: Sequence[str] = ()
     asked: str = ""
     attempts: int = 0
     planned_at: float = 0.0
@@ -55,11 +56,16 @@ class Cursor:
         """As Dagster stores it."""
         return orjson.dumps(asdict(self)).decode()
 
-    def after_read(self, now: Signatures, ready: Sequence[str]) -> "Cursor":
+    def still_waiting(self, now: Signatures, ready: Sequence[str]) -> list[str]:
+        """Translations that were read before their original was there: to be read again with whatever is ready now."""
+        return [path for path in self.waiting if path in now and path not in ready]
+
+    def after_read(self, now: Signatures, ready: Sequence[str], waiting: Sequence[str]) -> "Cursor":
         """With `ready` read, so that a plan is due; a path that is gone is forgotten, and new when it comes back."""
-        done = {path: signature for path, signature in self.done.items() if path in now}
-        planned_at = 0.0 if ready else self.planned_at
-        return replace(self, seen=now, done={**done, **{path: now[path] for path in ready}}, planned_at=planned_at)
+        seen = replace(self, seen=now, done={path: signature for path, signature in self.done.items() if path in now})
+        if not ready:
+            return seen
+        return replace(seen, done={**seen.done, **{path: now[path] for path in ready}}, waiting=waiting, planned_at=0.0)
 
     def after_plan(self, fingerprint: str, at: float) -> "Cursor":
         """With a plan made; asking for the same work again counts."""
@@ -113,10 +119,13 @@ def new_dialogue(context: dg.SensorEvaluationContext, studio: StudioResource) ->
     except CastError as error:
         context.update_cursor(replace(cursor, seen=now).dump())
         return dg.SkipReason(f"{error}; what was dropped is read after that")
-    cursor = cursor.after_read(now, ready)
+    waiting: list[str] = []
     if ready:
-        for sentence in _register(opened, [Path(path) for path in ready], variables):
+        sentences, waiting = _register(opened, [*ready, *cursor.still_waiting(now, ready)], variables)
+        for sentence in sentences:
             context.log.warning(sentence)
+    cursor = cursor.after_read(now, ready, waiting)
+    if ready:
         opened = studio.open()
         sync(context.instance, opened)
     context.update_cursor(cursor.dump())
@@ -124,8 +133,8 @@ def new_dialogue(context: dg.SensorEvaluationContext, studio: StudioResource) ->
         context.update_cursor(replace(cursor, planned_at=0.0).dump())
         return dg.SkipReason("a run is rendering; what is still stale after it comes next")
     if not ready and not cursor.is_due(time.time()):
-        waiting = sum(path not in cursor.done for path in now)
-        return dg.SkipReason(f"waiting for {waiting} files to settle" if waiting else "nothing has changed")
+        n_moving = sum(path not in cursor.done for path in now)
+        return dg.SkipReason(f"waiting for {n_moving} files to settle" if n_moving else "nothing has changed")
     return _request(context, opened, cursor)
 
 
@@ -150,11 +159,14 @@ def _request(context: dg.SensorEvaluationContext, studio: Studio, cursor: Cursor
     return dg.SensorResult(run_requests=[dg.RunRequest(run_config=run_config(wanted))])
 
 
-def _register(studio: Studio, paths: list[Path], variables: Mapping[str, str]) -> list[str]:
-    """Register the scripts among `paths`; one sentence for each thing that the author should look at."""
+def _register(studio: Studio, paths: Sequence[str], variables: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Register the scripts among `paths`.
+
+    A sentence for each thing that the author should look at, and the paths of translations whose original is not here.
+    """
     inbox = studio.settings.inbox
-    scripts = [path for path in paths if path.is_relative_to(inbox)]
-    files, errors = find_files(scripts, base=inbox)
+    scripts = [Path(path) for path in paths if Path(path).is_relative_to(inbox)]
+    files, errors = find_files(scripts, inbox=inbox)
     done = register(
         studio.store,
         files,
@@ -162,4 +174,4 @@ def _register(studio: Studio, paths: list[Path], variables: Mapping[str, str]) -
         default_lang=studio.settings.language,
         voice_menu_choices=studio.settings.voice_menu_choices,
     )
-    return [*errors, *done.errors, *map(str, done.problems)]
+    return [*errors, *done.errors, *map(str, done.problems)], [str(inbox / name) for name in done.waiting]

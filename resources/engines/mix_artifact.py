@@ -1,9 +1,13 @@
 """The files of a mix: renders it in a worker process, measures it, holds it against its targets."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
+import numba
 import orjson
+import soundfile
+import soxr
 
 from audio_assets.domain.mix_spec import MixSpec, spec_record
 from audio_assets.domain.pictures import mix_picture
@@ -14,6 +18,17 @@ from resources.engines.mixer import MixReport, render_mix
 MIX_WAV, MIX_JSON = "mix.wav", "mix.json"
 _LOUDNESS_TOLERANCE_LU = 0.5
 _PEAK_TOLERANCE_DB = 0.1
+
+
+@cache
+def identity() -> dict[str, str]:
+    """All that, beside specification and sounds, decides the bytes: who decodes, resamples and computes."""
+    return {
+        "engine": "mixer",
+        "soxr": soxr.__version__,
+        "libsndfile": soundfile.__libsndfile_version__,
+        "numba": numba.__version__,
+    }
 
 
 def mix_artifact(spec: MixSpec, sources: Mapping[str, Path], scratch: Path) -> Rendered:

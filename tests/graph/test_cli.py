@@ -367,9 +367,7 @@ def test_what_holds_no_script_is_said(what: str, tmp_path: Path) -> None:
     path = tmp_path / "gone.txt" if what == "missing file" else tmp_path / "empty"
     if what != "missing file":
         path.mkdir()
-    found = answer("ingest", path, code=FAILED)
-    (sentence,) = found["errors"]
-    assert str(path) in sentence
+    assert str(path) in mistake("ingest", path)
 
 
 # In a process of its own

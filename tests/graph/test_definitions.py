@@ -35,7 +35,7 @@ CHECKS = {
 }
 
 COMMANDS = {
-    *("align", "dev", "ingest", "mix", "models", "models fetch", "models list", "plan"),
+    *("align", "clean", "dev", "ingest", "mix", "models", "models fetch", "models list", "plan"),
     *("retire", "say", "serve", "voices"),
 }
 

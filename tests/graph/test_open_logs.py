@@ -71,12 +71,17 @@ def test_the_log_holds_what_it_would_hold_without(tmp_path: Path) -> None:
 
 def test_what_fails_is_rolled_back_and_the_next_goes_on(on_disk: dg.DagsterInstance) -> None:
     storage = _storage(on_disk)
-    with keeping_logs_open(on_disk, "some-run"):
-        with pytest.raises(SQLAlchemyError), storage.index_connection() as connection:
-            connection.execute(text("DELETE FROM asset_keys"))
-            connection.execute(text("SELECT nothing FROM nowhere"))
+
+    def fail_half_way() -> None:
         with storage.index_connection() as connection:
-            assert connection.execute(text("SELECT 1")).scalar() == 1
+            connection.execute(text("INSERT INTO asset_keys (asset_key) VALUES ('half')"))
+            connection.execute(text("SELECT nothing FROM nowhere"))
+
+    with keeping_logs_open(on_disk, "some-run"):
+        with pytest.raises(SQLAlchemyError):
+            fail_half_way()
+        with storage.index_connection() as connection:
+            assert connection.execute(text("SELECT count(*) FROM asset_keys")).scalar() == 0
 
 
 def test_each_log_has_one_connection_while_open_and_none_after(on_disk: dg.DagsterInstance) -> None:

@@ -141,7 +141,7 @@ def test_settled_is_what_stayed_and_was_not_read(
 ) -> None:
     ready = settled(before, now, done)
     assert set(ready) == {p for p in now if p in before and before[p] == now[p] and done.get(p) != now[p]}
-    after = Cursor(before, done).after_read(now, ready)
+    after = Cursor(before, done).after_read(now, ready, ())
     assert not settled(now, now, {**after.done, **{p: now[p] for p in settled(after.seen, now, after.done)}})
     assert set(after.done) <= set(now)
 
@@ -413,3 +413,18 @@ def test_the_job_leaves_no_lock_whether_it_fails_or_not(house: House, instance: 
     house.register()
     assert house.run(instance).success
     assert not render_lock.is_held(lock)
+
+
+def test_a_translation_that_comes_before_its_original_is_read_with_it(ticks: Ticks) -> None:
+    ticks.house.write(
+        "inbox/dialogue/game/tl/french/script.rpy",
+        'translate french start_09e39b23:\n\n    # "Hello."\n    "Bonjour."\n',
+    )
+    ticks.skip()
+    ticks.skip()
+    (sentence,) = ticks.said
+    assert "ingest the original first" in sentence
+    ticks.house.write("inbox/dialogue/game/script.rpy", 'label start:\n    "Hello."\n')
+    ticks.skip()
+    langs = {key.rpartition(".")[2] for key in ticks.order()["voice_line"]}
+    assert langs == {"en", "fr"}

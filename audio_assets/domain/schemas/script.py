@@ -14,7 +14,8 @@ from audio_assets.domain.schemas.records import RecordError, read_record
 class ScriptRecord:
     """One script.
 
-    `lines` stand in file order; `retired` were deleted from the file and may come back. `translations` hold, by
+    `lines` stand in file order; `retired` were deleted from the file and may come back. `translations` hold,
+    also of retired lines, by
     language, the translated lines under the ids of the original ones. `sources` is path -> sha256 of what was read.
     """
 
@@ -28,11 +29,16 @@ class ScriptRecord:
     problems: tuple[Problem, ...]
 
     def by_language(self) -> list[tuple[str, Sequence[Line]]]:
-        """The original's lines by language (a table may hold several), then every translation's."""
+        """The original's lines by language (a table may hold several), then the translations of those lines."""
         original: dict[str, list[Line]] = {}
         for line in self.lines:
             original.setdefault(line.lang or self.lang, []).append(line)
-        return [*original.items(), *sorted(self.translations.items())]
+        place = {line.line_id: number for number, line in enumerate(self.lines)}
+        translated = {
+            lang: sorted((line for line in lines if line.line_id in place), key=lambda line: place[line.line_id])
+            for lang, lines in sorted(self.translations.items())
+        }
+        return [*original.items(), *translated.items()]
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""
