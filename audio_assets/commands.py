@@ -296,11 +296,20 @@ def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
     studio = open_studio()
     _check_sounds(studio, spec)
     record = orjson.dumps({"schema": MIX_SPEC_SCHEMA, "name": slug, "spec": spec_record(spec)})
+    before = studio.store.read(f"{MIX_SPECS}/{slug}.json")
     studio.store.write(f"{MIX_SPECS}/{slug}.json", record)
-    partition = mix_spec_partition(slug)
+    try:
+        return _mixed(mix_spec_partition(slug))
+    except PermanentError:
+        if before is None:
+            retire(slug)
+        raise
+
+
+def _mixed(partition: str) -> dict[str, Any]:
     done = Ingested(Registration())
+    studio = open_studio()
     with open_instance(studio.settings) as instance:
-        studio = open_studio()
         sync(instance, studio)
         lines = {key for _, key in DialogueMix(studio).needs(partition)}
         found = plan(studio, recipes(studio))

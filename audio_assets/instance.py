@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 from filelock import FileLock
+from sqlalchemy.exc import OperationalError
 
 from audio_assets.settings import Settings
 
@@ -38,4 +39,8 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
             instance = held.enter_context(dg.DagsterInstance.get())
             instance.get_runs_count()
             instance.event_log_storage.get_maximum_record_id()
-        yield instance
+        try:
+            yield instance
+        except OperationalError as error:
+            cause = str(error.orig or error).splitlines()[0]
+            raise RuntimeError(f"Dagster's database in {home} can not be used: {cause}; is the disk full?") from error

@@ -22,6 +22,7 @@ def _source_op(asset: str) -> dg.OpDefinition:
     def record(context: dg.OpExecutionContext, config: Batch, studio: StudioResource) -> None:
         """Record today's version of each partition."""
         opened = studio.open()
+        render_lock.hold(opened.settings.render_lock)  # from the first op on: it keeps sensors from asking again
         with keeping_logs_open(context.instance, context.run.run_id):
             for key in config.partition_keys:
                 context.log_event(source_event(opened, asset, key))

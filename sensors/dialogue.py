@@ -27,6 +27,7 @@ Signatures = Mapping[str, str]
 """Path -> size and modification time, as text."""
 
 MAX_ATTEMPTS = 3
+_BEGINS_WITHIN_S = 30.0  # from a run's start to its lock: a process's imports, 2 s on an idle machine
 _LOOK_AGAIN_S = 60.0  # a plan over 10,000 lines takes 2 s: with nothing dropped it is made once a minute
 
 
@@ -139,9 +140,13 @@ def new_dialogue(context: dg.SensorEvaluationContext, studio: StudioResource) ->
 
 
 def _has_queued_run(instance: dg.DagsterInstance) -> bool:
-    """Whether a run of ours has not begun: it holds no lock yet."""
+    """Whether a run of ours holds no lock yet: it has not begun, or only just."""
     waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
-    return instance.get_runs_count(dg.RunsFilter(job_name=render_dialogue.name, statuses=waiting)) > 0
+    if instance.get_runs_count(dg.RunsFilter(job_name=render_dialogue.name, statuses=waiting)) > 0:
+        return True
+    begun = dg.RunsFilter(job_name=render_dialogue.name, statuses=[dg.DagsterRunStatus.STARTED])
+    newest = instance.get_run_records(begun, limit=1)
+    return bool(newest) and time.time() - (newest[0].start_time or 0.0) < _BEGINS_WITHIN_S
 
 
 def _request(context: dg.SensorEvaluationContext, studio: Studio, cursor: Cursor) -> dg.SensorResult | dg.SkipReason:

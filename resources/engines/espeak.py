@@ -6,7 +6,6 @@ it seeds its noise, which breathy and whispering variants use, from the clock: s
 """
 
 import _ctypes
-import atexit
 import ctypes
 import functools
 import importlib.metadata
@@ -18,6 +17,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 import espeakng_loader
@@ -175,7 +175,8 @@ class _Library:
 def _own_copy() -> str:
     """Return the path of a copy of the library that nothing else in this process loads, so that unloading unloads."""
     folder = tempfile.mkdtemp(prefix="espeak-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # not `atexit`: worker processes skip that
+    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)
     return shutil.copy(espeakng_loader.get_library_path(), folder)
 
 
