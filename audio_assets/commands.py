@@ -326,7 +326,8 @@ def _mixed(partition: str) -> dict[str, Any]:
         raise RuntimeError(f"the mix {partition} was not rendered; see the run in the Dagster UI")
     return {
         "path": _where(studio, f"{ref.object}/mix.wav"),
-        "sidecar": _where(studio, f"{ref.object}/mix.json"),
+        "record": _where(studio, f"{ref.object}/mix.json"),
+        "sidecar": _where(studio, f"{ref.object}/sidecar.json"),
         "partition": partition,
         "cache_key": ref.action_key,
         "cached": not done.rendered.get("dialogue_mix"),

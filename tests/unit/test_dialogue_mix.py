@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from audio_assets.domain.dialogue_mix import DialogueMix, parse_dialogue_mix
+from audio_assets.domain.dialogue_mix import Bed, DialogueMix, LineClip, dialogue_spec, parse_dialogue_mix
 from audio_assets.domain.mix_spec import MixSpecError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -67,3 +67,13 @@ def test_a_mistake_is_named_with_its_file(text, says):
     with pytest.raises(MixSpecError, match=says) as caught:
         parse_dialogue_mix(text.encode(), "mix.toml")
     assert str(caught.value).startswith("mix.toml")
+
+
+def test_a_line_goes_into_the_mix_with_its_characters_gain():
+    clips = [LineClip("a.b.en", "Anna", "Yes.", 1.0, gain_db=-6.0), LineClip("a.c.en", "Bo", "No.", 1.0, gain_db=2.5)]
+    spec = dialogue_spec(clips, bed=Bed("rain.ogg", gain_db=-9.0))
+    assert [(track.source, track.gain_db) for track in spec.tracks] == [
+        ("a.b.en", -6.0),
+        ("a.c.en", 2.5),
+        ("rain.ogg", -9.0),
+    ]
