@@ -183,7 +183,7 @@ def test_a_mix_of_a_line_and_a_file(play: Path, tmp_path: Path, root: Path) -> N
     assert mixed["cached"] is False
     assert mixed["n_tracks"] == 2
     assert soundfile.info(mixed["path"]).frames > 0
-    assert json.loads(Path(mixed["sidecar"]).read_bytes())["schema"] == "mix.1"
+    assert json.loads(Path(mixed["record"]).read_bytes())["schema"] == "mix.1"
     assert answer("mix", spec)["cached"] is True
     toml = tmp_path / "other.toml"
     toml.write_text(f'[[tracks]]\nline = "play.{key}.en"\n')
