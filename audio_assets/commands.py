@@ -396,6 +396,7 @@ def retire(name: str) -> int:
     Raises:
         ValueError: neither is called `name`.
     """
+    name = name.removeprefix("spec.").removesuffix(".mul")  # a mix may be named by its partition too
     studio = open_studio()
     n_before = len(studio.dialogue.cues) + len(studio.dialogue.sheets) + len(studio.dialogue.mix_specs)
     record = load_script(studio.store, name)

@@ -6,8 +6,9 @@ the last op brings the checks up to date and fails if anything failed.
 
 import dagster as dg
 
-from audio_assets.batch import Batch, Failed, keeping_logs_open, run_op
+from audio_assets.batch import Batch, Failed, run_op
 from audio_assets.checks import evaluations
+from audio_assets.event_log import keeping_logs_open
 from audio_assets.launch import RECIPES, recipes
 from audio_assets.render import Outcome, Recipe
 from audio_assets.sources import CUE_SHEET, DIALOGUE_LINE, source_event

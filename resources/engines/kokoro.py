@@ -165,7 +165,7 @@ def _read(request: SpeechRequest) -> _Script:
     notes: list[str] = []
     if base not in _TRAINED:
         notes.append(f"Kokoro was not trained on the language {request.lang!r}")
-    said = _read_english(words, request.lang, notes) if base == "en" else _read_with_espeak(words, request.lang)
+    said = _read_english(words, request.lang, notes, given) if base == "en" else _read_with_espeak(words, request.lang)
     for at, word in enumerate(words):
         ipa = _given(word.word, given)
         if ipa is not None:
@@ -201,14 +201,15 @@ def _replaced(text: str, table: Sequence[tuple[str, str]]) -> str:
     return text
 
 
-def _read_english(words: Sequence[SpokenWord], lang: str, notes: list[str]) -> list[str]:
+def _read_english(words: Sequence[SpokenWord], lang: str, notes: list[str], given: Mapping[str, str]) -> list[str]:
     is_british = lang.lower().startswith("en-gb")
     flat = [(at, part) for at, word in enumerate(words) for part in word.said.split()]
     ends = [i + 1 == len(flat) or flat[i + 1][0] != at for i, (at, _) in enumerate(flat)]
     table = [*_ESPEAK_TO_ENGLISH, *(_ESPEAK_TO_GB if is_british else _ESPEAK_TO_US)]
 
     def by_espeak(word: str) -> str:
-        notes.append(f"{word!r} is not in the lexicon: read by espeak")
+        if _given(word, given) is None:
+            notes.append(f"{word!r} is not in Kokoro's dictionary: read by espeak")
         groups = espeak.ipa_of_clauses([word], "en-gb" if is_british else "en-us")[0]
         return _replaced("".join(groups), table)
 

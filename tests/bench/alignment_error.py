@@ -1,10 +1,9 @@
 """How far the aligner's times are from the truth, in ms, for each set of labelled speech that is at hand.
 
-    python tests/bench/alignment_error.py [--labelled FOLDER] [--kokoro MODEL_DIR]
-
 Sets (a set that is not there is left out, and said so):
-- by hand: `speech` of the shared data beside the repository, and any FOLDER of `x.wav` + `x.TextGrid` with a tier of
-  words and one of phones (`acoustic_corpus` in polyglotdb's source package is spontaneous speech labelled so).
+- by hand: `speech` of the shared data beside the repository. `of_set(name, by_hand(folder))` measures any other folder
+  of `x.wav` + `x.TextGrid` with a tier of words and one of phones (`acoustic_corpus` in polyglotdb's source package is
+  spontaneous speech labelled so).
 - flite, if the program is installed: four voices, exact ends of phones (`-psdur`).
 - espeak: exact events. Its voice is so unlike speech that many lines are refused; those are counted.
 - Kokoro: its own timing against `align` and `refine`. There is no truth, so: where energy above 3.5 kHz overtakes that
@@ -16,7 +15,6 @@ nobody), which counts against us there. "PT" of bobby's grid is P and T in one. 
 starts after silence and ends before it; ends by hand and flite's include a tail that fades into silence.
 """
 
-import argparse
 import re
 import subprocess
 import tempfile
@@ -35,8 +33,8 @@ from audio_assets.domain.phonemes import IPA_TO_ARPABET, VOWELS, nearest_arpabet
 from audio_assets.domain.speech import SpeechRequest
 from audio_assets.domain.timeline import Timeline
 from resources.engines import espeak, kokoro, pocketsphinx
+from tests.bench.measuring import Figure, Skipped, data_root, model, shared
 
-SHARED = Path(__file__).resolve().parents[2] / "../shared/data/speech"
 SILENCES = {"", "SIL", "SP", "PAU", "#"}
 SIBILANTS = {"S", "Z", "SH", "ZH", "CH", "JH"}
 SENTENCES = (
@@ -161,8 +159,8 @@ def paired(true: Labels, found: Labels) -> Iterator[tuple[int, int]]:
             yield i, j
 
 
-def report(name: str, utterances: Iterable[Utterance]) -> None:
-    """Print the errors over one set."""
+def of_set(name: str, utterances: Iterable[Utterance]) -> Iterator[Figure]:
+    """The errors over one set: of phones, of words where those are known, and at the edges of silences."""
     phones, words, edges, refused, audio_s, cpu_s = [], [], [], 0, 0.0, 0.0
     for said in utterances:
         began = time.process_time()
@@ -182,20 +180,20 @@ def report(name: str, utterances: Iterable[Utterance]) -> None:
                 edges.append(found[j][2] - said.phones[i][2])
         if len(said.words) == len(timeline.words):
             words += [b.t_start - a[1] for a, b in zip(said.words, timeline.words, strict=True)]
-    speed = audio_s / cpu_s if cpu_s else float("nan")
-    print(f"{name:18} phones {_stated(phones)}  words {_stated(words)}  edges {_stated(edges)}", end="")
-    print(f"  {refused} refused, {speed:.0f} x real time")
+    speed = f"{audio_s / cpu_s:.0f} x real time" if cpu_s else ""
+    speed += f", {refused} lines refused" if refused else ""
+    for kind, errors_s in (("phones", phones), ("words", words), ("edges", edges)):
+        if errors_s:
+            yield Figure(f"aligner, {kind}, {name}", _stated(errors_s), ratio=speed if kind == "phones" else "")
 
 
 def _stated(errors_s: Sequence[float]) -> str:
-    if not errors_s:
-        return f"{'-':>26}"
     ms = 1000 * np.array(errors_s)
-    return f"{np.abs(ms).mean():5.1f} ({np.median(ms):+3.0f}) {100 * np.mean(np.abs(ms) < 20):3.0f} % n={len(ms):<4}"
+    return f"{np.abs(ms).mean():.1f} ms ({np.median(ms):+.0f}), {np.mean(np.abs(ms) < 20):.0%} < 20 ms, n={len(ms)}"
 
 
-def report_kokoro(model_dir: Path) -> None:
-    """Print how far Kokoro's timing, the aligner's and the refined one are from the borders of sibilants."""
+def of_kokoro(model_dir: Path) -> Iterator[Figure]:
+    """How far Kokoro's own timing, the aligner's and the refined one are from the borders of sibilants."""
     errors: dict[str, list[float]] = {"engine": [], "align": [], "refine": []}
     apart: dict[str, list[float]] = {"engine": [], "refine": []}
     for voice in ("af_heart", "am_adam"):
@@ -221,7 +219,11 @@ def report_kokoro(model_dir: Path) -> None:
                 pairs = zip(timelines[kind].phonemes, timelines["align"].phonemes, strict=True)
                 differences += [a.t_start - b.t_start for a, b in pairs]
     for kind, of_kind in errors.items():
-        print(f"kokoro {kind:11} sibilant borders {_stated(of_kind)}  from align {_stated(apart.get(kind, []))}")
+        yield Figure(
+            f"Kokoro's times, {kind}, borders of sibilants",
+            _stated(of_kind),
+            ratio=f"from align {_stated(apart[kind])}" if kind in apart else "",
+        )
 
 
 def _sibilant_borders(
@@ -246,26 +248,20 @@ def _sibilant_borders(
             yield i, (max(middle_ms - 70, 0) + int(steps[0]) + 1) / 1000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--labelled", type=Path, action="append", default=[], metavar="FOLDER")
-    parser.add_argument("--kokoro", type=Path, metavar="MODEL_DIR")
-    options = parser.parse_args()
-    print("error of starts in ms: mean |e| (median e), share under 20 ms; edges: of silences\n")
-    for folder in [SHARED, *options.labelled]:
-        if folder.is_dir():
-            report(folder.name, by_hand(folder))
+def measure() -> Iterator[Figure]:
+    """Mean error of starts, its median, the share under 20 ms; what is not there says so."""
+    with data_root():
+        try:
+            yield from of_set("labelled by hand", by_hand(shared("speech")))
+        except Skipped as reason:
+            yield Figure("aligner, labelled by hand", f"skipped: {reason}")
+        if which("flite"):
+            for voice in ("kal16", "slt", "rms", "awb"):
+                yield from of_set(f"flite {voice}", by_flite(voice))
         else:
-            print(f"{folder} is not there: left out")
-    if which("flite"):
-        for voice in ("kal16", "slt", "rms", "awb"):
-            report(f"flite {voice}", by_flite(voice))
-    else:
-        print("flite is not installed: left out")
-    report("espeak en-us+f5", by_espeak())
-    if options.kokoro:
-        report_kokoro(options.kokoro)
-
-
-if __name__ == "__main__":
-    main()
+            yield Figure("aligner, flite", "skipped: no flite on the PATH")
+        yield from of_set("espeak's own times", by_espeak())
+        try:
+            yield from of_kokoro(model("kokoro"))
+        except Skipped as reason:
+            yield Figure("Kokoro's times", f"skipped: {reason}")

@@ -1,12 +1,13 @@
-"""What every bench shares: the figures it answers, a data root of its own, memory. What is measured is in the benches."""
+"""What all benches share: the figures they answer, a data root, memory. What is measured is in each bench."""
 
+import importlib
 import os
 import resource
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audio_assets.settings import current
@@ -30,6 +31,17 @@ class Figure:
 
 class Skipped(Exception):  # noqa: N818 - reads as what it says
     """The bench can not be run here; the message says what is missing."""
+
+
+def figures_of(name: str) -> list[Figure]:
+    """All figures of one bench, in this process, which is its own."""
+    measure = importlib.import_module(f"tests.bench.{name}").measure
+    try:
+        figures: list[Figure] = list(measure())
+    except Skipped as reason:
+        return [Figure(name, f"skipped: {reason}")]
+    own = f"{peak_mb():.0f}"
+    return [replace(figure, peak_mb=f"{own} + {figure.peak_mb}" if figure.peak_mb else own) for figure in figures]
 
 
 @contextmanager
@@ -77,4 +89,4 @@ def peak_mb() -> float:
 def workers_peak_mb(n_workers: int) -> float:
     """The largest that a process of the pool has been; the fork server waits for those, not this process."""
     calls = ((number, pool.Call(peak_mb, ())) for number in range(4 * n_workers))
-    return max(done.result for done in pool.run(calls, n_workers))
+    return max(float(done.result) for done in pool.run(calls, n_workers))

@@ -1,4 +1,4 @@
-"""How fast a ducked mix is, against ffmpeg's `sidechaincompress` and `amix`: run this file; it prints ratios.
+"""How fast a ducked mix is, against ffmpeg's `sidechaincompress` and `amix`.
 
 Four stereo tracks (one of speech-like bursts, three beds) from files to a file. All renderers run in turn, and the
 best of each counts, so that other work on the machine weighs on all. Ours also measures loudness and true peak of the
@@ -7,13 +7,11 @@ before the clock starts; our time is in process, ffmpeg's has its start (about 0
 """
 
 import os
-import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +20,12 @@ import soundfile
 from audio_assets.domain.mix_spec import Ducking, MixSpec, MixTrack
 from resources.audio_files import Encoding
 from resources.engines.mixer import render_mix
+from tests.bench.measuring import Figure, Skipped
 
 RATE_HZ = 48_000
+DURATION_S = 180.0
+AIM = 3.0
+N_ROUNDS = 5
 FFMPEG_GRAPH = (
     "[1:a][2:a][3:a]amix=inputs=3:normalize=0[bed];[0:a]asplit[voice][key];"
     "[bed][key]sidechaincompress=threshold=0.01:ratio=4:attack=60:release=350[ducked];"
@@ -31,41 +33,48 @@ FFMPEG_GRAPH = (
 )
 
 
-def main() -> None:
-    duration_s = float(sys.argv[1]) if len(sys.argv) > 1 else 180.0
-    with tempfile.TemporaryDirectory() as folder:
+def measure() -> Iterator[Figure]:
+    """Ratios to ffmpeg for 16-bit and float files.
+
+    Raises:
+        Skipped: there is no ffmpeg.
+    """
+    if not shutil.which("ffmpeg"):
+        raise Skipped("no ffmpeg on the PATH")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         for encoding in ("PCM_16", "FLOAT"):
-            paths = write_tracks(Path(folder), duration_s, encoding)
-            compare(paths, Path(folder), encoding)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of this process: {peak_mb:.0f} MB")
+            paths = write_tracks(Path(folder), DURATION_S, encoding)
+            yield from compared(paths, Path(folder), encoding)
 
 
-def compare(paths: list[Path], folder: Path, encoding: Encoding, n_rounds: int = 7) -> None:
+def compared(paths: list[Path], folder: Path, encoding: Encoding) -> Iterator[Figure]:
+    """Ours, as it comes closest to what ffmpeg does and with all that we measure, and to a loudness."""
     tracks = tuple(MixTrack(str(path), "voice" if n == 0 else "music") for n, path in enumerate(paths))
     plain = MixSpec(tracks, Ducking(), RATE_HZ)
     loud = MixSpec(tracks, Ducking(), RATE_HZ, target_lufs=-16.0)
     runs: dict[str, Callable[[], object]] = {
-        "ours, tracks unmeasured": lambda: render_mix(
+        "tracks unmeasured": lambda: render_mix(
             plain, {}, folder / "bare.wav", encoding=encoding, has_track_loudness=False
         ),
-        "ours": lambda: render_mix(plain, {}, folder / "ours.wav", encoding=encoding),
-        "ours, to -16 LUFS": lambda: render_mix(loud, {}, folder / "loud.wav", encoding=encoding),
+        "tracks measured": lambda: render_mix(plain, {}, folder / "ours.wav", encoding=encoding),
+        "brought to -16 LUFS": lambda: render_mix(loud, {}, folder / "loud.wav", encoding=encoding),
+        "ffmpeg": lambda: run_ffmpeg(paths, folder / "ffmpeg.wav", encoding),
     }
-    if shutil.which("ffmpeg"):
-        runs["ffmpeg"] = lambda: run_ffmpeg(paths, folder / "ffmpeg.wav", encoding)
     for run in runs.values():
         run()
-    best = {name: (float("inf"), float("inf")) for name in runs}
-    for _ in range(n_rounds):
-        for name, run in runs.items():
-            wall_s, cpu_s = timed(run)
-            best[name] = (min(best[name][0], wall_s), min(best[name][1], cpu_s))
+    taken = [{name: timed(run) for name, run in runs.items()} for _ in range(N_ROUNDS)]
+    best = {name: tuple(min(times) for times in zip(*(r[name] for r in taken), strict=True)) for name in runs}
+    reference_s, reference_cpu_s = best.pop("ffmpeg")
     for name, (wall_s, cpu_s) in best.items():
-        ratio = ""
-        if "ffmpeg" in best:
-            ratio = f"  {best['ffmpeg'][0] / wall_s:.2f} x ffmpeg by wall, {best['ffmpeg'][1] / cpu_s:.2f} x by CPU"
-        print(f"{encoding:7}{name:25}{wall_s:.3f} s wall, {cpu_s:.3f} s CPU{ratio}")
+        ratio = reference_s / wall_s
+        is_same_job = name != "brought to -16 LUFS"
+        yield Figure(
+            f"ducked mix of 4 tracks, {DURATION_S:g} s, {encoding}, {name}, against ffmpeg",
+            f"{wall_s:.2f} s against {reference_s:.2f} s",
+            f"{AIM:g} x" if is_same_job else "",
+            ratio >= AIM if is_same_job else None,
+            f"{ratio:.2f} x by wall, {reference_cpu_s / cpu_s:.2f} x by CPU",
+        )
 
 
 def timed(run: Callable[[], object]) -> tuple[float, float]:
@@ -101,7 +110,3 @@ def write_tracks(folder: Path, duration_s: float, encoding: Encoding) -> list[Pa
                 file.write(block)
                 n_left -= len(block)
     return paths
-
-
-if __name__ == "__main__":
-    main()

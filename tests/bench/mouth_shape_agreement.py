@@ -4,19 +4,15 @@ Each 10 ms of a sentence is asked: is the shape that shows one that the rules al
 rules are written down here a second time, straight from Rhubarb's table and for labels only, so that no mistake in
 `visemes` or `mouth_shapes` can agree with itself. Tweens are not in the allowed sets: one counts as wrong where the
 phoneme's own set lacks it. Pauses allow X alone. Of a P or B the closed mouth lies before its start (half the phoneme
-before, 40 to 120 ms), as Rhubarb has it; `--closed-inside` takes the end of the label for the release instead.
+before, 40 to 120 ms), as Rhubarb has it; `closed_inside` takes the end of the label for the release instead.
 
 Two figures: the share of all 10 ms frames, and of those that allow neither B nor X (yardstick of another tool: 0.87 and
 0.64). Two sources of the track: the labels themselves, and the aligner's timeline of the audio.
-
-Run: python tests/bench/mouth_shape_agreement.py [--speech FOLDER] [--closed-inside] [--strips]
 """
 
-import argparse
 import re
-import sys
 import wave
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,10 +21,12 @@ import numpy as np
 from audio_assets.domain.mouth_shapes import mouth_cues, mouth_frames
 from audio_assets.domain.phonemes import ARPABET_TO_IPA, nearest_arpabet
 from audio_assets.domain.timeline import Phone, Timeline
+from resources.engines.pocketsphinx import align
+from tests.bench.measuring import Figure, shared
 
-SPEECH = Path(__file__).resolve().parents[2] / "../shared/data/speech"
 SENTENCES = {"bobby": "Bobby ripped the ledger", "mary": "Mary rolled the barrel"}
 RATES = tuple(map(Fraction, (24, 25, 30, 60, 100)))
+YARDSTICK = (0.87, 0.64)
 ANY = set("ABCDEFGHX")
 # Labels that are no plain ARPAbet symbol: two sounds share the time; an unstressed AH is the schwa; and the labeller
 # of "barrel" wrote œ for æ (English has no œ).
@@ -98,7 +96,7 @@ def allowed(label: str, duration_s: float) -> list[tuple[float, set[str]]]:
     raise ValueError(f'no rule for "{label}"')
 
 
-def allowed_by_frame(labels: list[Label], *, closed_inside: bool) -> list[set[str]]:
+def allowed_by_frame(labels: list[Label], *, closed_inside: bool = False) -> list[set[str]]:
     """The set of allowed shapes at the middle of each 10 ms."""
     n = int(labels[-1][2] * 100)
     sets = [{"X"} for _ in range(n)]
@@ -157,12 +155,8 @@ def timeline_of(labels: Iterable[Label]) -> Timeline:
     return Timeline(phones, (), labels[-1][2])
 
 
-def aligned(name: str, folder: Path) -> Timeline | None:
-    """The aligner's timeline of the audio; None where there is no aligner."""
-    try:
-        from resources.engines.pocketsphinx import align
-    except ImportError:
-        return None
+def aligned(name: str, folder: Path) -> Timeline:
+    """The aligner's timeline of the audio."""
     with wave.open(str(folder / f"{name}.wav")) as audio:
         pcm = np.frombuffer(audio.readframes(audio.getnframes()), dtype=np.int16)
         return align(pcm, audio.getframerate(), SENTENCES[name])
@@ -184,38 +178,32 @@ def agreement(shown: list[str], sets: list[set[str]]) -> tuple[int, int, int, in
     return sum(s in a for s, a in pairs), len(pairs), sum(s in a for s, a in hard), len(hard)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--speech", type=Path, default=SPEECH)
-    parser.add_argument("--closed-inside", action="store_true")
-    parser.add_argument("--strips", action="store_true", help="print the tracks, one letter per frame")
-    options = parser.parse_args()
-    if not options.speech.is_dir():
-        sys.exit(f"no labelled speech in {options.speech}: name its folder with --speech")
-    print("source   rate   all    hard   sentences (all/hard)")
-    for source in ("labels", "aligner"):
-        for rate in (None, *RATES):
-            totals = np.zeros(4)
-            parts = []
-            for name in SENTENCES:
-                labels = labels_of(name, options.speech)
-                timeline = timeline_of(labels) if source == "labels" else aligned(name, options.speech)
-                if timeline is None:
-                    continue
-                sets = allowed_by_frame(labels, closed_inside=options.closed_inside)
-                shown = shown_by_frame(timeline, rate, len(sets))
-                counts = agreement(shown, sets)
-                totals += counts
-                parts.append(f"{name} {counts[0] / counts[1]:.2f}/{counts[2] / counts[3]:.2f}")
-                if options.strips:
-                    print("".join(shown), "\n" + "".join(min(s) if len(s) == 1 else "." for s in sets))
-            if parts:
-                label = "cues" if rate is None else f"{rate} fps"
-                print(
-                    f"{source:8} {label:7} {totals[0] / totals[1]:.3f}  {totals[2] / totals[3]:.3f}  {', '.join(parts)}"
-                )
+def measure() -> Iterator[Figure]:
+    """Both figures of the cues, and the lowest of the frame rates, from the labels and from the aligner.
+
+    Raises:
+        Skipped: there is no labelled speech.
+    """
+    folder = shared("speech")
+    for source, timelines in (
+        ("labels", {name: timeline_of(labels_of(name, folder)) for name in SENTENCES}),
+        ("aligner", {name: aligned(name, folder) for name in SENTENCES}),
+    ):
+        all_share, hard_share = agreeing(timelines, folder, None)
+        at_rates = [agreeing(timelines, folder, rate) for rate in RATES]
+        lowest = ", ".join(f"{min(shares):.2f}" for shares in zip(*at_rates, strict=True))
+        yield Figure(
+            f"mouth shapes that agree, from the {source}: all frames, those with neither B nor X",
+            f"{all_share:.2f}, {hard_share:.2f} (lowest of {len(RATES)} frame rates {lowest})",
+            f"{YARDSTICK[0]}, {YARDSTICK[1]}",
+            all_share >= YARDSTICK[0] and hard_share >= YARDSTICK[1],
+        )
 
 
-if __name__ == "__main__":
-    main()
+def agreeing(timelines: Mapping[str, Timeline], folder: Path, rate: Fraction | None) -> tuple[float, float]:
+    """The shares over all sentences; rate None takes the cues."""
+    totals = np.zeros(4)
+    for name, timeline in timelines.items():
+        sets = allowed_by_frame(labels_of(name, folder))
+        totals += agreement(shown_by_frame(timeline, rate, len(sets)), sets)
+    return float(totals[0] / totals[1]), float(totals[2] / totals[3])

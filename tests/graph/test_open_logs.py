@@ -9,7 +9,8 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from audio_assets.batch import keeping_logs_open, recorded_versions
+from audio_assets.batch import recorded_versions
+from audio_assets.event_log import keeping_logs_open
 
 KEYS = ["a", "b", "c"]
 

@@ -102,7 +102,7 @@ def test_a_write_replaces_the_whole_or_nothing(local: ArtifactStore, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(obstore, "put", fail)
-        with pytest.raises(StoreError, match="a/b.bin in the store .*No space left"):
+        with pytest.raises(StoreError, match=r"a/b.bin in the store .*No space left"):
             local.write("a/b.bin", b"newer")
     assert local.read("a/b.bin") == b"new"
     assert [entry.name for entry in path.parent.iterdir()] == ["b.bin"]

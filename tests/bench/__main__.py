@@ -1,0 +1,69 @@
+"""`python -m tests.bench [NAME ...]`: runs all benches or the named ones, each in a process of its own, and prints one
+table. Ratios hold on any machine, times on this one; the load is printed, for it moves both.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import orjson
+
+from tests.bench.measuring import Figure, figures_of
+
+BENCHES = (
+    "pipeline_overhead", "plan_speed", "kokoro_throughput", "mix_speed", "word_error_rate", "alignment_error",
+    "mouth_shape_agreement",
+)  # fmt: skip
+COLUMNS = ("what", "measured", "aim", "met", "ratio", "peak MB")
+
+
+def main() -> None:
+    """Measure, then print."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.bench")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; without one all")
+    parser.add_argument("--here", action="store_true", help="measure in this very process and print JSON")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(BENCHES))
+    if unknown:
+        parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}")
+    if options.here:
+        print(orjson.dumps([figure for name in options.names for figure in figures_of(name)]).decode())
+    else:
+        measure_each(options.names or BENCHES)
+
+
+def measure_each(names: Sequence[str]) -> None:
+    """Run each bench in a process of its own, so that its memory is its own; one that breaks costs its rows only."""
+    rows: list[Sequence[str]] = []
+    failed = False
+    for name in names:
+        started, load = time.perf_counter(), os.getloadavg()[0]
+        command = [sys.executable, "-W", "ignore", "-m", "tests.bench", "--here", name]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        failed |= done.returncode != 0
+        answer = orjson.loads(done.stdout) if done.returncode == 0 else [{"what": name, "measured": "broke: see above"}]
+        print(f"{name}: {time.perf_counter() - started:.0f} s, load {load:.1f} before", flush=True)
+        rows += [row(Figure(**figure)) for figure in answer]
+    print_table([COLUMNS, *rows])
+    raise SystemExit(1 if failed else 0)
+
+
+def row(figure: Figure) -> Sequence[str]:
+    """The cells of a figure."""
+    met = {None: "", True: "yes", False: "NO"}[figure.is_met]
+    return figure.what, figure.measured, figure.aim, met, figure.ratio, figure.peak_mb
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    print()
+    for cells in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+if __name__ == "__main__":
+    main()
