@@ -79,10 +79,8 @@ def run_s(n_workers: int) -> tuple[float, float, str]:
             n_recorded = sum(len(instance.get_materialized_partitions(dg.AssetKey(asset))) for asset in ASSETS)
         if not result.success or n_recorded != N_PARTITIONS:
             raise RuntimeError(f"the run recorded {n_recorded} asset-partitions; success: {result.success}")
-        sidecars = [
-            studio.store.find(ref.object) for asset in ASSETS for ref in studio.store.refs(asset).all().values()
-        ]
-        engines_s = sum(sidecar.render_s for sidecar in sidecars if sidecar is not None)
+        refs = [ref for asset in ASSETS for ref in studio.store.refs(asset).all().values()]
+        engines_s = sum(sidecar.render_s for ref in refs if (sidecar := studio.store.find(ref.object)) is not None)
         n_processes = current().n_workers
         return wall_s, engines_s, "" if n_workers == 1 else f"{n_processes} x {workers_peak_mb(n_processes):.0f}"
 
