@@ -45,8 +45,11 @@ def measure_each(names: Sequence[str]) -> None:
         done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
         failed |= done.returncode != 0
         answer = orjson.loads(done.stdout) if done.returncode == 0 else [{"what": name, "measured": "broke: see above"}]
+        found = [row(Figure(**figure)) for figure in answer]
         print(f"{name}: {time.perf_counter() - started:.0f} s, load {load:.1f} before", flush=True)
-        rows += [row(Figure(**figure)) for figure in answer]
+        for cells in found:  # now too: the table comes minutes later
+            print(f"  {'; '.join(filter(None, cells[:2]))}", flush=True)
+        rows += found
     print_table([COLUMNS, *rows])
     raise SystemExit(1 if failed else 0)
 
