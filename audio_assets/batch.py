@@ -12,13 +12,13 @@ Why one job of ops: runs launched per partition cost 1.6 to 2.9 s each, an asset
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
 import dagster as dg
 
 from audio_assets.event_log import keeping_logs_open
 from audio_assets.event_metadata import event_metadata
+from audio_assets.partitions import event_key
 from audio_assets.render import Outcome, Recipe, render
+from audio_assets.source import Source
 
 _MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 _VERSION = "dagster/data_version"
@@ -133,7 +133,7 @@ class Recorder:
             tags[f"dagster/input_event_pointer/{dep}"] = NEVER_NEWER if dep in self._recipe.fan_in else self._pointer
         return dg.AssetMaterialization(
             self._recipe.asset,
-            partition=outcome.partition,
+            partition=event_key(outcome.partition),
             metadata=event_metadata(self._recipe, outcome, with_picture=self._n_partitions <= _PICTURES_UP_TO),
             tags=tags,
         )
@@ -150,18 +150,17 @@ def newest_events(instance: dg.DagsterInstance, asset: str) -> Mapping[str, int]
     return instance.event_log_storage.get_latest_storage_id_by_partition(dg.AssetKey(asset), _MATERIALIZED)
 
 
-def version_event(
-    asset: str,
-    partition: str,
-    version: str,
-    metadata: Mapping[str, Any],
-    *,
-    code_version: str,
-    fan_in: Sequence[str] = (),
-) -> dg.AssetMaterialization:
+def source_event(source: Source, partition: str) -> dg.AssetMaterialization:
     """The event of a source's partition: nothing was rendered, its version was read."""
-    tags = {_VERSION: version, "dagster/data_version_is_user_provided": "true", "dagster/code_version": code_version}
-    for dep in fan_in:
+    version = source.version(partition)
+    tags = {
+        _VERSION: version,
+        "dagster/data_version_is_user_provided": "true",
+        "dagster/code_version": source.code_version,
+    }
+    for dep in source.derived_from:
         tags[f"dagster/input_data_version/{dep}"] = version
         tags[f"dagster/input_event_pointer/{dep}"] = NEVER_NEWER
-    return dg.AssetMaterialization(asset, partition=partition, metadata=metadata, tags=tags)
+    return dg.AssetMaterialization(
+        source.asset, partition=event_key(partition), metadata=source.metadata(partition), tags=tags
+    )

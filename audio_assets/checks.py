@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from audio_assets.launch import recipes
+from audio_assets.launch import DIALOGUE, RECIPES, Pipeline
 from audio_assets.render import Recipe
-from audio_assets.sources import DIALOGUE_LINE
+from audio_assets.script_sources import DialogueLine
 from audio_assets.studio import Studio, StudioResource
 
 BLOCKING: Mapping[str, Mapping[str, str]] = {
@@ -21,6 +21,9 @@ BLOCKING: Mapping[str, Mapping[str, str]] = {
     "alignment": {"times_rise": "Every time lies in the file and rises."},
     "lipsync": {"as_long_as_audio": "There is a frame for every moment of the audio."},
     "dialogue_mix": {"not_silent": "There is sound in it."},
+    "sections": {"sections_cover_song": "Sections cover the song without gap or overlap."},
+    "storyboard": {"scenes_cover_song": "Scenes cover every frame of the song once."},
+    "music_remix": {"not_silent": "There is sound in it."},
 }
 WARNING: Mapping[str, Mapping[str, str]] = {
     "voice_line": {
@@ -32,27 +35,45 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         "text_is_spoken": "The aligner is confident that the audio says the text.",
         "covers_speech": "Phonemes cover the time in which there is sound.",
     },
-    "lipsync": {},
     "dialogue_mix": {
         "loudness_on_target": "Integrated loudness within 0.5 LU of the target.",
         "true_peak_below_ceiling": "True peak at or below the ceiling.",
     },
+    "song_audio": {
+        "not_silent": "There is sound in it.",
+        "not_damaged": "The whole file decodes.",
+    },
+    "beat_grid": {
+        "beat_is_sure": "The tracker is confident that there is a beat and that it is this one.",
+        "tempo_is_plausible": "A tempo that people play, without a jump to twice or half of it.",
+    },
+    "lyric_alignment": {"words_are_aligned": "At least half of the words have times."},
+    "storyboard": {
+        "cuts_on_beats": "Every cut on a beat is on the frame nearest to it.",
+        "within_budget": "The estimate with retries is within the budget cap.",
+        "price_is_known": "The price card has a valid price for the provider and model.",
+        "overrides_fit": "Everything that a person fixed about a scene still fits.",
+    },
+    "music_remix": {"not_clipped": "No sample at full scale."},
 }
+CHECKED = tuple(recipe.asset for recipe in RECIPES if recipe.asset in {*BLOCKING, *WARNING})
+"""The assets that have checks, in the order of a run."""
 _LISTED = 50
 
 
 def specs(asset: str) -> list[dg.AssetCheckSpec]:
     """The check specs of one rendered asset."""
-    described = {**BLOCKING[asset], **WARNING[asset]}
+    described = {**BLOCKING.get(asset, {}), **WARNING.get(asset, {})}
     return [dg.AssetCheckSpec(name, asset=asset, description=text) for name, text in described.items()]
 
 
-def evaluations(studio: Studio) -> Iterator[dg.AssetCheckEvaluation]:
-    """Every check of every asset, as the current artifacts stand."""
-    rendered = [result for recipe in recipes(studio) for result in results(recipe)]
-    for result in [voice_in_cast_result(studio), *rendered]:
+def evaluations(studio: Studio, pipeline: Pipeline) -> Iterator[dg.AssetCheckEvaluation]:
+    """Every check of every asset of a pipeline, as the current artifacts stand."""
+    of_sources = [voice_in_cast_result(studio)] if pipeline is DIALOGUE else []
+    rendered = [result for recipe in pipeline.opened(studio) for result in results(recipe)]
+    for result in [*of_sources, *rendered]:
         yield dg.AssetCheckEvaluation(
-            asset_key=result.asset_key or dg.AssetKey(DIALOGUE_LINE),
+            asset_key=result.asset_key or dg.AssetKey(DialogueLine.asset),
             check_name=str(result.check_name),
             passed=result.passed,
             severity=result.severity,
@@ -65,9 +86,10 @@ def results(recipe: Recipe) -> Iterator[dg.AssetCheckResult]:
     """The checks of one asset, from the refs of the partitions that exist now."""
     refs = recipe.refs.preload().all()
     current = [key for key in recipe.partitions() if key in refs]
-    for name in [*BLOCKING[recipe.asset], *WARNING[recipe.asset]]:
+    blocking = BLOCKING.get(recipe.asset, {})
+    for name in [*blocking, *WARNING.get(recipe.asset, {})]:
         failed = [key for key in current if name in refs[key].failed_checks]
-        is_blocking = name in BLOCKING[recipe.asset]
+        is_blocking = name in blocking
         yield _result(recipe.asset, name, failed, len(current), is_blocking)
 
 
@@ -83,17 +105,17 @@ def _result(asset: str, name: str, failed: Sequence[str], n_checked: int, is_err
     )
 
 
-def _check(asset: str, position: int) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(specs=specs(asset), name=f"check_{asset}")
+def _check(recipe: type[Recipe]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(specs=specs(recipe.asset), name=f"check_{recipe.asset}")
     def check(studio: StudioResource) -> Iterator[dg.AssetCheckResult]:
         """Read the refs."""
-        yield from results(recipes(studio.open())[position])
+        yield from results(recipe(studio.open()))
 
     return check
 
 
 @dg.asset_check(
-    asset=DIALOGUE_LINE,
+    asset=DialogueLine.asset,
     description="The cast names a voice for every character that speaks; where it does not, which one stands in.",
 )
 def voice_in_cast(studio: StudioResource) -> dg.AssetCheckResult:
@@ -105,7 +127,7 @@ def voice_in_cast_result(studio: Studio) -> dg.AssetCheckResult:
     """The result of `voice_in_cast`: a warning, for the narrator's voice may well be meant."""
     stand_ins, problems = studio.dialogue.stand_ins()
     return dg.AssetCheckResult(
-        asset_key=DIALOGUE_LINE,
+        asset_key=DialogueLine.asset,
         check_name="voice_in_cast",
         passed=not stand_ins and not problems,
         severity=dg.AssetCheckSeverity.WARN,
@@ -116,4 +138,4 @@ def voice_in_cast_result(studio: Studio) -> dg.AssetCheckResult:
     )
 
 
-ASSET_CHECKS = [voice_in_cast, *(_check(recipe, at) for at, recipe in enumerate(BLOCKING))]
+ASSET_CHECKS = [voice_in_cast, *(_check(recipe) for recipe in RECIPES if recipe.asset in CHECKED)]

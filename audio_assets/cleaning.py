@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio
+from resources.store import record_path
 
 AD_HOC = "say."
 """Partitions of `audio-assets say` begin so: they are in no script, and stay."""
@@ -30,9 +31,9 @@ def find_leftovers(studio: Studio, recipes: Sequence[Recipe]) -> Leftovers:
             if partition in wanted or partition.startswith(AD_HOC):
                 needed.add(ref.object)
             else:
-                records.append(f"refs/{recipe.asset}/{partition}.json")
+                records.append(record_path("refs", recipe.asset, partition))
         gone = (partition for partition in studio.store.failures(recipe.asset) if partition not in wanted)
-        records.extend(f"failures/{recipe.asset}/{partition}.json" for partition in gone)
+        records.extend(record_path("failures", recipe.asset, partition) for partition in gone)
     files = [path for recipe in recipes for path in _files_outside(studio, recipe.folder, needed)]
     objects = dict.fromkeys(path.rpartition("/")[0] for path in files)
     n_bytes = sum(studio.store.size(path) or 0 for path in files)

@@ -18,7 +18,7 @@ import orjson
 FAILED, STALE = 1, 3
 
 # Dagster warns of `backfill_policy` and of check specs, which are beta; the exact pin in pyproject.toml answers that.
-warnings.filterwarnings("ignore", module="dagster")
+warnings.filterwarnings("ignore", module=r"dagster|audio_assets\.partitions")
 
 
 class UserError(click.ClickException):
@@ -55,7 +55,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="audio-assets")
 def main() -> None:
-    """Scripts to voiced, aligned, lip-synced and mixed dialogue. Settings come from AUDIO_ASSETS_* variables."""
+    """Scripts to voiced and mixed dialogue, songs to storyboards. Settings come from AUDIO_ASSETS_* variables."""
 
 
 @main.command()
@@ -216,6 +216,46 @@ def models_fetch(names: Sequence[str], offline: bool) -> None:
 
     for name in names or ("kokoro",):
         click.echo(f"{name}: {commands.fetch_model(name, offline=offline)}")
+
+
+@main.command()
+@click.argument("songs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--no-render", is_flag=True, help="Register the songs only; nothing is analysed.")
+@click.option("--retry-failed", is_flag=True, help="Try partitions again that failed with this very request.")
+@_json
+@_plainly
+def analyze(songs: Sequence[Path], no_render: bool, retry_failed: bool, as_json: bool) -> None:
+    """Register SONGS (files or folders), find their beats, sections, voice and lyrics, plan and prompt their scenes."""
+    from audio_assets import music_commands
+
+    outcome = music_commands.analyze(songs, render=not no_render, retry_failed=retry_failed, is_quiet=as_json)
+    _print_json(outcome.as_json()) if as_json else click.echo(outcome.as_text())
+    sys.exit(FAILED if outcome.has_failures else 0)
+
+
+@main.command()
+@click.argument("spec", required=False, type=click.Path(path_type=Path))
+@click.option("--scene", "scene_id", help="The scene that the music is for.")
+@click.option("--style", "target_style", help="lofi, slowed_reverb, nightcore, ambient, 8bit, club, or one of your own.")
+@click.option("--source", "source_track", help="A registered song or an audio file; without one a cue is composed.")
+@click.option("--seed", type=int, help="Another seed, another crackle or tune.")
+@click.option("--mood", "mood_tags", multiple=True, help="A mood of the cue; may be given several times.")
+@click.option("--duration", "duration_s", type=float, help="Seconds to loop or compose to.")
+@click.option("--name", default=None, help="Name of the remix's partition; scene and style where it is not given.")
+@_json
+@_plainly
+def remix(spec: Path | None, name: str | None, as_json: bool, **given: Any) -> None:
+    """Remix a track in another style, or compose a cue: what SPEC (JSON or TOML) says, or the options."""
+    from audio_assets import music_commands
+
+    value = music_commands.read_request(spec) if spec else {}
+    value |= {key: list(said) if isinstance(said, tuple) else said for key, said in given.items() if said not in (None, ())}
+    mixed = music_commands.remix(value, name, str(spec) if spec else "the options")
+    if as_json:
+        _print_json(mixed)
+    else:
+        click.echo("\n".join(f"{key:18} {value}" for key, value in mixed.items()))
+    sys.exit(FAILED if "failed_checks" in mixed else 0)
 
 
 @main.command()

@@ -1,18 +1,16 @@
 """What the sub-commands do, apart from printing: each opens the studio on the settings' data root and works there."""
 
-from collections.abc import Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from audio_assets.cleaning import delete_leftovers, find_leftovers
-from audio_assets.definitions import build_defs, build_resources
+from audio_assets.definitions import build_resources
 from audio_assets.dialogue import MIX_SPEC_SCHEMA, MIX_SPECS, SCRIPTS, Cue, mix_spec_partition
 from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, WAV
@@ -22,13 +20,13 @@ from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas import alignment as alignment_schema
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.instance import open_instance
-from audio_assets.jobs import JOB
-from audio_assets.launch import RECIPES, Order, execute, order, recipes, sync
+from audio_assets.launch import DIALOGUE, PIPELINES, order, recipes, sync
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
 from audio_assets.plan import Plan, plan
-from audio_assets.registration import Registration, ScriptReport, find_files, load_script, register
-from audio_assets.render import Outcome, Recipe, render, watched
+from audio_assets.render import Outcome, Recipe, render
+from audio_assets.running import RunReport, run_here
+from audio_assets.script_registration import Registration, ScriptReport, find_files, load_script, register
 from audio_assets.settings import current
 from audio_assets.speech import Alignment, VoiceLine
 from audio_assets.studio import Studio
@@ -43,47 +41,30 @@ class Ingested:
     """What one `ingest` did."""
 
     registration: Registration
-    rendered: dict[str, int] = field(default_factory=dict)
-    cached: dict[str, int] = field(default_factory=dict)
-    failed: list[dict[str, str]] = field(default_factory=list)
-    failed_checks: list[dict[str, str]] = field(default_factory=list)
-    is_blocked: bool = False
-    n_waiting: int = 0
+    run: RunReport = field(default_factory=RunReport)
     is_rendered: bool = True
     stand_ins: dict[str, int] = field(default_factory=dict)
     hear: dict[str, str] = field(default_factory=dict)
     where: str = ""
-    run_id: str = ""
 
     @property
     def has_failures(self) -> bool:
         """Whether a file, a line or a render needs somebody's attention."""
-        return bool(self.failed or self.is_blocked or self.registration.errors or self.registration.problems)
-
-    def note_checks(self, asset: str, outcome: Outcome) -> None:
-        """Take down which checks an artifact failed."""
-        if outcome.sidecar is None:
-            return
-        self.is_blocked |= outcome.sidecar.is_blocked
-        self.failed_checks += [
-            {"asset": asset, "partition": outcome.partition, "check": check.name, "detail": check.detail}
-            for check in outcome.sidecar.checks
-            if not check.passed
-        ]
+        return bool(self.run.failed or self.run.is_blocked or self.registration.errors or self.registration.problems)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             **self.registration.as_json(),
-            "rendered": self.rendered,
-            "cached": self.cached,
-            "failed": self.failed,
-            "failed_checks": self.failed_checks,
-            "n_waiting": self.n_waiting,
+            "rendered": self.run.rendered,
+            "cached": self.run.cached,
+            "failed": self.run.failed,
+            "failed_checks": self.run.failed_checks,
+            "n_waiting": self.run.n_waiting,
             "stand_ins": self.stand_ins,
             "hear": self.hear,
             "where": self.where,
-            "run_id": self.run_id,
+            "run_id": self.run.run_id,
         }
 
     def as_text(self) -> str:
@@ -91,28 +72,16 @@ class Ingested:
         lines = [_edits(report) for report in self.registration.scripts]
         lines += [f"  look at {problem}" for problem in self.registration.problems[:_LISTED]]
         lines += [f"  left out: {error}" for error in self.registration.errors]
-        assets = [recipe.asset for recipe in RECIPES if recipe.asset in {*self.rendered, *self.cached}]
-        lines += [
-            f"{asset}: {self.rendered.get(asset, 0)} rendered, {self.cached.get(asset, 0)} cached" for asset in assets
-        ]
+        counts = self.run.counts(DIALOGUE)
+        lines += counts
         if not self.is_rendered:
             lines.append("registered, not rendered: `audio-assets plan` names what is stale")
-        elif not assets and self.registration.scripts:
-            lines.append("nothing rendered" if self.failed else "nothing to render: everything is up to date")
-        lines += [
-            f"  failed: {entry['asset']} {entry['partition']}: {entry['reason']}" for entry in self.failed[:_LISTED]
-        ]
+        elif not counts and self.registration.scripts:
+            lines.append("nothing rendered" if self.run.failed else "nothing to render: everything is up to date")
         lines += [
             f"  the cast names no voice for {who} ({n} lines)" for who, n in list(self.stand_ins.items())[:_LISTED]
         ]
-        lines += [
-            f"  check {entry['check']} of {entry['asset']} {entry['partition']}: {entry['detail']}"
-            for entry in self.failed_checks[:_LISTED]
-        ]
-        if self.n_waiting:
-            lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
-        if len(self.failed) > _LISTED:
-            lines.append(f"  and {len(self.failed) - _LISTED} more; `audio-assets plan` names them all")
+        lines += self.run.troubles()
         lines += [f"hear {partition}: {path}" for partition, path in list(self.hear.items())[:_HEARD]]
         return "\n".join([*lines, f"artifacts: {self.where}"])
 
@@ -137,7 +106,7 @@ def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet:
     """Register the scripts at `paths`, bring Dagster up to date, and run the render job here for what is stale."""
     studio = open_studio()
     registered = {source for record in studio.dialogue.scripts.values() for source in record.sources}
-    files, errors = find_files(paths, inbox=studio.settings.inbox, registered=registered)
+    files, errors = find_files(paths, inbox=studio.settings.dialogue_inbox, registered=registered)
     if not files:
         raise ValueError("; ".join(errors))
     registration = register(
@@ -153,9 +122,9 @@ def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet:
         studio = open_studio()
         sync(instance, studio)
         if render:
-            found = plan(studio, recipes(studio), retry_failed=retry_failed)
-            _render(instance, order(instance, studio, found), done, is_quiet=is_quiet)
-            done.failed += [
+            found = plan(studio, DIALOGUE.opened(studio), retry_failed=retry_failed)
+            done.run = run_here(instance, DIALOGUE, order(instance, studio, found, DIALOGUE), is_quiet=is_quiet)
+            done.run.failed += [
                 {"asset": stuck.asset, "partition": stuck.partition, "reason": stuck.reason}
                 for stuck in found.stuck
                 if stuck.state == "failed"
@@ -169,50 +138,7 @@ def _mixes(studio: Studio, scripts: Set[str]) -> dict[str, str]:
     """Where the finished mixes of some scripts are, by partition."""
     refs = studio.store.refs("dialogue_mix")
     found = {key: refs.get(key) for key, sheet in studio.dialogue.sheets.items() if sheet.script in scripts}
-    return {key: _where(studio, f"{ref.object}/mix.wav") for key, ref in found.items() if ref is not None}
-
-
-def _render(instance: dg.DagsterInstance, wanted: Order, done: Ingested, *, is_quiet: bool) -> None:
-    if not wanted:
-        return
-    n_renders = sum(len(wanted.get(recipe.asset, ())) for recipe in RECIPES)
-    with _progress(n_renders, is_quiet=is_quiet) as advance:
-
-        def watch(recipe: Recipe, outcome: Outcome) -> None:
-            advance(recipe.asset)
-            if outcome.failure is not None and outcome.failure.kind == "upstream" and recipe.asset != VoiceLine.asset:
-                done.n_waiting += 1
-            elif outcome.failure is not None:
-                entry = {"asset": recipe.asset, "partition": outcome.partition, "reason": outcome.failure.reason}
-                done.failed.append(entry)
-            else:
-                done.note_checks(recipe.asset, outcome)
-                counts = done.rendered if outcome.state == "rendered" else done.cached
-                counts[recipe.asset] = counts.get(recipe.asset, 0) + 1
-
-        with watched(watch):
-            result = execute(instance, build_defs().resolve_job_def(JOB), wanted)
-    done.run_id = result.run_id
-    if not result.success and not done.failed:
-        raise RuntimeError(f"run {result.run_id} failed: {_first_error(result)}")
-
-
-def _first_error(result: dg.ExecuteInProcessResult) -> str:
-    for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error is not None:
-            error = event.step_failure_data.error
-            while error.cause is not None:
-                error = error.cause
-            return error.message.strip()
-    return "see the run in the Dagster UI"
-
-
-@contextmanager
-def _progress(total: int, *, is_quiet: bool) -> Iterator[Any]:
-    columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=is_quiet or total == 0) as bar:
-        task = bar.add_task("render", total=total)
-        yield lambda name: bar.update(task, advance=1, description=name)
+    return {key: where(studio, f"{ref.object}/mix.wav") for key, ref in found.items() if ref is not None}
 
 
 def make_plan(*, retry_failed: bool) -> Plan:
@@ -249,8 +175,8 @@ def say(
     studio.dialogue.add(partition, Cue("say", spoken_lang, line))
     voice, sidecar = _render_one(VoiceLine(studio), partition)
     said: dict[str, Any] = {
-        "path": _where(studio, f"{voice.folder}/{WAV}"),
-        "sidecar": _where(studio, f"{voice.folder}/sidecar.json"),
+        "path": where(studio, f"{voice.folder}/{WAV}"),
+        "sidecar": where(studio, f"{voice.folder}/sidecar.json"),
         "cache_key": voice.action.key if voice.action else "",
         "cached": voice.state == "cached",
         "duration_s": sidecar.facts["duration_s"],
@@ -263,9 +189,9 @@ def say(
         _render_one(LipSync(studio), partition)
         stored = orjson.loads(studio.store.read_file(aligned.folder, ALIGNMENT, aligned_sidecar))
         said["alignment"] = stored["phonemes"]
-        said["alignment_path"] = _where(studio, f"{voice.folder}/{ALIGNMENT}")
-        said["lipsync_path"] = _where(studio, f"{voice.folder}/{LIPSYNC}")
-    said |= _remarks(sidecar)
+        said["alignment_path"] = where(studio, f"{voice.folder}/{ALIGNMENT}")
+        said["lipsync_path"] = where(studio, f"{voice.folder}/{LIPSYNC}")
+    said |= remarks(sidecar)
     if out is not None:
         partial = out.with_name(f".{out.name}.partial")
         partial.write_bytes(studio.store.read_file(voice.folder, WAV, sidecar))
@@ -281,7 +207,8 @@ def _render_one(recipe: Recipe, partition: str) -> tuple[Outcome, Sidecar]:
     return outcome, outcome.sidecar
 
 
-def _where(studio: Studio, path: str) -> str:
+def where(studio: Studio, path: str) -> str:
+    """Where something of the store is: a local path, or a URL."""
     return str(studio.store.local_path(path) or f"{studio.store.url.rstrip('/')}/{path}")
 
 
@@ -290,7 +217,7 @@ def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
     suffix = spec_path.suffix.lower()
     if suffix not in (".json", ".toml"):
         raise MixSpecError(f"{spec_path}: a mix specification ends in .json or .toml")
-    spec = parse_mix_text(_text_of(spec_path), "json" if suffix == ".json" else "toml", str(spec_path))
+    spec = parse_mix_text(text_of(spec_path), "json" if suffix == ".json" else "toml", str(spec_path))
     spec = resolved_paths(spec, str(spec_path.resolve().parent))
     slug = script_slug(name or spec_path.stem)
     studio = open_studio()
@@ -307,17 +234,16 @@ def mix(spec_path: Path, name: str | None) -> dict[str, Any]:
 
 
 def _mixed(partition: str) -> dict[str, Any]:
-    done = Ingested(Registration())
     studio = open_studio()
     with open_instance(studio.settings) as instance:
         sync(instance, studio)
         lines = {key for _, key in DialogueMix(studio).needs(partition)}
-        found = plan(studio, recipes(studio))
+        found = plan(studio, DIALOGUE.opened(studio))
         found.stale = [entry for entry in found.stale if entry.partition == partition or entry.partition in lines]
         stuck = [entry.reason for entry in found.stuck if entry.partition == partition]
         if stuck:
             raise PermanentError(stuck[0])
-        _render(instance, {"cue_sheet": [partition], **found.keys()}, done, is_quiet=False)
+        done = run_here(instance, DIALOGUE, {"cue_sheet": [partition], **found.keys()}, is_quiet=False)
     if done.failed:
         raise PermanentError("; ".join(entry["reason"] for entry in done.failed))
     ref = studio.store.refs("dialogue_mix").get(partition)
@@ -325,25 +251,25 @@ def _mixed(partition: str) -> dict[str, Any]:
     if ref is None or sidecar is None:
         raise RuntimeError(f"the mix {partition} was not rendered; see the run in the Dagster UI")
     return {
-        "path": _where(studio, f"{ref.object}/mix.wav"),
-        "record": _where(studio, f"{ref.object}/mix.json"),
-        "sidecar": _where(studio, f"{ref.object}/sidecar.json"),
+        "path": where(studio, f"{ref.object}/mix.wav"),
+        "record": where(studio, f"{ref.object}/mix.json"),
+        "sidecar": where(studio, f"{ref.object}/sidecar.json"),
         "partition": partition,
         "cache_key": ref.action_key,
         "cached": not done.rendered.get("dialogue_mix"),
         **sidecar.facts,
-        **_remarks(sidecar),
+        **remarks(sidecar),
     }
 
 
-def _remarks(sidecar: Sidecar) -> dict[str, str]:
+def remarks(sidecar: Sidecar) -> dict[str, str]:
     """Failed checks and notes, where there are any."""
     failed = "; ".join(f"{check.name}: {check.detail}" for check in sidecar.checks if not check.passed)
     remarks = {"failed_checks": failed, "notes": "; ".join(sidecar.notes)}
     return {name: text for name, text in remarks.items() if text}
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
     """A text file's text.
 
     Raises:
@@ -372,7 +298,7 @@ def align(wav: Path, text: str) -> dict[str, Any]:
     looks_like_a_path = (
         len(text) < 200 and not any(c.isspace() for c in text) and ("/" in text or text.endswith(".txt"))
     )
-    words = _text_of(Path(text)) if looks_like_a_path else text
+    words = text_of(Path(text)) if looks_like_a_path else text
     pcm, rate_hz = read_mono_pcm16(wav)
     aligner = open_studio().aligner
     record = aligner.aligner()(pcm, rate_hz, words)
@@ -421,7 +347,7 @@ def clean(*, is_dry: bool) -> dict[str, int]:
         RuntimeError: something is rendering into the data root.
     """
     studio = open_studio()
-    if render_lock.is_held(studio.settings.render_lock):
+    if any(render_lock.is_held(studio.settings.render_lock(pipeline.job)) for pipeline in PIPELINES):
         raise RuntimeError("something is rendering; wait for its end, then clean up")
     leftovers = find_leftovers(studio, recipes(studio))
     if not is_dry:

@@ -5,15 +5,16 @@ from typing import Any
 
 import dagster as dg
 
-from audio_assets import lipsync, mix, sources, speech
+from audio_assets import lipsync, mix, remix, script, song, speech, storyboard, upload
 from audio_assets.checks import ASSET_CHECKS
-from audio_assets.jobs import render_dialogue
+from audio_assets.jobs import render_dialogue, render_music
 from audio_assets.settings import Settings, current
 from audio_assets.studio import StudioResource
 from resources.alignment import PocketsphinxAligner
 from resources.speech import EspeakSpeech, KokoroSpeech
 from resources.store import ArtifactStore
 from sensors.dialogue import new_dialogue
+from sensors.songs import uploaded_songs
 
 
 def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -34,10 +35,10 @@ def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = No
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The asset graph with its job, sensors, checks and resources."""
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([sources, speech, lipsync, mix]),
+        assets=dg.load_assets_from_modules([script, speech, lipsync, mix, upload, song, storyboard, remix]),
         asset_checks=ASSET_CHECKS,
-        jobs=[render_dialogue],
-        sensors=[new_dialogue],
+        jobs=[render_dialogue, render_music],
+        sensors=[new_dialogue, uploaded_songs],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,
     )

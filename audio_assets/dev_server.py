@@ -21,11 +21,13 @@ _STOP_WITHIN_S = 5.0
 def run() -> int:
     """Run both until one ends or Ctrl-C; each is a process group of its own, so that no daemon is left behind."""
     settings = current()
-    settings.inbox.mkdir(parents=True, exist_ok=True)
+    for inbox in (settings.dialogue_inbox, settings.song_inbox):
+        inbox.mkdir(parents=True, exist_ok=True)
     prepare_home(settings)
     url = f"http://{settings.server_host}:{settings.dagster_port}"
     click.echo(
-        f"Dagster UI        {url}\nartifacts         {settings.artifact_url}\ndrop scripts into {settings.inbox}"
+        f"Dagster UI        {url}\nartifacts         {settings.artifact_url}\n"
+        f"drop scripts into {settings.dialogue_inbox}\ndrop songs into   {settings.song_inbox}"
     )
     dagster = [sys.executable, "-m", "dagster", "dev", "--log-level", "warning", "--workspace", str(_WORKSPACE)]
     commands = [

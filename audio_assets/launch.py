@@ -1,86 +1,185 @@
 """From a registration or a changed setting to the one run that renders exactly what is stale: Dagster's side of it.
 
-Used by the sensors, which ask for the run, and by the command, which executes it here.
+Used by the sensors, which ask for the run, and by the command, which executes it here. The pipelines stand here: each
+is one job, whose steps run in the order in which they are listed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from audio_assets import partitions
-from audio_assets.batch import newest_events, recorded_versions
+from audio_assets.batch import newest_events, recorded_versions, source_event
+from audio_assets.domain.scene_key import song_of
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
-from audio_assets.plan import Plan
+from audio_assets.plan import Plan, plan
+from audio_assets.remix import MusicRemix
 from audio_assets.render import Recipe
-from audio_assets.sources import source_event, source_versions
+from audio_assets.script_sources import CueSheet, DialogueLine
+from audio_assets.song import (
+    BeatGrid,
+    EnergyCurve,
+    LyricAlignment,
+    Onsets,
+    Sections,
+    SongAudio,
+    SpectralFeatures,
+    Vocals,
+)
+from audio_assets.song_sources import RemixRequest, SceneBrief, SongFile, SongLyrics, SongSettings
+from audio_assets.source import Source
 from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.storyboard import ScenePrompt, Storyboard
 from audio_assets.studio import Studio
 
-RECIPES: tuple[type[Recipe], ...] = (VoiceLine, Alignment, LipSync, DialogueMix)
-"""Every rendered asset, in the order of a run."""
+Step = type[Source] | type[Recipe]
+Order = Mapping[str, Sequence[str]]
+"""Partition keys by asset: what a run is asked to do. A song stands for its scenes where they are not known yet."""
 
 _REPORTED_AT_ONCE = 500  # changed sources; 6.5 ms each on SQLite. More are recorded by the run itself.
 
-Order = Mapping[str, Sequence[str]]
-"""Partition keys by asset: what a run is asked to do."""
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The assets that one job brings up to date; `job` is its name."""
+
+    job: str
+    steps: tuple[Step, ...]
+
+    @property
+    def sources(self) -> tuple[type[Source], ...]:
+        """Its roots."""
+        return tuple(step for step in self.steps if issubclass(step, Source))
+
+    @property
+    def recipes(self) -> tuple[type[Recipe], ...]:
+        """Its rendered assets, in the order of a run."""
+        return tuple(step for step in self.steps if issubclass(step, Recipe))
+
+    def opened(self, studio: Studio) -> list[Recipe]:
+        """One of each recipe, in the order of a run."""
+        return [recipe(studio) for recipe in self.recipes]
+
+
+DIALOGUE = Pipeline("render_dialogue", (DialogueLine, CueSheet, VoiceLine, Alignment, LipSync, DialogueMix))
+MUSIC = Pipeline(
+    "render_music",
+    (
+        *(SongFile, SongLyrics, SongSettings, RemixRequest),
+        *(SongAudio, SpectralFeatures, BeatGrid, Onsets, EnergyCurve, Vocals, Sections, LyricAlignment),
+        *(Storyboard, SceneBrief, ScenePrompt),
+        MusicRemix,
+    ),
+)
+PIPELINES = (DIALOGUE, MUSIC)
+RECIPES: tuple[type[Recipe], ...] = tuple(recipe for pipeline in PIPELINES for recipe in pipeline.recipes)
+"""Every rendered asset."""
+SOURCES: tuple[type[Source], ...] = tuple(source for pipeline in PIPELINES for source in pipeline.sources)
+"""Every root of the graph."""
 
 
 def recipes(studio: Studio) -> list[Recipe]:
-    """One of each recipe, in the order of a run."""
+    """One of each recipe of every pipeline."""
     return [recipe(studio) for recipe in RECIPES]
 
 
 def sync(instance: dg.DagsterInstance, studio: Studio) -> None:
-    """Bring Dagster's partition sets up to the registered scripts, and report the sources that changed."""
+    """Bring Dagster's partition sets up to what is registered, and report the sources that changed."""
     partitions.sync(instance, partitions.lines, list(studio.dialogue.cues))
     partitions.sync(instance, partitions.mixes, [*studio.dialogue.sheets, *studio.dialogue.mix_specs])
+    partitions.sync(instance, partitions.songs, list(studio.songs.records))
+    partitions.sync(instance, partitions.remixes, list(studio.songs.remixes))
     changed = [
-        (asset, key)
-        for asset, versions in source_versions(studio).items()
-        for key, recorded in recorded_versions(instance, asset).items()
-        if key in versions and versions[key] != recorded
+        (source, key)
+        for source in (kind(studio) for kind in SOURCES)
+        for key, version in _new_versions(instance, source)
+        if version
     ]
-    for asset, key in changed[:_REPORTED_AT_ONCE]:
-        instance.report_runless_asset_event(source_event(studio, asset, key))
+    for source, key in changed[:_REPORTED_AT_ONCE]:
+        instance.report_runless_asset_event(source_event(source, key))
 
 
-def order(instance: dg.DagsterInstance, studio: Studio, plan: Plan) -> Order:
+def _new_versions(instance: dg.DagsterInstance, source: Source) -> Iterator[tuple[str, str]]:
+    """Each partition whose version is not the recorded one, with the recorded one ("" where there is none)."""
+    recorded = recorded_versions(instance, source.asset)
+    for key in source.partitions():
+        before = recorded.get(key, "")
+        if before != source.version(key):
+            yield key, before
+
+
+class _Events:
+    """What Dagster holds of each partition, one query per asset."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._newest: dict[str, Mapping[str, int]] = {}
+
+    def newest(self, asset: str, partition: str) -> int:
+        """The storage id of the newest event, 0 where there is none."""
+        if asset not in self._newest:
+            self._newest[asset] = newest_events(self._instance, asset)
+        return self._newest[asset].get(partition, 0)
+
+
+def order(instance: dg.DagsterInstance, studio: Studio, found: Plan, pipeline: Pipeline) -> Order:
     """What a run has to do: render what is stale, and record again what Dagster does not know or takes for stale.
 
     The second costs an event each and no render. It is needed after a kill between a ref and its event, with a new
-    Dagster database over old artifacts, and where a source has a new version that an asset's own key does not care for.
+    Dagster database over old artifacts, and where an input was recorded anew that an asset's own key does not care for.
     """
-    found: dict[str, list[str]] = {}
-    for asset, versions in source_versions(studio).items():
-        recorded = recorded_versions(instance, asset)
-        found[asset] = [key for key, version in versions.items() if recorded.get(key) != version]
-    stale = plan.keys()
-    stuck = {(entry.asset, entry.partition) for entry in plan.stuck}
-    for recipe in recipes(studio):
-        wanted = {*stale.get(recipe.asset, ()), *_unheard(instance, recipe, set(found[recipe.source]))}
-        found[recipe.asset] = [key for key in recipe.partitions() if key in wanted and (recipe.asset, key) not in stuck]
-    return {asset: keys for asset, keys in found.items() if keys}
+    wanted: dict[str, Collection[str]] = {}
+    stale, events = found.keys(), _Events(instance)
+    stuck = {(entry.asset, entry.partition) for entry in found.stuck}
+    for step in pipeline.steps:
+        opened = step(studio)
+        if isinstance(opened, Source):
+            keys = [key for key, _ in _new_versions(instance, opened)]
+        else:
+            due = {*stale.get(step.asset, ()), *_unheard(instance, opened, wanted, events)}
+            keys = [key for key in opened.partitions() if key in due and (step.asset, key) not in stuck]
+        owners = wanted.get(step.members_of, ())
+        wanted[step.asset] = dict.fromkeys([*(key for key in keys if song_of(key) not in owners), *owners])
+    return {asset: list(keys) for asset, keys in wanted.items() if keys}
 
 
-def _unheard(instance: dg.DagsterInstance, recipe: Recipe, new_sources: Set[str]) -> Iterator[str]:
-    """Rendered partitions whose newest event is missing, of other content, or older than their source's."""
+def _unheard(
+    instance: dg.DagsterInstance, recipe: Recipe, wanted: Mapping[str, Collection[str]], events: _Events
+) -> Iterator[str]:
+    """Rendered partitions whose newest event is missing, of other content, or older than one of an input."""
     recorded = recorded_versions(instance, recipe.asset)
-    heard_at = newest_events(instance, recipe.asset)
-    source_at = newest_events(instance, recipe.source)
-    for key, ref in recipe.refs.all().items():
-        is_behind = key in new_sources or heard_at.get(key, 0) < source_at.get(key, 0)
+    refs = recipe.refs.all()
+    for key in recipe.partitions():
+        ref = refs.get(key)
+        if ref is None:
+            continue
+        heard_at = events.newest(recipe.asset, key)
+        inputs = [(asset, of) for asset, of in recipe.needs(key) if asset not in recipe.fan_in]
+        if recipe.source is not None:
+            inputs.append((recipe.source.asset, key))
+        is_behind = any(of in wanted.get(asset, ()) or heard_at < events.newest(asset, of) for asset, of in inputs)
         if is_behind or recorded.get(key) != ref.content:
             yield key
 
 
+def members(instance: dg.DagsterInstance, studio: Studio, step: Step, song: str) -> list[str]:
+    """Those scenes of a song that are due, now that its storyboard is known; one that fails is tried and says so."""
+    opened = step(studio)
+    found = plan(studio, [opened]) if isinstance(opened, Recipe) else Plan()
+    failing = [entry.partition for entry in found.stuck if entry.state == "failed"]
+    due = {*order(instance, studio, found, Pipeline("", (step,))).get(step.asset, ()), *failing}
+    return [key for key in opened.partitions() if key in due and song_of(key) == song]
+
+
 def run_config(wanted: Order) -> dict[str, Any]:
-    """The run config of the render job for an order."""
+    """The run config of a pipeline's job for an order."""
     return {"ops": {f"render_{asset}": {"config": {"partition_keys": list(keys)}} for asset, keys in wanted.items()}}
 
 
 def execute(instance: dg.DagsterInstance, job: dg.JobDefinition, wanted: Order) -> dg.ExecuteInProcessResult:
-    """Run the render job in this process, with Dagster's own log kept off the terminal: it is in the run's record."""
+    """Run a pipeline's job in this process, with Dagster's own log kept off the terminal: it is in the run's record."""
     silent = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     return job.execute_in_process(run_config={**run_config(wanted), **silent}, instance=instance, raise_on_error=False)

@@ -1,17 +1,15 @@
 """Stage `lipsync`: a timeline of phonemes becomes the frames of a mouth."""
 
-from collections.abc import Iterator, Mapping, Sequence
-
-import dagster as dg
+from collections.abc import Sequence
 
 from audio_assets import partitions
-from audio_assets.batch import run_asset
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, lipsync_artifact
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.render import Recipe
-from audio_assets.studio import StudioResource
+from audio_assets.script_sources import DialogueLine
+from audio_assets.stage import rendered_asset
 from resources.pool import Call
 
 
@@ -21,6 +19,7 @@ class LipSync(Recipe):
     asset = "lipsync"
     code_version = "1"
     folder = "audio/lipsync"
+    source = DialogueLine
 
     def partitions(self) -> Sequence[str]:
         """Every line of every script."""
@@ -48,25 +47,17 @@ class LipSync(Recipe):
         """The timeline."""
         return (("alignment", partition),)
 
-    def versions(self, partition: str, action: Action) -> Mapping[str, str]:
-        """The line's version and the timeline's content."""
-        return {"dialogue_line": self.studio.dialogue.line_version(partition), **action.inputs}
-
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""
         self.publish_into("voice_line", partition, LIPSYNC, folder, sidecar)
 
 
-@dg.asset(
+lipsync = rendered_asset(
+    LipSync,
+    "Mouth shapes, visemes and jaw per frame: `lipsync.json`, and Rhubarb's TSV, JSON, XML and DAT.",
     partitions_def=partitions.lines,
+    group="lipsync",
+    owner="team:animation",
+    kind="json",
     deps=["dialogue_line", "alignment"],
-    code_version=LipSync.code_version,
-    group_name="lipsync",
-    kinds={"json"},
-    owners=["team:animation"],
-    tags={"stage": "lipsync"},
-    backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def lipsync(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
-    """Mouth shapes, visemes and jaw per frame: `lipsync.json`, and Rhubarb's TSV, JSON, XML and DAT."""
-    yield from run_asset(context, LipSync(studio.open()))

@@ -1,15 +1,14 @@
 """Stage `mix`: the voices of a label, or the tracks of a specification, become one file."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
 
 import dagster as dg
 
-from audio_assets import partitions
-from audio_assets.batch import run_asset
+from audio_assets import partitions, script_sources
 from audio_assets.dialogue import CueSheet
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import WAV
@@ -18,7 +17,7 @@ from audio_assets.domain.mix_spec import MixSpec, spec_record
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Ref
 from audio_assets.render import Recipe
-from audio_assets.studio import StudioResource
+from audio_assets.stage import rendered_asset
 from resources.engines.mix_artifact import identity, mix_artifact
 from resources.pool import Call
 
@@ -29,7 +28,7 @@ class DialogueMix(Recipe):
     asset = "dialogue_mix"
     code_version = "1"
     folder = "audio/mixes"
-    source = "cue_sheet"
+    source = script_sources.CueSheet
     fan_in = ("voice_line",)
 
     def partitions(self) -> Sequence[str]:
@@ -73,10 +72,6 @@ class DialogueMix(Recipe):
         names = self.describe(partition).inputs
         cues = self.studio.dialogue.cues
         return {name: self._voice(name).object if name in cues else name for name in names}
-
-    def versions(self, partition: str, action: Action) -> Mapping[str, str]:
-        """The cue sheet's version; of the voices one version over all, for Dagster keeps one per upstream asset."""
-        return {"cue_sheet": self.studio.dialogue.sheet_version(partition), "voice_line": action.key}
 
     def _voice(self, line: str) -> Ref:
         try:
@@ -141,16 +136,12 @@ def _sha256_of(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001 - t
         return file_digest(source, "sha256").hexdigest()
 
 
-@dg.asset(
+dialogue_mix = rendered_asset(
+    DialogueMix,
+    "A label's lines in order with natural pauses, over a bed if there is one: `audio/mixes/<cache_key>/mix.wav`.",
     partitions_def=partitions.mixes,
+    group="mix",
+    owner="team:audio",
+    kind="wav",
     deps=["cue_sheet", dg.AssetDep("voice_line", partition_mapping=dg.AllPartitionMapping())],
-    code_version=DialogueMix.code_version,
-    group_name="mix",
-    kinds={"wav"},
-    owners=["team:audio"],
-    tags={"stage": "mix"},
-    backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def dialogue_mix(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
-    """A label's lines in order with natural pauses, over a bed if there is one: `audio/mixes/<cache_key>/mix.wav`."""
-    yield from run_asset(context, DialogueMix(studio.open()))

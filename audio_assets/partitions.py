@@ -5,11 +5,39 @@ Names of dynamic sets are shared by all code locations of one Dagster instance, 
 
 import dagster as dg
 
+from audio_assets.domain.scene_key import SEPARATOR, parse_scene_key, scene_id
+from audio_assets.settings import current
+
 lines = dg.DynamicPartitionsDefinition(name="audio_assets_lines")
 """One dialogue line in one language: `<script>.<line id>.<lang>`."""
 
 mixes = dg.DynamicPartitionsDefinition(name="audio_assets_mixes")
 """One mix: `<script>.<label>.<lang>` for a script's label, `spec.<name>.mix` for a mix from a file."""
+
+songs = dg.DynamicPartitionsDefinition(name="audio_assets_songs")
+"""One song: the slug of its path below the inbox."""
+
+scenes = dg.MultiPartitionsDefinition(
+    {
+        "song": songs,
+        "scene": dg.StaticPartitionsDefinition([scene_id(n) for n in range(1, current().scene_slots + 1)]),
+    }
+)
+"""One scene of a song: `<scene>|<song>`. A song uses as many of the slots as its storyboard has scenes."""
+
+remixes = dg.DynamicPartitionsDefinition(name="audio_assets_remixes")
+"""One remix: the slug of its request."""
+
+of_song = dg.MultiToSingleDimensionPartitionMapping("song")
+"""Between a song and its scenes, in both directions."""
+
+
+def event_key(partition: str) -> str:
+    """The key as an event wants it: Dagster finds a scene's dimensions only in a key of its own class."""
+    if SEPARATOR not in partition:
+        return partition
+    scene, song = parse_scene_key(partition)
+    return dg.MultiPartitionKey({"scene": scene, "song": song})
 
 
 def sync(instance: dg.DagsterInstance, definition: dg.DynamicPartitionsDefinition, wanted: list[str]) -> None:

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from audio_assets.domain.action import Action
 from audio_assets.domain.rendering import PermanentError, Rendered, TransientError, UpstreamError
 from audio_assets.domain.schemas.records import Failure, FailureKind, Ref, Sidecar, content_sha256
+from audio_assets.source import Source
 from audio_assets.studio import Studio
 from resources import pool
 from resources.pool import Call
@@ -25,16 +26,17 @@ class Recipe(ABC):
     """How one asset's partitions are rendered; the one place that a stage fills in.
 
     `describe` is the only key function: runs and plans both call it. It must read nothing but refs and small files.
-    `source` is the asset whose version of a partition stands for all that people write about it; `fan_in` are upstream
-    assets of which many partitions go into one.
+    `source` stands for all that people write about a partition; `fan_in` are upstream assets of which many partitions go
+    into one; `members_of` is the asset of songs that says which scenes there are, where the partitions are scenes.
     """
 
     asset: ClassVar[str]
     code_version: ClassVar[str]
     folder: ClassVar[str]
     is_parallel: ClassVar[bool] = True
-    source: ClassVar[str] = "dialogue_line"
+    source: ClassVar[type[Source] | None] = None
     fan_in: ClassVar[tuple[str, ...]] = ()
+    members_of: ClassVar[str] = ""
     published: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, studio: Studio) -> None:
@@ -76,8 +78,17 @@ class Recipe(ABC):
         return {asset: self.upstream(asset, key).object for asset, key in self.needs(partition)}
 
     def versions(self, partition: str, action: Action) -> Mapping[str, str]:
-        """The data version of every upstream asset in Dagster's graph, by asset name."""
-        raise NotImplementedError
+        """The data version of every upstream asset in Dagster's graph, by asset name.
+
+        Of a fan-in the action's key: one version over all its partitions, for Dagster keeps one per upstream asset.
+        """
+        found = {
+            asset: self.upstream(asset, key).content for asset, key in self.needs(partition) if asset not in self.fan_in
+        }
+        found |= dict.fromkeys(self.fan_in, action.key)
+        return (
+            found if self.source is None else {self.source.asset: self.source(self.studio).version(partition), **found}
+        )
 
     def estimate_s(self, partition: str) -> float:
         """About how long one render takes on one core, in seconds, for plans."""

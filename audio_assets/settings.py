@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     )
     workers: int = Field(default=0, ge=0, description="processes that run local engines; 0: one per core")
     language: str = Field(default="en", description="language of a script that does not name one")
+    scene_slots: int = Field(default=96, ge=1, le=999, description="scenes that a song may have, at most")
+    workflows: Path = Field(
+        default=_REPOSITORY / "workflows", description="shipped prompt templates, price card and remix styles"
+    )
     voice_menu_choices: bool = Field(default=False, description="speak Ren'Py's menu choices too")
     server_host: str = Field(default="127.0.0.1", description="address that the artifact server listens on")
     server_port: int = Field(default=3001, description="port of the artifact server")
@@ -41,19 +45,23 @@ class Settings(BaseSettings):
         return self.data.expanduser().resolve()
 
     @property
-    def inbox(self) -> Path:
+    def dialogue_inbox(self) -> Path:
         """Where scripts are dropped."""
         return self.root / "inbox" / "dialogue"
+
+    @property
+    def song_inbox(self) -> Path:
+        """Where songs are dropped."""
+        return self.root / "inbox" / "songs"
 
     @property
     def scratch(self) -> Path:
         """Files in the making; nothing here outlives its run but after a crash."""
         return self.root / "scratch"
 
-    @property
-    def render_lock(self) -> Path:
-        """Held while a run renders into this data root."""
-        return self.root / ".rendering"
+    def render_lock(self, job: str) -> Path:
+        """Held while a run of `job` renders into this data root."""
+        return self.root / f".{job}"
 
     @property
     def store_url(self) -> str:

@@ -84,8 +84,15 @@ def _templates() -> Environment:
     templates = Environment(loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined)
     templates.policies["json.dumps_kwargs"] = {"sort_keys": False}
     templates.filters["path"] = lambda value: quote(str(value), safe="/")
+    templates.filters["sound"] = _quoted_sound
     templates.filters["part"] = lambda value: quote(str(value), safe="")
     return templates
+
+
+def _quoted_sound(path: str) -> str:
+    """Quote a path that may end in a media fragment: `song.ogg#t=1.5,9`."""
+    name, mark, stretch = path.partition("#t=")
+    return quote(name, safe="/") + mark + quote(stretch, safe=",")
 
 
 def _hosts(settings: Settings) -> frozenset[str]:

@@ -14,13 +14,14 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from audio_assets.domain.schemas.records import RecordError, Sidecar
 from resources.store import SIDECAR, ArtifactStore
 
-FOLDERS = ("audio", "exports")
+FOLDERS = ("audio", "exports", "video")
 """The store's folders that hold artifacts; nothing else below the data root is ever served."""
 
 MEDIA_TYPES = {
-    "wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg", "opus": "audio/ogg", "flac": "audio/flac",
-    "m4a": "audio/mp4", "mp4": "video/mp4", "webm": "video/webm", "png": "image/png", "jpg": "image/jpeg",
-    "webp": "image/webp", "json": "application/json", "xml": "application/xml", "zip": "application/zip",
+    "wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg", "oga": "audio/ogg", "opus": "audio/ogg",
+    "flac": "audio/flac", "m4a": "audio/mp4", "aac": "audio/aac", "mp4": "video/mp4", "webm": "video/webm",
+    "png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "json": "application/json",
+    "xml": "application/xml", "zip": "application/zip", "lrc": "text/plain; charset=utf-8",
     "tsv": "text/tab-separated-values; charset=utf-8", "csv": "text/csv; charset=utf-8",
     "dat": "text/plain; charset=utf-8", "txt": "text/plain; charset=utf-8", "srt": "text/plain; charset=utf-8",
     "edl": "text/plain; charset=utf-8", "vtt": "text/vtt; charset=utf-8", "rpy": "text/plain; charset=utf-8",

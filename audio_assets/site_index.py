@@ -1,7 +1,7 @@
 """The index of the artifact server: which partitions there are, what each has, and finding one by its text.
 
 Refs are listed, not read: of ten thousand partitions only those on the page at hand are opened. Texts come from the
-registered scripts. The listing is kept for 2 seconds, longer where reading it takes long.
+registered scripts and songs (`site_catalog`). The listing is kept for 2 seconds, longer where reading it takes long.
 """
 
 import re
@@ -17,17 +17,21 @@ from urllib.parse import urlencode
 import obstore
 
 from audio_assets.domain.lines import partition_key, script_slug
+from audio_assets.domain.scene_key import SEPARATOR, parse_scene_key, scene_key, song_of
 from audio_assets.domain.schemas.records import RecordError, Ref
 from audio_assets.domain.schemas.script import ScriptRecord
+from audio_assets.site_catalog import MUSIC_STAGES, REMIX, SCENE, SONG_STAGES, Catalog, Said, SongTitle, read_catalog
 from resources.store import ArtifactStore
 
 PAGE_ROWS = 50
 _KEPT_S = 2.0
 _KEPT_READS = 10  # a listing serves ten times as long as it took to read: 40,000 refs take 0.4 s, so 4 s
+_MANY_ASSETS = 6  # more than a line has: a row names only those of a song that need a look
 _ENTRY = re.compile(r"(refs|failures)/([^/]+)/(.+)\.json")
 
 # The stages in the order of the graph; an asset that is not named here follows in order of its name.
-STAGES = ("voice_line", "alignment", "lipsync", "dialogue_mix")
+DIALOGUE_STAGES = ("voice_line", "alignment", "lipsync", "dialogue_mix")
+STAGES = (*DIALOGUE_STAGES, *MUSIC_STAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,6 @@ class Query:
         return f"/?{given}" if given else "/"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a line partition says, by its script."""
-
-    text: str
-    character: str
-
-
 @dataclass
 class Entry:
     """One partition: when each of its assets was last pointed somewhere, and which failed."""
@@ -86,13 +82,21 @@ class Entry:
 
     @property
     def script(self) -> str:
-        """The script that its key begins with."""
-        return self.partition.partition(".")[0]
+        """The script that its key begins with, or its song."""
+        return song_of(self.partition) if self.is_scene else self.partition.partition(".")[0]
+
+    @property
+    def is_scene(self) -> bool:
+        """Whether it is a scene of a song."""
+        return SEPARATOR in self.partition
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One partition on the page. `sound` is the path of a WAV file, `failed_checks` by asset."""
+    """One partition on the page. `sound` is the path of what it plays, `failed_checks` by asset.
+
+    A song may stand for `n_scenes` of its own; `retired` are those of its assets that nothing registered asks for.
+    """
 
     partition: str
     said: Said
@@ -101,11 +105,20 @@ class Row:
     failed_checks: Mapping[str, tuple[str, ...]]
     newest: datetime
     sound: str
+    n_scenes: int = 0
+    retired: tuple[str, ...] = ()
 
     @property
     def main_asset(self) -> str:
         """The asset whose page the row opens."""
-        return (*self.assets, *self.failed)[0]
+        return (*self.assets, *self.failed, "storyboard")[0]
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The assets of a song that need no mention: all that are as they should be, but its storyboard."""
+        if not self.n_scenes and len(self.assets) < _MANY_ASSETS:
+            return ()
+        return tuple(a for a in self.assets if a in SONG_STAGES[:-1] and a not in self.failed_checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,26 @@ class ScriptRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SongRow:
+    """One song: how much of it is rendered, and what its storyboard says. `failed` are stages that failed.
+
+    `duration` and `bpm` are texts, `n_prompts` of its `n_scenes` scenes have a prompt; `sound` is the song's own file.
+    """
+
+    song: str
+    title: str
+    artist: str
+    sound: str
+    duration: str
+    bpm: str
+    n_stages: int
+    n_scenes: int
+    n_prompts: int
+    failed: tuple[str, ...]
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """What the index shows."""
 
@@ -129,6 +162,15 @@ class Listing:
     rendered: Mapping[str, int]
     failed: Mapping[str, int]
     scripts: tuple[ScriptRow, ...]
+    songs: tuple[SongRow, ...]
+
+    @property
+    def groups(self) -> list[tuple[str, list[str]]]:
+        """The assets that there are, by pipeline."""
+        named = {"dialogue": DIALOGUE_STAGES, "music": MUSIC_STAGES}
+        groups = [(name, [asset for asset in self.rendered if asset in stages]) for name, stages in named.items()]
+        groups.append(("other", [asset for asset in self.rendered if asset not in STAGES]))
+        return [(name, assets) for name, assets in groups if assets]
 
 
 class Index:
@@ -142,6 +184,10 @@ class Index:
         self._said: dict[str, Said] = {}
         self._current: set[str] = set()
         self._scripts: tuple[ScriptRecord, ...] = ()
+        self._script_names: frozenset[str] = frozenset()
+        self._catalog = Catalog()
+        self._scenes: frozenset[str] = frozenset()
+        self._partitions: Mapping[str, frozenset[str]] = {}
 
     def said(self, partition: str) -> Said:
         """Return what a line says; nothing for what is no line of a registered script."""
@@ -156,29 +202,58 @@ class Index:
 
     def partitions(self, asset: str) -> list[str]:
         """Return every rendered partition of an asset."""
+        return sorted(self.partition_set(asset))
+
+    def partition_set(self, asset: str) -> frozenset[str]:
+        """Return every rendered partition of an asset, in no order."""
         self._refresh()
-        return [name for name, entry in self._entries.items() if asset in entry.rendered]
+        return self._partitions.get(asset, frozenset())
+
+    def catalog(self) -> Catalog:
+        """Return the registered songs and remixes."""
+        self._refresh()
+        return self._catalog
 
     def listing(self, query: Query) -> Listing:
         """Return the page of the index that `query` asks for; the newest come first."""
         self._refresh()
-        found = sorted(self._matching(query), key=lambda entry: (entry.newest, entry.partition), reverse=True)
-        n_pages = max(1, -(-len(found) // PAGE_ROWS))
+        found = self._matching(query)
+        rows = self._folded(query, found)
+        n_pages = max(1, -(-len(rows) // PAGE_ROWS))
         query = replace(query, page=min(query.page, n_pages))
-        shown = found[(query.page - 1) * PAGE_ROWS : query.page * PAGE_ROWS]
-        current = [entry for entry in self._entries.values() if not self._is_retired(entry)]
-        rendered = Counter(asset for entry in current for asset in entry.rendered)
-        failed = Counter(asset for entry in current for asset in entry.failed)
+        shown = rows[(query.page - 1) * PAGE_ROWS : query.page * PAGE_ROWS]
+        entries = self._entries.values()
+        rendered = Counter(name for entry in entries for name in entry.rendered if not self._is_retired(entry, name))
+        failed = Counter(name for entry in entries for name in entry.failed if not self._is_retired(entry, name))
         assets = _in_stage_order({**rendered, **failed})
         return Listing(
             query,
-            tuple(self._row(entry) for entry in shown),
+            tuple(self._row(*row) for row in shown),
             len(found),
             n_pages,
             {asset: rendered[asset] for asset in assets},
             {asset: failed[asset] for asset in assets},
             self._script_rows(),
+            tuple(self._song_row(song) for song in self._catalog.songs.values()),
         )
+
+    def _folded(self, query: Query, found: list[Entry]) -> list[tuple[datetime, Entry, int]]:
+        """Return (when, entry, how many scenes it stands for), newest first.
+
+        Scenes stand under their song unless they are asked for: 50 songs have 2,000 of them.
+        """
+        is_asked = bool(query.text or query.script or query.state)
+        scenes: dict[str, list[Entry]] = {}
+        rows = {entry.partition: (entry.newest, entry, 0) for entry in found if is_asked or not entry.is_scene}
+        for entry in found:
+            if entry.is_scene and not is_asked:
+                scenes.setdefault(entry.script, []).append(entry)
+        for song, entries in scenes.items():
+            newest = max(entry.newest for entry in entries)
+            before = rows.get(song)
+            own = before[1] if before else self._entries.get(song, Entry(song))
+            rows[song] = (max(newest, before[0]) if before else newest, own, len(entries))
+        return sorted(rows.values(), key=lambda row: (row[0], row[1].partition), reverse=True)
 
     def _matching(self, query: Query) -> list[Entry]:
         words = query.text.casefold().split()
@@ -190,14 +265,16 @@ class Index:
                 continue
             if query.state == "failed" and not (query.asset in entry.failed if query.asset else entry.failed):
                 continue
-            said = self._said.get(entry.partition)
-            haystack = f"{entry.partition} {said.character} {said.text}" if said else entry.partition
-            if words and not all(word in haystack.casefold() for word in words):
+            if words and not all(word in self._haystack(entry) for word in words):
                 continue
             found.append(entry)
         return found
 
-    def _row(self, entry: Entry) -> Row:
+    def _haystack(self, entry: Entry) -> str:
+        said = self._said.get(entry.partition)
+        return (f"{entry.partition} {said.character} {said.text}" if said else entry.partition).casefold()
+
+    def _row(self, newest: datetime, entry: Entry, n_scenes: int) -> Row:
         refs = {asset: self._store.refs(asset).get(entry.partition) for asset in _in_stage_order(entry.rendered)}
         return Row(
             entry.partition,
@@ -205,19 +282,56 @@ class Index:
             tuple(refs),
             _in_stage_order(entry.failed),
             {asset: ref.failed_checks for asset, ref in refs.items() if ref and ref.failed_checks},
-            entry.newest,
-            _sound(refs),
+            newest,
+            self._scene_sound(entry.partition) if entry.is_scene else _sound(refs),
+            n_scenes,
+            tuple(asset for asset in {**entry.rendered, **entry.failed} if self._is_retired(entry, asset)),
         )
 
-    def _is_retired(self, entry: Entry) -> bool:
-        """Whether a registered script has lost this line or label; its page and files are still here."""
-        return entry.script in {record.script for record in self._scripts} and entry.partition not in self._current
+    def _scene_sound(self, partition: str) -> str:
+        """Return the song with the scene's stretch of it, as a media fragment."""
+        scene, song = parse_scene_key(partition)
+        board = self._catalog.boards.get(song)
+        found = next((one for one in board.scenes if one.id == scene), None) if board else None
+        sound = _sound({"song_audio": self._store.refs("song_audio").get(song)}) if found else ""
+        return f"{sound}#t={found.start_time:.3f},{found.end_time:.3f}" if found and sound else ""
+
+    def _song_row(self, title: SongTitle) -> SongRow:
+        entry = self._entries.get(title.song, Entry(title.song))
+        board = self._catalog.boards.get(title.song)
+        scenes = [scene_key(scene.id, title.song) for scene in board.scenes] if board else []
+        prompts = self._partitions.get(SCENE, frozenset())
+        stages = [asset for asset in SONG_STAGES if asset in entry.rendered]
+        duration = f"{int(board.duration_s) // 60}:{int(board.duration_s) % 60:02d}" if board else ""
+        return SongRow(
+            title.song,
+            title.title,
+            title.artist,
+            _sound({"song_audio": self._store.refs("song_audio").get(title.song)}),
+            duration,
+            f"{board.bpm:.1f}" if board and board.bpm else "",
+            len(stages),
+            len(scenes),
+            sum(scene in prompts for scene in scenes),
+            tuple(asset for asset in SONG_STAGES if asset in entry.failed),
+            (["song_audio", *stages])[-1],
+        )
+
+    def _is_retired(self, entry: Entry, asset: str) -> bool:
+        """Whether nothing that is registered asks for this any more; its page and files are still here."""
+        if asset in SONG_STAGES:
+            return entry.partition not in self._catalog.songs
+        if asset == SCENE:
+            return entry.partition not in self._scenes
+        if asset == REMIX:
+            return entry.partition not in self._catalog.remixes
+        return entry.script in self._script_names and entry.partition not in self._current
 
     def _script_rows(self) -> tuple[ScriptRow, ...]:
         voiced = Counter(
             entry.script
             for entry in self._entries.values()
-            if "voice_line" in entry.rendered and not self._is_retired(entry)
+            if "voice_line" in entry.rendered and not self._is_retired(entry, "voice_line")
         )
         return tuple(
             ScriptRow(
@@ -236,8 +350,13 @@ class Index:
                 return
             self._entries = _entries(self._store)
             self._scripts = tuple(_scripts(self._store))
-            self._said = {key: said for record in self._scripts for key, said in _said(record).items()}
-            self._current = {*self._said, *(key for record in self._scripts for key in _label_mixes(record))}
+            self._script_names = frozenset(record.script for record in self._scripts)
+            lines = {key: said for record in self._scripts for key, said in _said(record).items()}
+            self._current = {*lines, *(key for record in self._scripts for key in _label_mixes(record))}
+            self._catalog = read_catalog(self._store)
+            self._scenes = self._catalog.scenes()
+            self._said = {**lines, **self._catalog.said()}
+            self._partitions = _by_asset(self._entries)
             read = time.monotonic()
             self._good_until = read + max(_KEPT_S, _KEPT_READS * (read - started))
 
@@ -250,10 +369,19 @@ def _entries(store: ArtifactStore) -> dict[str, Entry]:
                 match = _ENTRY.fullmatch(item["path"])
                 if match is None:
                     continue
-                kind, asset, partition = match.groups()
+                kind, asset, name = match.groups()
+                partition = name.replace("+", SEPARATOR) if asset == SCENE else name
                 entry = found.setdefault(partition, Entry(partition))
                 (entry.rendered if kind == "refs" else entry.failed)[asset] = item["last_modified"]
     return found
+
+
+def _by_asset(entries: Mapping[str, Entry]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for name, entry in entries.items():
+        for asset in entry.rendered:
+            found.setdefault(asset, set()).add(name)
+    return {asset: frozenset(names) for asset, names in found.items()}
 
 
 def _scripts(store: ArtifactStore) -> list[ScriptRecord]:
@@ -288,8 +416,10 @@ def _in_stage_order(assets: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _sound(refs: Mapping[str, Ref | None]) -> str:
-    for asset, name in (("dialogue_mix", "mix.wav"), ("voice_line", "out.wav")):
+    for asset, name in (("dialogue_mix", "mix.wav"), ("voice_line", "out.wav"), (REMIX, "remix.wav")):
         ref = refs.get(asset)
         if ref is not None:
             return f"{ref.object}/{name}"
-    return ""
+    ref = refs.get("song_audio")
+    names = [name for name in ref.sizes if name.startswith("song.") and name != "song.json"] if ref else []
+    return f"{ref.object}/{names[0]}" if ref and names else ""

@@ -1,7 +1,8 @@
 """What the page of one artifact shows, as plain data: read from the store, nothing rendered, nothing written.
 
-Here: the artifact's records, its inputs and what was made of it. Not here: what plays (`site_player`), HTML (`pages/`),
-HTTP (`site`). A record that is missing or damaged leaves its part of the page out; the page says so in `gaps`.
+Here: the artifact's records, its inputs and what was made of it. Not here: what plays (`site_player`, of songs
+`site_song`), tables of scenes (`site_scenes`), HTML (`pages/`), HTTP (`site`). A record that is missing or damaged leaves
+its part of the page out; the page says so in `gaps`.
 """
 
 import re
@@ -13,9 +14,21 @@ from typing import Any
 import orjson
 
 from audio_assets.domain.schemas.records import Failure, RecordError, Ref, Sidecar
+from audio_assets.site_catalog import REMIX, SCENE, SONG_STAGES
+from audio_assets.site_files import public_path
 from audio_assets.site_index import Index
 from audio_assets.site_player import find_sound, mix_tracks, parsed, player_data
-from resources.store import SIDECAR, ArtifactStore
+from audio_assets.site_scenes import (
+    RemixView,
+    SceneView,
+    StoryboardView,
+    remix_view,
+    scene_and_song,
+    scene_view,
+    storyboard_view,
+)
+from audio_assets.site_song import SongObject, read_board, song_data, song_file, song_objects, voice_file
+from resources.store import SIDECAR, ArtifactStore, record_path
 
 _ASSET = re.compile(r"[a-z0-9_]{1,100}")
 _PARTITION = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,254}")
@@ -48,7 +61,7 @@ class StoredEntry:
 
 @dataclass
 class Page:
-    """One artifact. `player` is what `player.js` draws and plays, empty without a sound."""
+    """One artifact. `player` is what `player.js` draws and plays, `song` what `song_player.js` does; empty without."""
 
     asset: str
     partition: str
@@ -67,12 +80,21 @@ class Page:
     made: list[Link] = field(default_factory=list)
     tracks: list[dict[str, Any]] = field(default_factory=list)
     player: dict[str, Any] = field(default_factory=dict)
+    song: dict[str, Any] = field(default_factory=dict)
+    storyboard: StoryboardView | None = None
+    scene: SceneView | None = None
+    remix: RemixView | None = None
     gaps: list[str] = field(default_factory=list)
 
     @property
     def is_known(self) -> bool:
         """Whether there is anything to show: an artifact, or why there is none."""
         return self.sidecar is not None or self.failure is not None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the engine had to say; a storyboard says it over its table."""
+        return self.sidecar.notes if self.sidecar and not self.storyboard else ()
 
     @property
     def failed_because(self) -> str:
@@ -86,11 +108,13 @@ def partition_page(store: ArtifactStore, index: Index, asset: str, partition: st
         return None
     said = index.said(partition)
     page = Page(asset, partition, text=said.text, character=said.character)
-    failure = store.read(f"failures/{asset}/{partition}.json")
+    failure = store.read(record_path("failures", asset, partition))
     page.failure = parsed(Failure.from_bytes, failure, "the record of its failure", page.gaps)
     ref = store.refs(asset).get(partition)
     if ref is not None:
         _fill(store, index, page, ref.object)
+    elif asset == SCENE:
+        _fill_scene(store, index, page, partition, None)
     return page
 
 
@@ -119,12 +143,68 @@ def _fill(store: ArtifactStore, index: Index, page: Page, folder: str) -> None:
     page.provider = [(_words(name), _shown(value)) for name, value in provider.items() if name != "licence"]
     page.files = _files(store, folder, sidecar)
     page.picture = next((entry.path for entry in page.files if entry.name == "picture.png"), "")
-    page.sound = find_sound(store, folder, sidecar) or ""
     page.inputs = _inputs(index, sidecar)
     page.made = list(_made(store, index, page))
+    _fill_player(store, index, page, SongObject(folder, sidecar))
+
+
+def _fill_player(store: ArtifactStore, index: Index, page: Page, own: SongObject) -> None:
+    folder, sidecar = own.folder, own.sidecar
+    partition = page.partition or _current_partition(store, index, page.asset, folder)
+    if page.asset == SCENE:
+        _fill_scene(store, index, page, partition, own)
+        return
+    if page.asset in SONG_STAGES:
+        _fill_song(store, index, page, partition, own)
+        return
+    if page.asset == REMIX:
+        page.remix = remix_view(store, index.catalog(), own, page.gaps)
+    page.sound = find_sound(store, folder, sidecar) or ""
     page.tracks = mix_tracks(store, index, folder, sidecar, page.gaps)
     if page.sound:
         page.player = player_data(store, page.sound, folder, sidecar, page.tracks, page.gaps)
+
+
+def _current_partition(store: ArtifactStore, index: Index, asset: str, folder: str) -> str:
+    """Return which partition of a music asset points at an object now, "" for none."""
+    if asset not in (*SONG_STAGES, SCENE):
+        return ""
+    pointing = ((name, store.refs(asset).get(name)) for name in index.partitions(asset))
+    return next((name for name, ref in pointing if ref is not None and ref.object == folder), "")
+
+
+def _fill_song(store: ArtifactStore, index: Index, page: Page, song: str, own: SongObject) -> None:
+    """Let the page of a song's asset play the song; that of its voice plays the voice."""
+    objects = song_objects(store, song, page.asset, own)
+    said = index.said(song)
+    board = read_board(store, objects, page.gaps)
+    page.text = page.text or said.text or (board.title if board else "")
+    page.character = page.character or said.character or (board.artist if board else "")
+    page.song = song_data(store, song, page.asset, objects, board, page.gaps)
+    page.sound = (voice_file(objects) if page.asset == "vocals" else song_file(objects)) or ""
+    if page.asset == "storyboard" and board is not None:
+        page.storyboard = storyboard_view(board, song, index.partition_set(SCENE))
+
+
+def _fill_scene(store: ArtifactStore, index: Index, page: Page, partition: str, own: SongObject | None) -> None:
+    """Let the page of a scene play it: where the song's storyboard has it now, else where it had it."""
+    name, song = scene_and_song(partition)
+    ref = store.refs("storyboard").get(song) if song else None
+    folder = ref.object if ref else own.sidecar.sources.get("storyboard", "") if own else ""
+    data = store.read(f"{folder}/{SIDECAR}") if public_path(folder) else None
+    stands_in = parsed(Sidecar.from_bytes, data, "the sidecar of its storyboard", page.gaps)
+    objects = song_objects(store, song, "storyboard", SongObject(folder, stands_in)) if stands_in else {}
+    board = read_board(store, objects, page.gaps)
+    page.scene = scene_view(store, partition, own, board, index.partition_set(SCENE), page.gaps)
+    row = page.scene.row
+    page.text = " · ".join(word for word in (name, row.section, row.mood) if word) if row else name or "Scene"
+    page.character = index.said(song).text
+    if name and own is not None and row is None:
+        page.gaps.append(f"The storyboard of {song} has no scene {name} now; this prompt is of an earlier one.")
+    if objects:
+        page.song = song_data(store, song, SCENE, objects, board, page.gaps)
+        page.song["scene"] = name
+        page.sound = song_file(objects) or ""
 
 
 def _files(store: ArtifactStore, folder: str, sidecar: Sidecar) -> list[StoredEntry]:
@@ -142,21 +222,34 @@ def _files(store: ArtifactStore, folder: str, sidecar: Sidecar) -> list[StoredEn
 
 def _inputs(index: Index, sidecar: Sidecar) -> list[Link]:
     """Link the very objects that this one was made of, and say which are lines."""
-    return [Link(name, f"/o/{folder}", index.said(name).text) for name, folder in sidecar.sources.items()]
+    return [
+        Link(name, f"/o/{source}" if public_path(source) else "", index.said(name).text or _outside(source))
+        for name, source in sidecar.sources.items()
+    ]
+
+
+def _outside(source: str) -> str:
+    """Return what an input is called that is no object: a file that somebody dropped."""
+    return "" if public_path(source) else source
 
 
 def _made(store: ArtifactStore, index: Index, page: Page) -> Iterator[Link]:
-    """Link the same partition's other assets, and the mixes that this object is in."""
+    """Link the same partition's other assets, and the mixes and remixes that this object is in."""
+    own = "song" if page.asset in SONG_STAGES else "line"
     for asset in index.assets_of(page.partition):
         if asset != page.asset:
             ref = store.refs(asset).get(page.partition)
-            remark = "made from this" if ref and page.folder in _sources(store, ref) else "of the same line"
+            remark = "made from this" if ref and page.folder in _sources(store, ref) else f"of the same {own}"
             yield Link(asset, f"/a/{asset}/{page.partition}", remark)
     for mix in index.partitions("dialogue_mix"):
         if page.partition and mix != page.partition and _may_hold(mix, page.partition):
             ref = store.refs("dialogue_mix").get(mix)
             if ref is not None and page.folder in _sources(store, ref):
                 yield Link("dialogue_mix", f"/a/dialogue_mix/{mix}", mix)
+    for remix in index.partitions(REMIX) if page.asset in ("song_audio", "beat_grid") else ():
+        ref = store.refs(REMIX).get(remix)
+        if ref is not None and page.folder in _sources(store, ref):
+            yield Link(REMIX, f"/a/{REMIX}/{remix}", remix)
 
 
 def _may_hold(mix: str, line: str) -> bool:
@@ -181,7 +274,17 @@ def _object_sources(store: ArtifactStore, folder: str, content: str) -> frozense
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-_UNITS = {"s": "s", "db": "dB", "hz": "Hz", "lufs": "LUFS", "lu": "LU", "usd": "USD", "bpm": "BPM", "px": "px"}
+_UNITS = {
+    "s": "s",
+    "db": "dB",
+    "dbtp": "dBTP",
+    "hz": "Hz",
+    "lufs": "LUFS",
+    "lu": "LU",
+    "usd": "USD",
+    "bpm": "BPM",
+    "px": "px",
+}
 
 
 def _words(name: str) -> str:

@@ -21,12 +21,13 @@ from audio_assets.domain.schemas import spoken as spoken_schema
 from audio_assets.domain.schemas.lipsync import LipsyncRecord
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.timeline import Timeline
+from audio_assets.site_files import public_path
 from audio_assets.site_index import Index
 from resources.store import SIDECAR, ArtifactStore
 
 Record = TypeVar("Record")
 
-_SOUNDS = ("out.wav", "mix.wav")
+_SOUNDS = ("out.wav", "mix.wav", "remix.wav")
 _N_PEAKS = 1600
 _LARGEST_REMOTE_SOUND = 100_000_000  # bytes fetched only to draw a waveform; a larger remote file has none
 _MIX_FPS = 30
@@ -107,7 +108,7 @@ def _find(store: ArtifactStore, folder: str, sidecar: Sidecar, names: Sequence[s
     for name in names:
         if name in sidecar.files or (name in sidecar.published.values() and store.size(f"{folder}/{name}") is not None):
             return f"{folder}/{name}"
-    for source in sidecar.sources.values() if depth else ():
+    for source in filter(public_path, sidecar.sources.values()) if depth else ():
         made_of = parsed(Sidecar.from_bytes, store.read(f"{source}/{SIDECAR}"), "a sidecar", [])
         found = _find(store, source, made_of, names, depth - 1) if made_of else None
         if found:

@@ -1,16 +1,14 @@
 """Stage `speech`: a dialogue line becomes a voice, and the voice a timeline of phonemes and words."""
 
-from collections.abc import Iterator, Mapping, Sequence
-
-import dagster as dg
+from collections.abc import Sequence
 
 from audio_assets import partitions
-from audio_assets.batch import run_asset
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, SPOKEN, WAV, alignment_artifact, voice_artifact
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.render import Recipe
-from audio_assets.studio import StudioResource
+from audio_assets.script_sources import DialogueLine
+from audio_assets.stage import rendered_asset
 from resources.pool import Call
 
 
@@ -20,6 +18,7 @@ class VoiceLine(Recipe):
     asset = "voice_line"
     code_version = "1"
     folder = "audio/tts"
+    source = DialogueLine
     published = {"alignment": ALIGNMENT, "lipsync": LIPSYNC}
 
     def partitions(self) -> Sequence[str]:
@@ -58,10 +57,6 @@ class VoiceLine(Recipe):
         request = self.studio.dialogue.request(partition)
         return len(request.speech.text) / 15 * self.studio.speaker(request.engine).realtime_factor
 
-    def versions(self, partition: str, action: Action) -> Mapping[str, str]:
-        """The line's own version."""
-        return {"dialogue_line": self.studio.dialogue.line_version(partition)}
-
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """A voice rendered anew to the same bytes keeps its alignment and mouth: they come along into its directory."""
         content = sidecar.content
@@ -80,6 +75,7 @@ class Alignment(Recipe):
     asset = "alignment"
     code_version = "1"
     folder = "audio/alignments"
+    source = DialogueLine
 
     def partitions(self) -> Sequence[str]:
         """Every line of every script."""
@@ -109,40 +105,27 @@ class Alignment(Recipe):
         """The voice."""
         return (("voice_line", partition),)
 
-    def versions(self, partition: str, action: Action) -> Mapping[str, str]:
-        """The line's version and the voice's content."""
-        return {"dialogue_line": self.studio.dialogue.line_version(partition), **action.inputs}
-
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""
         self.publish_into("voice_line", partition, ALIGNMENT, folder, sidecar)
 
 
-@dg.asset(
+voice_line = rendered_asset(
+    VoiceLine,
+    "A line spoken by its character's voice: `audio/tts/<cache_key>/out.wav`, PCM16 mono at the engine's rate.",
     partitions_def=partitions.lines,
+    group="speech",
+    owner="team:audio",
+    kind="wav",
     deps=["dialogue_line"],
-    code_version=VoiceLine.code_version,
-    group_name="speech",
-    kinds={"wav"},
-    owners=["team:audio"],
-    tags={"stage": "speech"},
-    backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def voice_line(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
-    """A line spoken by its character's voice: `audio/tts/<cache_key>/out.wav`, PCM16 mono at the engine's rate."""
-    yield from run_asset(context, VoiceLine(studio.open()))
 
-
-@dg.asset(
+alignment = rendered_asset(
+    Alignment,
+    "When each phoneme and word of a voice is spoken: `alignment.json`, IPA, seconds.",
     partitions_def=partitions.lines,
+    group="speech",
+    owner="team:audio",
+    kind="json",
     deps=["dialogue_line", voice_line],
-    code_version=Alignment.code_version,
-    group_name="speech",
-    kinds={"json"},
-    owners=["team:audio"],
-    tags={"stage": "speech"},
-    backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def alignment(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
-    """When each phoneme and word of a voice is spoken: `alignment.json`, IPA, seconds."""
-    yield from run_asset(context, Alignment(studio.open()))

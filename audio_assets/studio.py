@@ -1,4 +1,4 @@
-"""Everything that a recipe may look at: the store, today's dialogue, the providers, how many processes there are.
+"""Everything that a recipe may look at: the store, today's dialogue and songs, the providers, how many processes there are.
 
 One is made for each run, plan, tick or command, from resources; it is a snapshot and keeps what it has read.
 """
@@ -13,6 +13,7 @@ from audio_assets.dialogue import Dialogue
 from audio_assets.domain.artifacts import Align, Refine
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.settings import Settings, current
+from audio_assets.songbook import SongBook
 from resources.alignment import Aligner
 from resources.speech import SpeechProvider
 from resources.store import ArtifactStore, Refs
@@ -45,6 +46,11 @@ class Studio:
         """Today's scripts, cast and lexicon."""
         voices = {name: speaker.voices() for name, speaker in self.speakers.items()}
         return Dialogue(self.store, self.settings.root, voices)
+
+    @cached_property
+    def songs(self) -> SongBook:
+        """Today's songs, with what is shipped for all of them."""
+        return SongBook(self.store, self.settings.root, self.settings.workflows)
 
     def refs(self, asset: str) -> Refs:
         """The refs of an asset, shared by all recipes of this studio."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import dagster as dg
 import obstore
@@ -238,22 +239,22 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
 
     def failures(self, asset: str) -> dict[str, Failure]:
         """Every kept failure of one asset, by partition."""
-        found = {partition: _parse_failure(data) for partition, data in self.read_all(f"failures/{asset}")}
+        found = {_partition(name): _parse_failure(data) for name, data in self.read_all(f"failures/{asset}")}
         return {partition: failure for partition, failure in found.items() if failure is not None}
 
     def failure(self, asset: str, partition: str) -> Failure | None:
         """The kept failure of one partition."""
-        data = self.read(f"failures/{asset}/{partition}.json")
+        data = self.read(record_path("failures", asset, partition))
         return None if data is None else _parse_failure(data)
 
     def record_failure(self, asset: str, partition: str, failure: Failure) -> None:
         """Keep why `partition` failed."""
-        self.write(f"failures/{asset}/{partition}.json", failure.to_bytes())
+        self.write(record_path("failures", asset, partition), failure.to_bytes())
 
     def clear_failure(self, asset: str, partition: str) -> None:
         """Forget the failure of a partition that is now rendered."""
-        if self.size(f"failures/{asset}/{partition}.json") is not None:
-            self.delete(f"failures/{asset}/{partition}.json")
+        if self.size(record_path("failures", asset, partition)) is not None:
+            self.delete(record_path("failures", asset, partition))
 
     def read_all(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Every `<name>.json` right below `prefix`: its name and bytes."""
@@ -284,10 +285,10 @@ class Refs:
     def preload(self) -> "Refs":
         """Read every ref of the asset now; later `get`s and `all` answer from memory."""
         found: dict[str, Ref] = {}
-        for partition, data in self.store.read_all(f"refs/{self.asset}"):
+        for name, data in self.store.read_all(f"refs/{self.asset}"):
             ref = _parse_ref(data)
             if ref is not None:
-                found[partition] = ref
+                found[_partition(name)] = ref
         self._loaded = found
         return self
 
@@ -301,15 +302,27 @@ class Refs:
         """The ref of one partition, None where it was never rendered."""
         if self._loaded is not None:
             return self._loaded.get(partition)
-        data = self.store.read(f"refs/{self.asset}/{partition}.json")
+        data = self.store.read(record_path("refs", self.asset, partition))
         return None if data is None else _parse_ref(data)
 
     def point(self, partition: str, ref: Ref) -> None:
         """Let `partition` point at `ref`, and forget its failure."""
-        self.store.write(f"refs/{self.asset}/{partition}.json", ref.to_bytes())
+        self.store.write(record_path("refs", self.asset, partition), ref.to_bytes())
         self.store.clear_failure(self.asset, partition)
         if self._loaded is not None:
             self._loaded[partition] = ref
+
+
+def record_path(kind: Literal["refs", "failures"], asset: str, partition: str) -> str:
+    """Where the ref or the failure of a partition is.
+
+    A scene's key `s003|song` is the file `s003+song.json`: stores escape the bar, local files would keep it.
+    """
+    return f"{kind}/{asset}/{partition.replace('|', '+')}.json"
+
+
+def _partition(name: str) -> str:
+    return name.replace("+", "|")
 
 
 def _parse_failure(data: bytes) -> Failure | None:

@@ -11,9 +11,8 @@ from dagster._core.loader import LoadingContextForTest
 
 from audio_assets import launch
 from audio_assets.definitions import build_defs, build_resources
-from audio_assets.jobs import JOB
 from audio_assets.plan import Plan, plan
-from audio_assets.registration import Registration, SourceFile, register
+from audio_assets.script_registration import Registration, SourceFile, register
 from audio_assets.render import Outcome, Recipe, render
 from audio_assets.settings import current
 from audio_assets.studio import Studio
@@ -99,7 +98,7 @@ class House:
     def recipe(self, kind: type[Recipe]) -> Recipe:
         return kind(self.studio())
 
-    def render(self, run_id: str = "run", kinds: Sequence[type[Recipe]] = launch.RECIPES) -> list[tuple[str, Outcome]]:
+    def render(self, run_id: str = "run", kinds: Sequence[type[Recipe]] = launch.DIALOGUE.recipes) -> list[tuple[str, Outcome]]:
         """Every partition of every stage; (asset, outcome) in the order of the render."""
         studio = self.studio()
         return [
@@ -108,7 +107,7 @@ class House:
             for outcome in render(kind(studio), kind(studio).partitions(), run_id=run_id)
         ]
 
-    def plan(self, kinds: Sequence[type[Recipe]] = launch.RECIPES, *, retry_failed: bool = False) -> Plan:
+    def plan(self, kinds: Sequence[type[Recipe]] = launch.DIALOGUE.recipes, *, retry_failed: bool = False) -> Plan:
         studio = self.studio()
         return plan(studio, [kind(studio) for kind in kinds], retry_failed=retry_failed)
 
@@ -141,12 +140,12 @@ class House:
 
     def order(self, instance: dg.DagsterInstance) -> launch.Order:
         studio = self.studio()
-        return launch.order(instance, studio, plan(studio, launch.recipes(studio)))
+        return launch.order(instance, studio, plan(studio, launch.DIALOGUE.opened(studio)), launch.DIALOGUE)
 
     def run(self, instance: dg.DagsterInstance, wanted: launch.Order | None = None) -> dg.ExecuteInProcessResult:
         """One run of the render job over `wanted`, or over all that is stale."""
         self.sync(instance)
-        job = self.defs.resolve_job_def(JOB)
+        job = self.defs.resolve_job_def(launch.DIALOGUE.job)
         return launch.execute(instance, job, self.order(instance) if wanted is None else wanted)
 
     def materialize(self, instance: dg.DagsterInstance, *assets: str, keys: Sequence[str]) -> dg.ExecuteInProcessResult:

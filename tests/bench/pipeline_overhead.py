@@ -21,9 +21,9 @@ from audio_assets.definitions import build_defs
 from audio_assets.domain.artifacts import ALIGNMENT, SPOKEN, WAV, alignment_artifact, lipsync_artifact, voice_artifact
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.instance import open_instance
-from audio_assets.jobs import JOB
+from audio_assets.launch import DIALOGUE
 from audio_assets.launch import execute, sync
-from audio_assets.registration import SourceFile, register
+from audio_assets.script_registration import SourceFile, register
 from audio_assets.settings import current
 from audio_assets.studio import Studio
 from tests.bench.measuring import Figure, data_root, workers_peak_mb
@@ -70,7 +70,7 @@ def run_s(n_workers: int) -> tuple[float, float, str]:
     with data_root(CAST, n_workers=n_workers):
         studio = registered()
         keys = list(studio.dialogue.cues)
-        job = build_defs().resolve_job_def(JOB)
+        job = build_defs().resolve_job_def(DIALOGUE.job)
         with open_instance(current()) as instance:
             sync(instance, studio)
             started = time.perf_counter()

@@ -11,7 +11,7 @@ from pathlib import Path
 from audio_assets.commands import open_studio
 from audio_assets.domain.artifacts import WAV, read_wav
 from audio_assets.domain.word_errors import word_error_rate, word_errors
-from audio_assets.registration import find_files, register
+from audio_assets.script_registration import find_files, register
 from audio_assets.render import render
 from audio_assets.settings import current
 from audio_assets.speech import VoiceLine
@@ -60,7 +60,7 @@ def measure() -> Iterator[Figure]:
 
 def spoken(game: Path) -> list[tuple[str, bytes]]:
     """(text, wav) of every English line, through the pipeline's own stage."""
-    files, _ = find_files([game], inbox=open_studio().settings.inbox)
+    files, _ = find_files([game], inbox=open_studio().settings.dialogue_inbox)
     register(open_studio().store, files, variables={}, default_lang="en")
     studio = open_studio()
     english = [key for key, cue in studio.dialogue.cues.items() if cue.lang == "en"]

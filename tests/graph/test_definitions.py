@@ -9,34 +9,63 @@ import dagster as dg
 import pytest
 
 from audio_assets.cli import main
-from audio_assets.jobs import JOB
-from audio_assets.launch import RECIPES
+from audio_assets.launch import DIALOGUE, RECIPES, SOURCES
 from tests.house import House
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 # asset: group, kind, owner, code version, partitions, upstream assets
+LINES, MIXES, SONGS, REMIXES = (f"audio_assets_{name}" for name in ("lines", "mixes", "songs", "remixes"))
+SCENES = "scenes"
 TABLE = {
-    "dialogue_line": ("script", "text", "team:writing", "1", "audio_assets_lines", ()),
-    "cue_sheet": ("script", "text", "team:writing", "1", "audio_assets_mixes", ("dialogue_line",)),
-    "voice_line": ("speech", "wav", "team:audio", "1", "audio_assets_lines", ("dialogue_line",)),
-    "alignment": ("speech", "json", "team:audio", "1", "audio_assets_lines", ("dialogue_line", "voice_line")),
-    "lipsync": ("lipsync", "json", "team:animation", "1", "audio_assets_lines", ("alignment", "dialogue_line")),
-    "dialogue_mix": ("mix", "wav", "team:audio", "1", "audio_assets_mixes", ("cue_sheet", "voice_line")),
+    "dialogue_line": ("script", "text", "team:writing", "1", LINES, ()),
+    "cue_sheet": ("script", "text", "team:writing", "1", MIXES, ("dialogue_line",)),
+    "voice_line": ("speech", "wav", "team:audio", "1", LINES, ("dialogue_line",)),
+    "alignment": ("speech", "json", "team:audio", "1", LINES, ("dialogue_line", "voice_line")),
+    "lipsync": ("lipsync", "json", "team:animation", "1", LINES, ("alignment", "dialogue_line")),
+    "dialogue_mix": ("mix", "wav", "team:audio", "1", MIXES, ("cue_sheet", "voice_line")),
+    "song_file": ("song", "text", "team:music", "1", SONGS, ()),
+    "song_lyrics": ("song", "text", "team:music", "1", SONGS, ()),
+    "song_settings": ("song", "text", "team:music", "1", SONGS, ()),
+    "song_audio": ("song", "audio", "team:music", "1", SONGS, ("song_file",)),
+    "spectral_features": ("song", "json", "team:music", "1", SONGS, ("song_audio",)),
+    "beat_grid": ("song", "json", "team:music", "1", SONGS, ("spectral_features",)),
+    "onsets": ("song", "json", "team:music", "1", SONGS, ("spectral_features",)),
+    "energy_curve": ("song", "json", "team:music", "1", SONGS, ("spectral_features",)),
+    "vocals": ("song", "flac", "team:music", "1", SONGS, ("song_audio",)),
+    "sections": ("song", "json", "team:music", "1", SONGS, ("beat_grid", "spectral_features", "vocals")),
+    "lyric_alignment": ("song", "json", "team:music", "1", SONGS, ("beat_grid", "song_lyrics", "vocals")),
+    "storyboard": (
+        *("storyboard", "json", "team:video", "1", SONGS),
+        (
+            *("beat_grid", "energy_curve", "lyric_alignment", "sections", "song_settings", "spectral_features"),
+            "vocals",
+        ),
+    ),
+    "scene_brief": ("storyboard", "text", "team:video", "1", SCENES, ("storyboard",)),
+    "scene_prompt": ("storyboard", "text", "team:video", "1", SCENES, ("scene_brief", "storyboard")),
+    "remix_request": ("remix", "text", "team:music", "1", REMIXES, ()),
+    "music_remix": ("remix", "wav", "team:music", "1", REMIXES, ("beat_grid", "remix_request", "song_audio")),
 }
 
 CHECKS = {
     "dialogue_line": {"voice_in_cast"},
-    "cue_sheet": set(),
     "voice_line": {"not_silent", "not_truncated", "not_clipped", "ends_not_silent", "not_over_long"},
     "alignment": {"times_rise", "covers_speech", "text_is_spoken"},
     "lipsync": {"as_long_as_audio"},
     "dialogue_mix": {"not_silent", "loudness_on_target", "true_peak_below_ceiling"},
+    "song_audio": {"not_silent", "not_damaged"},
+    "beat_grid": {"beat_is_sure", "tempo_is_plausible"},
+    "sections": {"sections_cover_song"},
+    "lyric_alignment": {"words_are_aligned"},
+    "storyboard": {"scenes_cover_song", "cuts_on_beats", "within_budget", "price_is_known", "overrides_fit"},
+    "music_remix": {"not_silent", "not_clipped"},
 }
+"""Assets that are not named here have none."""
 
 COMMANDS = {
-    *("align", "clean", "dev", "ingest", "mix", "models", "models fetch", "models list", "plan"),
-    *("retire", "say", "serve", "voices"),
+    *("align", "analyze", "clean", "dev", "ingest", "mix", "models", "models fetch", "models list", "plan"),
+    *("remix", "retire", "say", "serve", "voices"),
 }
 
 
@@ -60,7 +89,7 @@ def test_the_assets_are_these(specs: dict[str, dg.AssetSpec]) -> None:
             ", ".join(spec.kinds),
             ", ".join(spec.owners),
             spec.code_version,
-            spec.partitions_def.name if isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition) else None,
+            spec.partitions_def.name if isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition) else SCENES,
             tuple(sorted(dep.asset_key.to_user_string() for dep in spec.deps)),
         )
         for name, spec in specs.items()
@@ -76,7 +105,10 @@ def test_every_asset_says_what_one_partition_holds(specs: dict[str, dg.AssetSpec
 
 
 def test_every_rendered_asset_is_a_recipe_with_its_own_code_version(specs: dict[str, dg.AssetSpec]) -> None:
-    assert [recipe.asset for recipe in RECIPES] == ["voice_line", "alignment", "lipsync", "dialogue_mix"]
+    sources = {source.asset for source in SOURCES}
+    assert {recipe.asset for recipe in RECIPES} == TABLE.keys() - sources
+    for source in SOURCES:
+        assert specs[source.asset].code_version == source.code_version
     for recipe in RECIPES:
         assert specs[recipe.asset].code_version == recipe.code_version
     assert len({recipe.folder for recipe in RECIPES}) == len(RECIPES)
@@ -87,7 +119,7 @@ def test_the_checks_are_these(house: House) -> None:
     found: dict[str, set[str]] = {name: set() for name in TABLE}
     for key in keys:
         found[key.asset_key.to_user_string()].add(key.name)
-    assert found == CHECKS
+    assert {name: checks for name, checks in found.items() if checks} == CHECKS
     graph = house.defs.resolve_asset_graph()
     assert all(graph.get_check_spec(key).description for key in keys)
 
@@ -97,7 +129,7 @@ def test_every_artifact_is_measured_by_exactly_the_checks_of_its_asset(
 ) -> None:
     house.register()
     house.run(instance)
-    for recipe in RECIPES:
+    for recipe in DIALOGUE.recipes:
         for ref in house.studio().store.refs(recipe.asset).all().values():
             sidecar = house.studio().store.find(ref.object)
             assert sidecar is not None
@@ -120,8 +152,11 @@ def test_only_built_in_partition_mappings_are_used(specs: dict[str, dg.AssetSpec
 
 def test_jobs_and_sensors_are_these(house: House) -> None:
     repository = house.defs.get_repository_def()
-    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {JOB}
-    assert {sensor.name for sensor in repository.sensor_defs} == {"new_dialogue"}
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "render_dialogue",
+        "render_music",
+    }
+    assert {sensor.name for sensor in repository.sensor_defs} == {"new_dialogue", "uploaded_songs"}
     for sensor in repository.sensor_defs:
         assert sensor.description
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_assets.jobs import JOB
+from audio_assets.launch import DIALOGUE
 from resources import render_lock
 from sensors import dialogue as sensor
-from sensors.dialogue import MAX_ATTEMPTS, Cursor, settled
+from sensors.inbox import MAX_ATTEMPTS, Cursor, settled
 from tests.house import CAST, GOOD, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, SO, House
 
 Order = Mapping[str, Sequence[str]]
@@ -236,8 +236,8 @@ def test_what_failed_is_not_asked_for_again_until_it_is_edited(ticks: Ticks) -> 
 
 
 def test_the_request_names_a_job_of_the_definitions(ticks: Ticks) -> None:
-    assert sensor.new_dialogue.job_name == JOB
-    ticks.house.defs.resolve_job_def(JOB)
+    assert sensor.new_dialogue.job_name == DIALOGUE.job
+    ticks.house.defs.resolve_job_def(DIALOGUE.job)
 
 
 # Broken things
@@ -377,7 +377,7 @@ sys.stdin.read()
 
 
 def test_while_another_process_renders_nothing_is_asked(ticks: Ticks) -> None:
-    lock = ticks.house.studio().settings.render_lock
+    lock = ticks.house.studio().settings.render_lock(DIALOGUE.job)
     ticks.house.write("inbox/dialogue/play.txt", PLAY)
     ticks.skip()
     with subprocess.Popen(
@@ -406,7 +406,7 @@ def test_a_lock_is_held_once_however_often_and_by_many(tmp_path: Path) -> None:
 
 
 def test_the_job_leaves_no_lock_whether_it_fails_or_not(house: House, instance: dg.DagsterInstance) -> None:
-    lock = house.studio().settings.render_lock
+    lock = house.studio().settings.render_lock(DIALOGUE.job)
     house.register(PLAY.replace(GOOD, "Now FAIL."))
     assert not house.run(instance).success
     assert not render_lock.is_held(lock)

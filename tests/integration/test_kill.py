@@ -15,7 +15,7 @@ import pytest
 
 from audio_assets.commands import open_studio
 from audio_assets.instance import open_instance
-from audio_assets.launch import order, recipes
+from audio_assets.launch import DIALOGUE, order
 from audio_assets.plan import plan
 from audio_assets.settings import current
 
@@ -102,10 +102,10 @@ def test_whatever_moment_it_is_killed_at_the_next_run_finishes_the_rest(root: Pa
     assert_every_ref_is_whole(root)
 
     studio = open_studio()
-    found = plan(studio, recipes(studio))
+    found = plan(studio, DIALOGUE.opened(studio))
     assert (found.stale, found.stuck, found.n_current) == ([], [], N_ARTIFACTS)
     with open_instance(current()) as instance:
-        assert not order(instance, studio, found), "Dagster knows of everything, what the killed runs made too"
+        assert not order(instance, studio, found, DIALOGUE), "Dagster knows of everything, what the killed runs made too"
         assert len(instance.get_materialized_partitions(dg.AssetKey("lipsync"))) == N_LINES
 
     deadline = time.monotonic() + 10

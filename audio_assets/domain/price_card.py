@@ -1,0 +1,204 @@
+"""What a second of video costs, by provider, model and day: rows with dates, read from a price card.
+
+The shipped card is `workflows/price_card.toml`; a studio's own card has the same shape and replaces every row of the
+models that it names. What a song costs is in `storyboard.py`; what was paid is a ledger's business.
+
+    [[prices]]
+    provider = "openai"
+    model = "sora-2"
+    usd_per_second = 0.10
+    valid_from = 2025-10-06
+    valid_until = 2026-09-23    # the last day of this price; leave it out while it holds
+    retired_on = 2026-09-24     # the first day without the model
+    note = "720p"
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from audio_assets.domain.toml_tables import TomlError, check_keys, nearest, parse_toml, table
+
+CURRENCY = "USD"
+RETIREMENT_NOTICE_DAYS = 60
+_KEYS = ("provider", "model", "usd_per_second", "valid_from", "valid_until", "retired_on", "note")
+
+
+class PriceCardError(ValueError):
+    """A mistake in a price card; one sentence names the file, the row and what to do."""
+
+
+class PriceError(ValueError):
+    """There is no price for a model on a day; one sentence says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One row: US dollars per second of clip. `valid_until` is its last day, `retired_on` the first day without it."""
+
+    provider: str
+    model: str
+    usd_per_second: float
+    valid_from: date
+    valid_until: date | None = None
+    retired_on: date | None = None
+    note: str = ""
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which the row can be used."""
+        retired = self.retired_on - timedelta(days=1) if self.retired_on else date.max
+        return min(self.valid_until or date.max, retired)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceCard:
+    """Rows in order of provider, model and day; no two of one model hold on the same day."""
+
+    prices: tuple[Price, ...]
+
+    def models(self, provider: str) -> tuple[str, ...]:
+        """The models of a provider, each once."""
+        return tuple(dict.fromkeys(price.model for price in self.prices if price.provider == provider))
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The providers, each once."""
+        return tuple(dict.fromkeys(price.provider for price in self.prices))
+
+
+def parse_price_card(data: bytes, path: str, *, base: PriceCard | None = None) -> PriceCard:
+    """Read a card; with a `base` the rows of every model that is not named here are the base's.
+
+    Raises:
+        PriceCardError: a TOML mistake, a missing or wrong value, two rows that hold on the same day.
+    """
+    try:
+        root = parse_toml(data, path)
+        check_keys(root, ("prices",), "", path)
+        own = _prices(root.get("prices", []), path)
+    except TomlError as error:
+        raise PriceCardError(str(error)) from error
+    named = {(price.provider, price.model) for price in own}
+    kept = [price for price in (base.prices if base else ()) if (price.provider, price.model) not in named]
+    return PriceCard(tuple(sorted([*kept, *own], key=lambda price: (price.provider, price.model, price.valid_from))))
+
+
+def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
+    """The one row that holds for a model on a day.
+
+    Raises:
+        PriceError: the provider or model is not on the card (with the nearest name), is retired, or has no price then.
+    """
+    if provider not in card.providers:
+        raise PriceError(_unknown(f"the video provider '{provider}'", provider, card.providers))
+    rows = [price for price in card.prices if price.provider == provider and price.model == model]
+    if not rows:
+        raise PriceError(_unknown(f"the model '{model}' of {provider}", model, card.models(provider)))
+    for price in rows:
+        if price.valid_from <= on <= price.last_day:
+            return price
+    raise PriceError(f"{provider} {model} {_why_none(rows, on)}")
+
+
+def estimate_scene_usd(price: Price, clip_seconds: float) -> float:
+    """What one clip costs, to a hundredth of a cent: clips are billed whole, however much of them a scene shows."""
+    return round(price.usd_per_second * clip_seconds, 4)
+
+
+def retirement_warning(price: Price, on: date, *, within_days: int = RETIREMENT_NOTICE_DAYS) -> str:
+    """One sentence when the model is soon gone, else ""."""
+    if price.retired_on is None:
+        return ""
+    n_days = (price.retired_on - on).days
+    name = f"{price.provider} {price.model}"
+    if n_days <= 0:
+        return f"{name} was retired on {price.retired_on}: choose another video_model"
+    if n_days > within_days:
+        return ""
+    days = "1 day" if n_days == 1 else f"{n_days} days"
+    return (
+        f"{name} retires on {price.retired_on}, in {days}: render what needs it before, or choose another video_model"
+    )
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    return f"{what} is not on the price card; {nearest(name, names) or 'known are ' + ', '.join(names)}"
+
+
+def _why_none(rows: list[Price], on: date) -> str:
+    last = rows[-1]
+    if last.retired_on and on >= last.retired_on:
+        return f"was retired on {last.retired_on}; choose another video_provider and video_model"
+    if on < rows[0].valid_from:
+        return f"has a price only from {rows[0].valid_from} on, not on {on}; add a row for that day to the price card"
+    ended = max(price.last_day for price in rows if price.last_day < on)
+    return f"has had no price since {ended}; look up what it costs and add a row to the price card"
+
+
+def _check_overlaps(prices: Iterable[Price], path: str) -> None:
+    by_model: dict[tuple[str, str], list[Price]] = defaultdict(list)
+    for price in prices:
+        by_model[price.provider, price.model].append(price)
+    for (provider, model), rows in by_model.items():
+        for before, after in pairwise(sorted(rows, key=lambda price: price.valid_from)):
+            if after.valid_from <= before.last_day:
+                what = f"two prices of {provider} {model} hold on {after.valid_from}"
+                raise TomlError(path, "prices", what, "end the older one with valid_until, on the day before")
+
+
+def _prices(rows: object, path: str) -> list[Price]:
+    if not isinstance(rows, list):
+        raise TomlError(path, "prices", "is no list of tables", "write each price as [[prices]] with its keys below")
+    prices = [_price(table(row, f"prices {n}", path), f"prices {n}", path) for n, row in enumerate(rows, start=1)]
+    _check_overlaps(prices, path)
+    return prices
+
+
+def _price(row: Mapping[str, Any], key: str, path: str) -> Price:
+    check_keys(row, _KEYS, key, path)
+    price = Price(
+        provider=_text(row, "provider", key, path, is_needed=True),
+        model=_text(row, "model", key, path, is_needed=True),
+        usd_per_second=_usd(row, key, path),
+        valid_from=_day(row, "valid_from", key, path) or _missing("valid_from", "2026-01-31", key, path),
+        valid_until=_day(row, "valid_until", key, path),
+        retired_on=_day(row, "retired_on", key, path),
+        note=_text(row, "note", key, path),
+    )
+    if price.last_day < price.valid_from:
+        raise TomlError(path, key, f"ends on {price.last_day}, before {price.valid_from}", "correct one of the dates")
+    return price
+
+
+def _text(row: Mapping[str, Any], name: str, key: str, path: str, *, is_needed: bool = False) -> str:
+    value = row.get(name, "")
+    if not isinstance(value, str):
+        raise TomlError(path, key, f"{name} is {value!r}, no text", "put it in quotes")
+    if is_needed and not value.strip():
+        _missing(name, '"..."', key, path)
+    return value.strip()
+
+
+def _usd(row: Mapping[str, Any], key: str, path: str) -> float:
+    value = row.get("usd_per_second")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not 0 <= float(value or 0) <= 1000:
+        raise TomlError(path, key, f"usd_per_second is {value!r}", "write dollars per second, from 0 to 1000")
+    return float(value or 0)
+
+
+def _day(row: Mapping[str, Any], name: str, key: str, path: str) -> date | None:
+    value = row.get(name)
+    if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
+        raise TomlError(path, key, f"{name} is {value!r}, no date", "write it as 2026-01-31, without quotes or time")
+    return value
+
+
+def _missing(name: str, example: str, key: str, path: str) -> Any:
+    raise TomlError(path, key, f"{name} is missing", f"add {name} = {example}")

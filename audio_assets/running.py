@@ -1,0 +1,116 @@
+"""Runs a pipeline's job in this process, for the command: a progress bar meanwhile, and afterwards what came of it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from audio_assets.definitions import build_defs
+from audio_assets.launch import Order, Pipeline, execute
+from audio_assets.render import Outcome, Recipe, watched
+
+_LISTED = 20
+
+
+@dataclass
+class RunReport:
+    """What one run rendered, took from the cache and failed at; all empty where nothing was to be done."""
+
+    run_id: str = ""
+    rendered: dict[str, int] = field(default_factory=dict)
+    cached: dict[str, int] = field(default_factory=dict)
+    failed: list[dict[str, str]] = field(default_factory=list)
+    failed_checks: list[dict[str, str]] = field(default_factory=list)
+    notes: list[dict[str, str]] = field(default_factory=list)
+    is_blocked: bool = False
+    n_waiting: int = 0
+
+    def add(self, recipe: Recipe, outcome: Outcome) -> None:
+        """Take down one outcome."""
+        entry = {"asset": recipe.asset, "partition": outcome.partition}
+        if outcome.failure is not None:
+            if outcome.failure.kind == "upstream" and recipe.needs(outcome.partition):
+                self.n_waiting += 1
+            else:
+                self.failed.append({**entry, "reason": outcome.failure.reason})
+            return
+        counts = self.rendered if outcome.state == "rendered" else self.cached
+        counts[recipe.asset] = counts.get(recipe.asset, 0) + 1
+        if outcome.sidecar is not None:
+            self.is_blocked |= outcome.sidecar.is_blocked
+            failed = [check for check in outcome.sidecar.checks if not check.passed]
+            self.failed_checks += [{**entry, "check": check.name, "detail": check.detail} for check in failed]
+            self.notes += [{**entry, "note": note} for note in outcome.sidecar.notes]
+
+    def counts(self, pipeline: Pipeline) -> list[str]:
+        """A line per asset that the run brought up to date."""
+        assets = [recipe.asset for recipe in pipeline.recipes if recipe.asset in {*self.rendered, *self.cached}]
+        return [
+            f"{asset}: {self.rendered.get(asset, 0)} rendered, {self.cached.get(asset, 0)} cached" for asset in assets
+        ]
+
+    def troubles(self) -> list[str]:
+        """A line per failure and failed check, the first twenty of each."""
+        lines = [f"  failed: {one['asset']} {one['partition']}: {one['reason']}" for one in self.failed[:_LISTED]]
+        lines += [
+            f"  check {one['check']} of {one['asset']} {one['partition']}: {one['detail']}"
+            for one in self.failed_checks[:_LISTED]
+        ]
+        if self.n_waiting:
+            lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
+        if len(self.failed) > _LISTED:
+            lines.append(f"  and {len(self.failed) - _LISTED} more; `audio-assets plan` names them all")
+        return lines
+
+
+def run_here(instance: dg.DagsterInstance, pipeline: Pipeline, wanted: Order, *, is_quiet: bool) -> RunReport:
+    """Execute the pipeline's job over `wanted`, with a progress bar unless `is_quiet`.
+
+    Raises:
+        RuntimeError: the run failed for another reason than a partition.
+    """
+    report = RunReport()
+    if not wanted:
+        return report
+    n_renders = sum(len(wanted.get(recipe.asset, ())) for recipe in pipeline.recipes)
+    with _progress(n_renders, is_quiet=is_quiet) as advance:
+
+        def watch(recipe: Recipe, outcome: Outcome) -> None:
+            advance(recipe.asset)
+            report.add(recipe, outcome)
+
+        with watched(watch):
+            result = execute(instance, build_defs().resolve_job_def(pipeline.job), wanted)
+    report.run_id = result.run_id
+    if not result.success and not report.failed:
+        raise RuntimeError(f"run {result.run_id} failed: {_first_error(result)}")
+    return report
+
+
+def _first_error(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            error = event.step_failure_data.error
+            while error.cause is not None:
+                error = error.cause
+            return error.message.strip()
+    return "see the run in the Dagster UI"
+
+
+@contextmanager
+def _progress(total: int, *, is_quiet: bool) -> Iterator[Callable[[str], Any]]:
+    columns = (TextColumn("{task.description:17}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=is_quiet or total == 0) as bar:
+        task = bar.add_task("render", total=total)
+
+        def advance(name: str) -> None:
+            done = bar.tasks[0].completed
+            if done >= (bar.tasks[0].total or 0):  # scenes, which were not known before
+                bar.update(task, total=done + 1)
+            bar.update(task, advance=1, description=name)
+
+        yield advance

@@ -1,0 +1,228 @@
+"""Stage `song`: an audio file becomes its beats, onsets, energy, sections, voice and timed lyrics."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from audio_assets import partitions, song_sources
+from audio_assets.domain.action import Action
+from audio_assets.domain.music.lyrics import lyrics_record
+from audio_assets.render import Recipe
+from audio_assets.stage import rendered_asset
+from resources.engines import song_artifacts as engine
+from resources.pool import Call
+
+
+class OfSong(Recipe):
+    """A recipe whose partitions are the songs: its key holds the engine and the content of every input."""
+
+    reads: ClassVar[Sequence[str]]
+    identity: ClassVar[Callable[[], Mapping[str, str]]]
+
+    def partitions(self) -> Sequence[str]:
+        """Every registered song."""
+        return list(self.studio.songs.records)
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The same song of every asset that it reads."""
+        return [(asset, partition) for asset in self.reads]
+
+    def describe(self, partition: str) -> Action:
+        """Engine and inputs."""
+        inputs = {asset: self.upstream(asset, partition).content for asset in self.reads}
+        return Action(self.asset, self.code_version, self.identity(), self.params(partition), inputs)
+
+    def params(self, partition: str) -> dict[str, Any]:
+        """The settings that can change the bytes; most have none."""
+        return {}
+
+    def file(self, asset: str, partition: str, name: str) -> Path:
+        """A local path with a file of an input."""
+        return self.local_file(self.upstream(asset, partition), name)
+
+    def song_path(self, partition: str) -> Path:
+        """A local path with the song itself."""
+        ref = self.upstream(SongAudio.asset, partition)
+        return self.local_file(ref, engine.song_file_name(self.sidecar(ref).files))
+
+    def scratch_file(self, suffix: str) -> Path:
+        """A new file for the engine to write; the store takes it over."""
+        scratch = self.studio.settings.scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        return scratch / f"{uuid.uuid4().hex}{suffix}"
+
+
+class SongAudio(OfSong):
+    """Takes a song's bytes into the store and says what they are."""
+
+    asset = "song_audio"
+    code_version = "1"
+    folder = "audio/song_audio"
+    source = song_sources.SongFile
+    reads = ()
+    identity = staticmethod(engine.decoders)
+
+    def describe(self, partition: str) -> Action:
+        """The file's own bytes, and who decodes them."""
+        record = self.studio.songs.record(partition)
+        params = {"container": Path(record.name).suffix.lower()}
+        return Action(self.asset, self.code_version, self.identity(), params, {"song": record.sha256})
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """Where the file was found."""
+        return {"song": self.studio.songs.record(partition).name}
+
+    def call(self, partition: str, action: Action) -> Call:
+        """Copy, verify, decode once."""
+        record = self.studio.songs.record(partition)
+        suffix = Path(record.name).suffix.lower()
+        return Call(engine.song_audio, (Path(record.path), record.sha256, self.scratch_file(suffix)))
+
+    def estimate_s(self, partition: str) -> float:
+        """By the file's size: 4 MB of ogg decode and measure in about a second."""
+        return self.studio.songs.record(partition).size / 4e6
+
+
+class SpectralFeatures(OfSong):
+    """Measures the song's frames once, for everything that listens to it."""
+
+    asset = "spectral_features"
+    code_version = "1"
+    folder = "audio/spectral_features"
+    reads = ("song_audio",)
+    identity = staticmethod(engine.analysers)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """One pass over the song."""
+        return Call(engine.spectral_features, (self.song_path(partition),))
+
+
+class BeatGrid(OfSong):
+    """Finds beats, bars and tempo."""
+
+    asset = "beat_grid"
+    code_version = "1"
+    folder = "audio/beat_grid"
+    reads = ("spectral_features",)
+    identity = staticmethod(engine.analysers)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The tracker's call."""
+        return Call(engine.beat_grid, (self.file("spectral_features", partition, engine.FEATURES),))
+
+
+class Onsets(OfSong):
+    """Finds where notes and hits begin."""
+
+    asset = "onsets"
+    code_version = "1"
+    folder = "audio/onsets"
+    reads = ("spectral_features",)
+    identity = staticmethod(engine.analysers)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The picker's call."""
+        return Call(engine.onsets, (self.file("spectral_features", partition, engine.FEATURES),))
+
+
+class EnergyCurve(OfSong):
+    """Follows how loud and full the song is."""
+
+    asset = "energy_curve"
+    code_version = "1"
+    folder = "audio/energy_curve"
+    reads = ("spectral_features",)
+    identity = staticmethod(engine.analysers)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The curve's call."""
+        return Call(engine.energy_curve, (self.file("spectral_features", partition, engine.FEATURES),))
+
+
+class Vocals(OfSong):
+    """Takes the voice out of the mix, and says where one is heard."""
+
+    asset = "vocals"
+    code_version = "1"
+    folder = "audio/vocals"
+    reads = ("song_audio",)
+    identity = staticmethod(engine.analysers)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The extractor's call."""
+        return Call(engine.vocals, (self.song_path(partition), self.scratch_file(".flac")))
+
+
+class Sections(OfSong):
+    """Parts the song where the music changes, and labels what repeats."""
+
+    asset = "sections"
+    code_version = "1"
+    folder = "audio/sections"
+    reads = ("spectral_features", "beat_grid", "vocals")
+    identity = staticmethod(engine.analysers)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The parting's call."""
+        return Call(
+            engine.sections,
+            (
+                self.file("spectral_features", partition, engine.FEATURES),
+                self.file("beat_grid", partition, engine.BEAT_GRID),
+                self.file("vocals", partition, engine.VOICE),
+            ),
+        )
+
+
+class LyricAlignment(OfSong):
+    """Says when each line and word is sung: as written where times came along, else found in the voice."""
+
+    asset = "lyric_alignment"
+    code_version = "1"
+    folder = "audio/lyric_alignment"
+    source = song_sources.SongLyrics
+    reads = ("vocals", "beat_grid")
+    identity = staticmethod(engine.lyric_aligners)
+
+    def params(self, partition: str) -> dict[str, Any]:
+        """The lyrics as they were written."""
+        lyrics = self.studio.songs.lyrics(partition)
+        written = lyrics_record(lyrics) if lyrics else None
+        return {"lyrics": written, "language": self.studio.songs.language(partition)}
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The aligner's call."""
+        return Call(
+            engine.lyric_alignment,
+            (
+                self.studio.songs.lyrics(partition),
+                action.params["language"],
+                self.file("vocals", partition, engine.VOCALS),
+                self.file("vocals", partition, engine.VOICE),
+                self.file("beat_grid", partition, engine.BEAT_GRID),
+            ),
+        )
+
+
+def _asset(recipe: type[OfSong], description: str, kind: str = "json") -> Any:
+    source = [recipe.source.asset] if recipe.source else []
+    return rendered_asset(
+        recipe,
+        description,
+        partitions_def=partitions.songs,
+        group="song",
+        owner="team:music",
+        kind=kind,
+        deps=[*source, *recipe.reads],
+    )
+
+
+song_audio = _asset(SongAudio, "The song's own bytes, with rate, channels, exact length and loudness.", "audio")
+spectral_features = _asset(SpectralFeatures, "Mel bands, chroma, onset strength and more, 86 times a second.")
+beat_grid = _asset(BeatGrid, "Every beat with its strength, the downbeats, tempo and tempo curve, and a confidence.")
+onsets = _asset(Onsets, "Where notes and hits begin, with their strength.")
+energy_curve = _asset(EnergyCurve, "How loud and full the song is over time, 0 to 1.")
+vocals = _asset(Vocals, "The voice taken out of the mix, sample for sample, and where one is heard.", "flac")
+sections = _asset(Sections, "Sections on bar lines; equal labels sound alike, types have a confidence.")
+lyric_alignment = _asset(LyricAlignment, "When each line and word is sung, with a confidence per word.")

@@ -1,0 +1,300 @@
+"""Today's songs: what is registered, written beside them, and shipped for all of them, and what that asks of each.
+
+Here: settings, lyrics, prices, prompt templates, remix requests, the current storyboards. Not here: parsing and planning
+(`domain`), rendering (the stages), registering (`song_registration`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from audio_assets.domain.action import canonical, sha256_hex
+from audio_assets.domain.music.analysis import Lyrics
+from audio_assets.domain.music.lyrics import LyricsError, parse_lyrics
+from audio_assets.domain.price_card import Price, PriceCard, PriceError, parse_price_card, price_of
+from audio_assets.domain.remix_spec import (
+    RemixError,
+    RemixRequest,
+    Style,
+    parse_remix_request,
+    parse_styles,
+    request_record,
+    style_record,
+)
+from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.scene_key import parse_scene_key, scene_key
+from audio_assets.domain.scene_prompt import Templates, parse_templates, prompt_inputs
+from audio_assets.domain.schemas.records import RecordError, Sidecar, read_record
+from audio_assets.domain.schemas.song import SongRecord
+from audio_assets.domain.schemas.storyboard import from_bytes
+from audio_assets.domain.song_settings import SongSettings, parse_song_settings, settings_record
+from audio_assets.domain.storyboard import Scene, Storyboard
+from resources.engines.storyboard_artifacts import STORYBOARD
+from resources.store import SIDECAR, ArtifactStore, StoreError
+
+SONGS, REMIXES = "songs", "remixes"
+REMIX_SCHEMA = "remix_request.1"
+PROMPTS, PRICES, STYLES = "prompts.toml", "price_card.toml", "remix_styles.toml"
+
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The price of a song's video provider today, or why there is none."""
+
+    price: Price | None
+    problem: str = ""
+
+
+class SongBook:
+    """A snapshot: what it has read once it keeps, so make a new one for each run, plan or tick."""
+
+    def __init__(self, store: ArtifactStore, root: Path, workflows: Path) -> None:
+        self.store = store
+        self.root = root
+        self.workflows = workflows
+        self._settings: dict[str, SongSettings] = {}
+        self._boards: dict[str, Storyboard | None] = {}
+
+    # registered songs
+
+    @cached_property
+    def records(self) -> Mapping[str, SongRecord]:
+        """Every registered song by its slug, sorted.
+
+        Raises:
+            RecordError: a record is damaged; the message names it.
+        """
+        found: dict[str, SongRecord] = {}
+        for name, data in sorted(self.store.read_all(SONGS)):
+            try:
+                found[name] = SongRecord.from_bytes(data)
+            except RecordError as error:
+                raise RecordError(f"{SONGS}/{name}.json: {error}; analyse the song again") from error
+        return found
+
+    def record(self, song: str) -> SongRecord:
+        """One registered song.
+
+        Raises:
+            PermanentError: there is none of that name now.
+        """
+        found = self.records.get(song)
+        if found is None:
+            raise PermanentError(f"{song} is no registered song (retired, or never dropped)")
+        return found
+
+    def settings(self, song: str) -> SongSettings:
+        """What the TOML file beside a song says; defaults where there is none.
+
+        Raises:
+            PermanentError: it can not be read; the message says where.
+        """
+        if song not in self._settings:
+            record = self.record(song)
+            try:
+                self._settings[song] = parse_song_settings(record.settings.encode(), record.settings_path)
+            except ValueError as error:
+                raise PermanentError(str(error)) from error
+        return self._settings[song]
+
+    def lyrics(self, song: str) -> Lyrics | None:
+        """The lyrics as they were written, None where there are none.
+
+        Raises:
+            PermanentError: they can not be read; the message says where.
+        """
+        record = self.record(song)
+        try:
+            settings = parse_song_settings(record.settings.encode(), record.settings_path)
+            text, path = (
+                (record.lyrics, record.lyrics_path) if record.lyrics else (settings.lyrics, record.settings_path)
+            )
+            return parse_lyrics(text, path) if text.strip() else None
+        except (LyricsError, ValueError) as error:
+            raise PermanentError(str(error)) from error
+
+    def language(self, song: str) -> str:
+        """The language of a song's lyrics as a BCP 47 tag, "" where nobody says."""
+        lyrics = self.lyrics(song)
+        return self.settings(song).language or (lyrics.language if lyrics else "")
+
+    # what is shipped, and what the studio adds to it
+
+    @cached_property
+    def prices(self) -> PriceCard:
+        """The shipped price card with the data root's own rows."""
+        return self._layered(PRICES, lambda data, path, base: parse_price_card(data, path, base=base))
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The shipped prompt templates with the data root's own presets and wording."""
+        return self._layered(PROMPTS, lambda data, path, base: parse_templates(data, path, base=base))
+
+    @cached_property
+    def styles(self) -> Mapping[str, Style]:
+        """The shipped remix styles with the data root's own."""
+        return self._layered(STYLES, lambda data, path, base: parse_styles(data, path, base=base or {}))
+
+    def _layered(self, name: str, parse: Callable[[bytes, str, Any], Parsed]) -> Parsed:
+        """The file `name` of the workflows folder, and over it the one of the data root.
+
+        Raises:
+            PermanentError: one of them can not be read; the message says where.
+        """
+        shipped, own = self.workflows / name, self.root / name
+        try:
+            found = parse(shipped.read_bytes(), str(shipped), None)
+            return parse(own.read_bytes(), str(own), found) if own.is_file() else found
+        except OSError as error:
+            raise PermanentError(f"{error.filename} can not be read ({error.strerror})") from error
+        except ValueError as error:
+            raise PermanentError(str(error)) from error
+
+    def priced(self, song: str) -> Priced:
+        """The price of the song's video provider and model today.
+
+        Raises:
+            PermanentError: settings or price card can not be read.
+        """
+        settings = self.settings(song)
+        try:
+            today = datetime.now(UTC).date()
+            return Priced(price_of(self.prices, settings.video_provider, settings.video_model, today))
+        except PriceError as error:
+            return Priced(None, str(error))
+
+    # storyboards
+
+    def board(self, song: str) -> Storyboard | None:
+        """The current storyboard of a song, None where there is none, or it is damaged."""
+        if song not in self._boards:
+            self._boards[song] = self._read_board(song)
+        return self._boards[song]
+
+    def _read_board(self, song: str) -> Storyboard | None:
+        ref = self.store.refs("storyboard").get(song)
+        data = None if ref is None else self.store.read(f"{ref.object}/{SIDECAR}")
+        if ref is None or data is None:
+            return None
+        try:
+            return from_bytes(self.store.read_file(ref.object, STORYBOARD, Sidecar.from_bytes(data)))
+        except (StoreError, RecordError):
+            return None
+
+    def scene(self, partition: str) -> tuple[Storyboard, Scene]:
+        """The scene of a partition and the storyboard that it stands in.
+
+        Raises:
+            PermanentError: the song's storyboard has no such scene now.
+        """
+        scene, song = parse_scene_key(partition)
+        board = self.board(song)
+        found = next((one for one in board.scenes if one.id == scene), None) if board else None
+        if board is None or found is None:
+            raise PermanentError(f"the storyboard of {song} has no scene {scene} now")
+        return board, found
+
+    def scene_partitions(self) -> list[str]:
+        """Every scene of every current storyboard."""
+        boards = ((song, self.board(song)) for song in self.records)
+        return [scene_key(scene.id, song) for song, board in boards if board is not None for scene in board.scenes]
+
+    def brief(self, partition: str) -> dict[str, Any]:
+        """All that the prompt of a scene is built from.
+
+        Raises:
+            PermanentError: there is no such scene, or its preset or a character is not known.
+        """
+        board, scene = self.scene(partition)
+        characters = self.settings(parse_scene_key(partition)[1]).characters
+        try:
+            return prompt_inputs(board, scene, characters, self.templates)
+        except ValueError as error:
+            raise PermanentError(str(error)) from error
+
+    # remixes
+
+    @cached_property
+    def remixes(self) -> Mapping[str, bytes]:
+        """The stored request of every remix, by partition."""
+        return dict(sorted(self.store.read_all(REMIXES)))
+
+    def remix(self, partition: str) -> RemixRequest:
+        """The request of a remix partition.
+
+        Raises:
+            PermanentError: there is none, or its record is damaged.
+        """
+        data = self.remixes.get(partition)
+        if data is None:
+            raise PermanentError(f"{partition} is no registered remix")
+        try:
+            return parse_remix_request(read_record(data, REMIX_SCHEMA)["request"], partition)
+        except (RecordError, RemixError, KeyError) as error:
+            raise PermanentError(f"{error}; give the request to `audio-assets remix` again") from error
+
+    def style(self, request: RemixRequest) -> Style:
+        """The style that a remix asks for.
+
+        Raises:
+            PermanentError: there is none of that name.
+        """
+        found = self.styles.get(request.target_style)
+        if found is None:
+            raise PermanentError(
+                f"there is no remix style '{request.target_style}'; there are {', '.join(sorted(self.styles))}, "
+                f"and {self.root / STYLES} may add more"
+            )
+        return found
+
+    # versions, for the sources of the graph
+
+    def lyrics_version(self, song: str) -> str:
+        """Over the lyrics and their language."""
+        return _version(lambda: [self.record(song).lyrics or self.settings(song).lyrics, self.language(song)])
+
+    def plan_version(self, song: str) -> str:
+        """Over everything that the storyboard takes from the settings, with the price of today."""
+        return _version(lambda: self.plan_record(song))
+
+    def plan_record(self, song: str) -> dict[str, Any]:
+        """The settings without the lyrics (they are aligned first) and the characters' bibles (they are the prompt's).
+
+        Raises:
+            PermanentError: settings or price card can not be read.
+        """
+        record = settings_record(self.settings(song))
+        for name in ("lyrics", "lyrics_file"):
+            record.pop(name, None)
+        cast = [{"name": who.name, "is_primary": who.is_primary} for who in self.settings(song).characters]
+        priced = self.priced(song)
+        price = None if priced.price is None else {
+            "usd_per_second": priced.price.usd_per_second, "provider": priced.price.provider, "model": priced.price.model,
+        }  # fmt: skip
+        return {**record, "characters": cast, "price": price, "price_problem": priced.problem}
+
+    def brief_version(self, partition: str) -> str:
+        """Over all that the prompt of a scene is built from."""
+        return _version(lambda: self.brief(partition))
+
+    def remix_version(self, partition: str) -> str:
+        """Over the request, the steps of its style, and the source that it names."""
+
+        def record() -> list[Any]:
+            request = self.remix(partition)
+            source = self.records.get(request.source_track)
+            return [request_record(request), style_record(self.style(request)), source.sha256 if source else ""]
+
+        return _version(record)
+
+
+def _version(read: Callable[[], Any]) -> str:
+    try:
+        return sha256_hex(canonical(read()))
+    except PermanentError as error:
+        return sha256_hex(str(error).encode())

@@ -1,0 +1,102 @@
+"""Stage `storyboard`: a song's analysis and settings become scenes, and each scene a prompt."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from audio_assets import partitions, song_sources
+from audio_assets.domain.action import Action
+from audio_assets.domain.scene_key import parse_scene_key
+from audio_assets.render import Recipe
+from audio_assets.song import OfSong
+from audio_assets.stage import rendered_asset
+from resources.engines import song_artifacts as analysis
+from resources.engines import storyboard_artifacts as engine
+from resources.pool import Call
+
+
+class Storyboard(OfSong):
+    """Plans the scenes of a song's video on its beats."""
+
+    asset = "storyboard"
+    code_version = "1"
+    folder = "video/storyboard"
+    source = song_sources.SongSettings
+    reads = ("beat_grid", "sections", "vocals", "lyric_alignment", "energy_curve", "spectral_features")
+    identity = staticmethod(engine.planner)
+
+    def params(self, partition: str) -> dict[str, Any]:
+        """What the settings say of the video, with the price of today."""
+        return {**self.studio.songs.plan_record(partition), "max_scenes": self.studio.settings.scene_slots}
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The planner's call."""
+        files = {
+            "beat_grid": self.file("beat_grid", partition, analysis.BEAT_GRID),
+            "sections": self.file("sections", partition, analysis.SECTIONS),
+            "voice": self.file("vocals", partition, analysis.VOICE),
+            "lyrics": self.file("lyric_alignment", partition, analysis.LYRICS),
+            "energy_curve": self.file("energy_curve", partition, analysis.ENERGY),
+            "features": self.file("spectral_features", partition, analysis.FEATURES),
+        }
+        book = self.studio.songs
+        priced = book.priced(partition)
+        return Call(
+            engine.storyboard,
+            (book.settings(partition), priced.price, priced.problem, files, self.studio.settings.scene_slots),
+        )
+
+
+class ScenePrompt(Recipe):
+    """Writes the prompt of a scene."""
+
+    asset = "scene_prompt"
+    code_version = "1"
+    folder = "video/scene_prompt"
+    source = song_sources.SceneBrief
+    fan_in = ("storyboard",)
+    members_of = "storyboard"
+
+    def partitions(self) -> Sequence[str]:
+        """Every scene of every current storyboard."""
+        return self.studio.songs.scene_partitions()
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The storyboard that the scene stands in."""
+        return [("storyboard", parse_scene_key(partition)[1])]
+
+    def describe(self, partition: str) -> Action:
+        """All that the prompt is built from, and nothing else of the storyboard."""
+        brief = self.studio.songs.brief(partition)
+        return Action(self.asset, self.code_version, engine.prompt_builder(), {"brief": brief})
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The builder's call."""
+        return Call(engine.scene_prompt, (action.params["brief"],))
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The storyboard's object."""
+        (need,) = self.needs(partition)
+        return {"storyboard": self.upstream(*need).object}
+
+
+storyboard = rendered_asset(
+    Storyboard,
+    "The scenes of the video in whole frames, cut on beats, with type, lyrics, mood, characters and estimated cost.",
+    partitions_def=partitions.songs,
+    group="storyboard",
+    owner="team:video",
+    kind="json",
+    deps=["song_settings", *Storyboard.reads],
+)
+
+scene_prompt = rendered_asset(
+    ScenePrompt,
+    "The prompt of a scene: global style, characters, directive, continuity, style preset.",
+    partitions_def=partitions.scenes,
+    group="storyboard",
+    owner="team:video",
+    kind="text",
+    deps=["scene_brief", dg.AssetDep(storyboard, partition_mapping=partitions.of_song)],
+)

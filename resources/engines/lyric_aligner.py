@@ -1,0 +1,270 @@
+"""When each word of known lyrics is sung: the whole text laid along the whole song at once.
+
+Aligners of speech look in short recordings for words without music between them. Here every sound of the text is
+scored at every instant (pocketsphinx's acoustic model, `acoustic_model.py`) against all other sounds, and the best way
+through the song is looked for among all there are (`lyric_search.py`): with music between lines, held notes of any
+length, and words that are left out. What the first way takes for singing teaches, song by song, how singing and music
+sound here, for the next. No Dagster here: this module is loaded in worker processes.
+
+Measured on songs with known times (`tests/bench/lyric_alignment.py`):
+- A sound lasts at least 60 ms (frames of 20 ms), 40 ms at a price. With the 30 ms of speech a fifth of the words of a
+  song went elsewhere: guitars and drums fit a hurried text better than silence.
+- Sounds between their neighbours (triphones) against sounds alone: .94 against .76 of word starts within 0.3 s.
+"""
+
+import importlib.metadata
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from audio_assets.domain.alignment_text import text_words
+from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord, Span
+from resources.engines import acoustic_model, lyric_search, lyric_senones, pocketsphinx
+
+RECIPE = "1"
+"""Raise when the same voice and lyrics get other times."""
+
+Floats = NDArray[np.float32]
+
+_FRAME_S = 0.020
+_STEPS = round(_FRAME_S / acoustic_model.HOP_S)
+_TRUST = 0.2  # of log densities: consecutive frames are far from independent
+_WORST = -24.0  # no frame says more against a sound, in scaled nats
+_MUSIC_LEVELS = (0.5, 0.65, 0.8)
+"""What a frame of 10 ms of music costs, scaled; the right one depends on the song, so several are tried."""
+_PAUSE_LEVEL, _PAUSE_SLOPE = 0.4, 0.05
+_ACTIVITY_WEIGHT, _ACTIVITY_CLIP = 0.25, 4.0
+_N_ROUNDS = 3
+_AGREES_S = 0.3
+_LINE_SLACK_S = 0.4
+_MAX_PRONUNCIATIONS = 6
+_BLOCK_FRAMES = 64
+
+
+def identity() -> dict[str, str]:
+    """Return what the times depend on: engine, version, model and recipe."""
+    version = importlib.metadata.version("pocketsphinx")
+    return {"engine": "lyric_aligner", "version": version, "model": "en-us-ptm", "recipe": RECIPE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Words with their pronunciations as columns of scores, by line; the states those columns stand for."""
+
+    lines: list[list[list[tuple[int, ...]]]]
+    states: NDArray[np.int64]  # (n_columns, 2): state and sound
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Per frame: scores of each column and of silence, and what tells singing from music."""
+
+    scores: Floats
+    silence: Floats
+    colour: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A way through the song: for each word (frames, fit, activity), NaN where it was left out."""
+
+    words: NDArray[np.float64]  # (n_words, 4): first frame, end frame, mean score, mean activity
+
+
+def align_lyrics(
+    voice: Floats,
+    sample_rate_hz: int,
+    lyrics: Lyrics,
+    *,
+    activity: Sequence[Span] = (),
+    beats: Sequence[float] = (),
+) -> Lyrics:
+    """Return `lyrics` with the times of its words in `voice` (mono, shape (n_samples,)) and how sure each is."""
+    text = _read(lyrics)
+    if not len(text.states) or not len(voice):
+        return lyrics
+    heard = _listen(voice, sample_rate_hz, text.states)
+    graph = lyric_search.graph(text.lines, _windows(lyrics, len(heard.scores)), music=len(text.states), pause=len(text.states) + 1)
+    ways = [found for level in _MUSIC_LEVELS if (found := _way(heard, graph, level)) is not None]
+    if not ways:
+        return lyrics
+    return lyrics
+
+
+# --- text to sounds ----------------------------------------------------------------------------------------------
+
+
+def _read(lyrics: Lyrics) -> _Text:
+    language = lyrics.language or "en"
+    columns: dict[tuple[int, int], int] = {}
+    lines: list[list[list[tuple[int, ...]]]] = []
+    for line in lyrics.lines:
+        said = [_pronunciations(word.text, language) for word in line.words]
+        lines.append([])
+        for index, ways in enumerate(said):
+            before = said[index - 1][0][-1] if index and said[index - 1] else acoustic_model.SILENCE
+            after = said[index + 1][0][0] if index + 1 < len(said) and said[index + 1] else acoustic_model.SILENCE
+            lines[-1].append(
+                [
+                    tuple(columns.setdefault(key, len(columns)) for key in _states(sounds, before, after))
+                    for sounds in ways
+                ]
+            )
+    return _Text(lines, np.array(list(columns), np.int64).reshape(-1, 2))
+
+
+def _pronunciations(word: str, language: str) -> list[tuple[str, ...]]:
+    """Ways to say a word of the lyrics in ARPAbet, likeliest first; none if nothing is known to say it."""
+    found: list[tuple[str, ...]] = []
+    for readings in _readings(word, language):
+        ways: list[tuple[str, ...]] = [()]
+        for spoken in readings:
+            try:
+                said = pocketsphinx._said(spoken, language)
+            except pocketsphinx.AlignmentError:
+                continue
+            ways = [way + tuple(a for a, _ in more) for way in ways for more in said]
+        found += [way for way in ways if way]
+    return list(dict.fromkeys(found))[:_MAX_PRONUNCIATIONS]
+
+
+def _readings(word: str, language: str) -> Iterator[tuple[str, ...]]:
+    """Spoken words of a word of the lyrics; letters held in writing ("sooo") are said once."""
+    pieces = text_words(re.sub(r"([^\W\d_])\1{2,}", r"\1", word), language)
+    for number in range(min(max((len(piece.readings) for piece in pieces), default=0), 2)):
+        yield tuple(s for piece in pieces for s in piece.readings[min(number, len(piece.readings) - 1)])
+
+
+def _states(sounds: Sequence[str], before: str, after: str) -> Iterator[tuple[int, int]]:
+    around = (before, *sounds, after)
+    for index, sound in enumerate(sounds):
+        is_first, is_last = index == 0, index + 1 == len(sounds)
+        place: lyric_senones.Place = (
+            "single" if is_first and is_last else "begin" if is_first else "end" if is_last else "inside"
+        )
+        for state in lyric_senones.states(sound, around[index], around[index + 2], place):
+            yield state, acoustic_model.SOUNDS.index(sound)
+
+
+def _windows(lyrics: Lyrics, n_frames: int) -> list[tuple[int, int]]:
+    """Frames in which each line may be sung: around its times where it has any."""
+    windows = []
+    for line in lyrics.lines:
+        first = 0 if line.start_time is None else round((line.start_time - _LINE_SLACK_S) / _FRAME_S)
+        end = n_frames if line.end_time is None else round((line.end_time + _LINE_SLACK_S) / _FRAME_S)
+        windows.append((first, end))
+    return windows
+
+
+# --- sound to scores ---------------------------------------------------------------------------------------------
+
+
+_PIECE_S = 600.0  # features of so much at once
+
+
+def _listen(voice: Floats, sample_rate_hz: int, states: NDArray[np.int64]) -> _Heard:
+    resampled = voice if sample_rate_hz == acoustic_model.RATE_HZ else soxr.resample(voice, sample_rate_hz, acoustic_model.RATE_HZ)
+    peak = float(np.abs(resampled).max(initial=0.0)) or 1.0
+    n_piece = round(_PIECE_S * acoustic_model.RATE_HZ)
+    pieces = [_scored((resampled[at : at + n_piece] * (20_000 / peak)).astype(np.int16), states) for at in range(0, len(resampled), n_piece)]
+    scores, silence, cepstra = (np.concatenate([piece[k] for piece in pieces]) for k in range(3))
+    return _Heard(scores, silence, _colour(cepstra))
+
+
+def _scored(samples: NDArray[np.int16], states: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """Scores of `states` and of silence in frames of 20 ms, and cepstra."""
+    features = acoustic_model.observations(samples)[::2]
+    n_frames = len(features) * 2 // _STEPS
+    plain = np.arange(len(acoustic_model.SOUNDS) * acoustic_model.N_STATES)
+    quiet = acoustic_model.SOUNDS.index(acoustic_model.SILENCE) * acoustic_model.N_STATES
+    scores = np.zeros((n_frames, len(states)), np.float32)
+    silence = np.zeros(n_frames, np.float32)
+    for first in range(0, n_frames, 1000):
+        rows = features[2 * first : 2 * min(first + 1000, n_frames)]
+        any_sound = acoustic_model.log_likelihoods(rows, plain, plain // acoustic_model.N_STATES)
+        best = any_sound.max(axis=1, keepdims=True)
+        level = best + np.log(np.exp(any_sound - best).sum(axis=1, keepdims=True))
+        fit = acoustic_model.log_likelihoods(rows, states[:, 0], states[:, 1])
+        scores[first : first + 1000] = _paired(np.maximum((fit - level) * np.float32(_TRUST), np.float32(_WORST / 2)))
+        still = (any_sound[:, quiet : quiet + acoustic_model.N_STATES] - level).max(axis=1)
+        silence[first : first + 1000] = _paired(still * np.float32(_TRUST))
+    return scores, silence, features[: 2 * n_frames, 0].reshape(n_frames, 2, -1).mean(axis=1)
+
+
+def _paired(values: Floats) -> Floats:
+    return np.asarray(values.reshape(len(values) // 2, 2, *values.shape[1:]).sum(axis=1), np.float32)
+
+
+def _colour(cepstra: Floats) -> NDArray[np.float64]:
+    """Cepstra, their means over 0.1 and 0.5 s and deviations over 0.5 s, each with mean 0 and deviation 1; and a 1."""
+    x = cepstra.astype(np.float64)
+    short, long, squares = _smooth(x, 2), _smooth(x, 12), _smooth(x**2, 12)
+    found = np.concatenate([short, long, np.sqrt(np.maximum(squares - long**2, 0)), x], axis=1)
+    found = (found - found.mean(axis=0)) / (found.std(axis=0) + 1e-6)
+    return np.concatenate([found, np.ones((len(found), 1))], axis=1)
+
+
+def _smooth(x: NDArray[np.float64], n_side: int) -> NDArray[np.float64]:
+    padded = np.pad(x, ((n_side + 1, n_side), (0, 0)), mode="edge")
+    sums = np.cumsum(padded, axis=0)
+    return np.asarray((sums[2 * n_side + 1 :] - sums[: -2 * n_side - 1]) / (2 * n_side + 1))
+
+
+# --- scores to places --------------------------------------------------------------------------------------------
+
+
+def _way(heard: _Heard, text: lyric_search.Graph, music_level: float) -> _Found | None:
+    """The best way through the song after some rounds of learning how singing sounds in it."""
+    activity = np.zeros(len(heard.scores))
+    for round_ in range(_N_ROUNDS):
+        per_frame = _ACTIVITY_WEIGHT * np.clip(activity, -_ACTIVITY_CLIP, _ACTIVITY_CLIP)
+        music = (-2 * (music_level + per_frame)).astype(np.float32)
+        pause = np.maximum(heard.silence - np.float32(2 * _PAUSE_SLOPE), music - np.float32(2 * _PAUSE_LEVEL))
+        scores = np.concatenate(
+            [heard.scores, np.maximum(heard.silence, music)[:, None], pause[:, None]], axis=1, dtype=np.float32
+        )
+        path = lyric_search.best_path(scores, text)
+        if path is None:
+            return None
+        word = text.word[path]
+        if round_ + 1 < _N_ROUNDS:
+            activity = _log_odds(heard.colour, word != lyric_search.NO_WORD)
+    return _found(word, scores[np.arange(len(path)), text.column[path]], activity, int(text.word.max()) + 1)
+
+
+def _log_odds(colour: NDArray[np.float64], is_sung: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Log odds of singing in each frame, by logistic regression (ridge, classes weighted alike, 8 Newton steps)."""
+    n_frames, n_colours = colour.shape
+    share = min(max(float(is_sung.mean()), 0.01), 0.99)
+    # Blocks so small that BLAS does each in one thread: see `acoustic_model.py`.
+    n_blocks = -(-n_frames // _BLOCK_FRAMES)
+    blocks = np.zeros((n_blocks * _BLOCK_FRAMES, n_colours))
+    blocks[:n_frames] = colour
+    blocks = blocks.reshape(n_blocks, _BLOCK_FRAMES, n_colours)
+    target, weight = np.zeros((2, n_blocks * _BLOCK_FRAMES))
+    target[:n_frames] = is_sung
+    weight[:n_frames] = np.where(is_sung, 0.5 / share, 0.5 / (1 - share))
+    target, weight = target.reshape(n_blocks, -1), weight.reshape(n_blocks, -1)
+    ridge = np.full(n_colours, 20.0)
+    ridge[-1] = 1e-3
+    slope = np.zeros(n_colours)
+    for _ in range(8):
+        chance = 1 / (1 + np.exp(-(blocks @ slope)))
+        gradient = (((chance - target) * weight)[:, None, :] @ blocks).sum(axis=0)[0] + ridge * slope
+        bent = blocks * (weight * chance * (1 - chance))[:, :, None]
+        curvature = (bent.transpose(0, 2, 1) @ blocks).sum(axis=0) + np.diag(ridge)
+        slope -= np.linalg.solve(curvature, gradient)
+    return np.asarray((blocks @ slope).ravel()[:n_frames])
+
+
+def _found(word: NDArray[np.int64], fit: Floats, activity: NDArray[np.float64], n_words: int) -> _Found:
+    words = np.full((n_words, 4), np.nan)
+    edges = np.flatnonzero(np.diff(word, prepend=-2, append=-2))
+    for first, end in zip(edges[:-1], edges[1:], strict=True):
+        if word[first] != lyric_search.NO_WORD:
+            words[word[first]] = first, end, fit[first:end].mean(), activity[first:end].mean()
+    return _Found(words)

@@ -1,0 +1,198 @@
+"""The files of a remix: reads a track (or composes a cue), sends it through a style's chain, measures what came out.
+
+Runs in a worker process. The chain is in `audio_assets/domain/music/remixing.py`, the composer beside it in
+`compose.py`; here they meet files.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from audio_assets.domain.dsp.levels import measure_levels
+from audio_assets.domain.music.analysis import BeatGrid
+from audio_assets.domain.music.compose import Cue, compose_cue
+from audio_assets.domain.music.remixing import Remix, remixed
+from audio_assets.domain.remix_spec import LONGEST_S, RemixError, RemixRequest, Style, request_record, style_record
+from audio_assets.domain.rendering import Rendered
+from audio_assets.domain.schemas.records import Check
+from resources import song_files
+from resources.audio_files import WavWriter
+from resources.song_files import stereo_blocks
+
+REMIX_WAV, REMIX_JSON = "remix.wav", "remix.json"
+RATE_HZ = 44_100
+
+_SILENT_BELOW_DB = -60.0
+_LOUDNESS_TOLERANCE_LU = 1.0
+_CEILING_DB = -1.0
+_PEAK_TOLERANCE_DB = 0.1
+_N_BLOCK = 1 << 16
+
+
+@cache
+def identity() -> dict[str, str]:
+    """All that, beside source, grid, request and style, decides the bytes: who decodes, resamples and computes."""
+    return {**song_files.identity(), "engine": "remixer", "numba": numba.__version__, "numpy": np.__version__}
+
+
+def remix_artifact(
+    source: Path | None, grid: BeatGrid | None, request: RemixRequest, style: Style, out: Path
+) -> Rendered:
+    """Remix `source` in `style` into the file `out`, or compose a cue where there is none.
+
+    Gives `remix.wav` (PCM16, stereo, 44.1 kHz) and `remix.json` (request, style, beats, measurements).
+
+    Raises:
+        RemixError: a source is asked for and not given; it is silent or longer than ten minutes.
+        SongFileError: the source can not be read.
+    """
+    if source is None:
+        if request.source_track:
+            raise RemixError(
+                f"{request.scene_id}: the source track '{request.source_track}' is not there; add it first"
+            )
+        cue = compose_cue(style, request.mood_tags, request.seed, request.duration_s)
+        remix = remixed(
+            cue.audio, RATE_HZ, cue.grid(), style, seed=request.seed, duration_s=request.duration_s, is_cue=True
+        )
+        return _rendered(remix, request, style, out, _cue_facts(cue), _cue_record(cue), cue.remarks)
+    samples = _read(source)
+    remix = remixed(samples, RATE_HZ, grid, style, seed=request.seed, duration_s=request.duration_s)
+    facts = {
+        "bpm_before": _rounded(grid.bpm if grid else None),
+        "source_duration_s": round(len(samples) / RATE_HZ, 3),
+        "source": source.name,
+    }
+    return _rendered(remix, request, style, out, facts, {}, _mood_notes(request))
+
+
+# --- In ----------------------------------------------------------------------------------------------------------
+
+
+def _read(source: Path) -> NDArray[np.float32]:
+    """The whole track as float32 stereo at 44.1 kHz."""
+    blocks: list[NDArray[np.float32]] = []
+    n_samples = 0
+    for block in stereo_blocks(source, RATE_HZ):
+        blocks.append(block)
+        n_samples += len(block)
+        if n_samples > LONGEST_S * RATE_HZ:
+            raise RemixError(f"{source.name} is longer than a remix may be ({LONGEST_S:.0f} s): cut it first")
+    samples = np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
+    if measure_levels(samples, RATE_HZ).is_silent:
+        raise RemixError(f"{source.name} is silent: there is nothing to remix")
+    return samples
+
+
+def _mood_notes(request: RemixRequest) -> tuple[str, ...]:
+    if not request.mood_tags:
+        return ()
+    return (f"mood words ({', '.join(request.mood_tags)}) guide composing; a remix of a track does not use them",)
+
+
+# --- Out ---------------------------------------------------------------------------------------------------------
+
+
+def _rendered(
+    remix: Remix,
+    request: RemixRequest,
+    style: Style,
+    out: Path,
+    facts: Mapping[str, Any],
+    record: Mapping[str, Any],
+    notes: tuple[str, ...],
+) -> Rendered:
+    _write(remix.samples, out)
+    loudness = remix.loudness
+    bpm_before = facts.get("bpm_before")
+    all_facts = {
+        "scene_id": request.scene_id,
+        "style": style.name,
+        "provider": "local",
+        **facts,
+        "bpm_after": _rounded(bpm_before * remix.tempo_ratio if bpm_before else None),
+        "tempo_ratio": round(remix.tempo_ratio, 4),
+        "pitch_semitones": round(remix.semitones, 3),
+        "duration_s": round(len(remix.samples) / RATE_HZ, 4),
+        "n_samples": len(remix.samples),
+        "sample_rate_hz": RATE_HZ,
+        "n_bars": len(remix.pulse.downbeats_s),
+        "is_looped": remix.n_jumps > 0,
+        "n_jumps": remix.n_jumps,
+        "integrated_lufs": _rounded(loudness.integrated_lufs),
+        "loudness_range_lu": _rounded(loudness.range_lu),
+        "true_peak_db": _rounded(loudness.true_peak_db),
+        "seed": request.seed,
+    }
+    all_notes = (*notes, *remix.notes)
+    data = {
+        "schema": "remix.1",
+        "request": request_record(request),
+        "style": style_record(style),
+        "steps": list(remix.steps),
+        **all_facts,
+        "beats": [round(float(time), 4) for time in remix.pulse.beats_s],
+        "downbeats": [round(float(time), 4) for time in remix.pulse.downbeats_s],
+        **record,
+        "notes": list(all_notes),
+    }
+    return Rendered(
+        files={REMIX_WAV: out, REMIX_JSON: orjson.dumps(data, option=orjson.OPT_INDENT_2)},
+        facts={key: value for key, value in all_facts.items() if value is not None},
+        checks=remix_checks(remix, style),
+        notes=all_notes,
+    )
+
+
+def remix_checks(remix: Remix, style: Style) -> tuple[Check, ...]:
+    """Silence, clipping, loudness against the style's target."""
+    levels = measure_levels(remix.samples, RATE_HZ)
+    lufs, peak_db = _rounded(remix.loudness.integrated_lufs), _rounded(remix.loudness.true_peak_db)
+    is_audible = levels.rms_db is not None and levels.rms_db > _SILENT_BELOW_DB
+    is_on_target = lufs is not None and abs(lufs - style.target_lufs) <= _LOUDNESS_TOLERANCE_LU
+    return (
+        Check("not_silent", is_audible, f"RMS {_rounded(levels.rms_db)} dBFS, limit {_SILENT_BELOW_DB}", blocking=True),
+        Check(
+            "not_clipped",
+            peak_db is None or peak_db <= _CEILING_DB + _PEAK_TOLERANCE_DB,
+            f"true peak {peak_db} dBTP, ceiling {_CEILING_DB}",
+        ),
+        Check("loudness", is_on_target, f"{lufs} LUFS, target {style.target_lufs}"),
+    )
+
+
+def _cue_facts(cue: Cue) -> dict[str, Any]:
+    return {"bpm_before": _rounded(cue.bpm), "key": cue.key}
+
+
+def _cue_record(cue: Cue) -> dict[str, Any]:
+    """What a composer knows of the piece, for those who cut or sing to it."""
+    return {
+        "sections": [
+            {"name": name, "start_time": round(start, 4), "end_time": round(end, 4)}
+            for name, start, end in cue.sections
+        ],
+        "chords": [{"name": chord.name, "time": round(chord.start_s, 4)} for chord in cue.chords],
+    }
+
+
+def _write(samples: NDArray[np.float32], out: Path) -> None:
+    writer = WavWriter(out, sample_rate_hz=RATE_HZ, n_channels=2, n_samples=len(samples))
+    try:
+        for start in range(0, len(samples), _N_BLOCK):
+            writer.write(samples[start : start + _N_BLOCK])
+        writer.close()
+    except BaseException:
+        writer.abandon()
+        out.unlink(missing_ok=True)
+        raise
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 2)
