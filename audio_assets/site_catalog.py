@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from audio_assets.domain.scene_key import scene_key
-from audio_assets.domain.schemas.records import RecordError, Ref
+from audio_assets.domain.schemas.records import RecordError, Ref, read_record
 from audio_assets.domain.schemas.song import SongRecord
 from audio_assets.domain.schemas.storyboard import from_bytes
 from audio_assets.domain.song_settings import parse_song_settings
@@ -47,21 +47,23 @@ class SongTitle:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The registered songs by slug, the current storyboard of each that has one, and the registered remixes."""
+    """The registered songs by slug, the current storyboard of each that has one, the registered remixes and what to
+    call them.
+    """  # noqa: D205
 
     songs: Mapping[str, SongTitle] = field(default_factory=dict)
     boards: Mapping[str, Storyboard] = field(default_factory=dict)
-    remixes: frozenset[str] = frozenset()
+    remixes: Mapping[str, Said] = field(default_factory=dict)
 
     def said(self) -> dict[str, Said]:
-        """What to call every song and every scene, by partition."""
+        """What to call every song, scene and remix, by partition."""
         songs = {name: Said(song.title, song.artist) for name, song in self.songs.items()}
         scenes = {
             scene_key(scene.id, name): Said(scene_words(scene), type_name(scene))
             for name, board in self.boards.items()
             for scene in board.scenes
         }
-        return songs | scenes
+        return {**self.remixes, **songs, **scenes}
 
     def scenes(self) -> frozenset[str]:
         """The partitions of every scene of today."""
@@ -74,7 +76,8 @@ def read_catalog(store: ArtifactStore) -> Catalog:
     refs = store.refs("storyboard").all() if songs else {}
     boards = {name: current_board(store, refs[name]) for name in songs if name in refs}
     found = {name: board for name, board in boards.items() if board is not None}
-    return Catalog(songs, found, frozenset(name for name, _ in store.read_all("remixes")))
+    remixes = {name: _remix(data, songs) for name, data in store.read_all("remixes")}
+    return Catalog(songs, found, remixes)
 
 
 def current_board(store: ArtifactStore, ref: Ref) -> Storyboard | None:
@@ -105,6 +108,16 @@ def _title(song: str, data: bytes) -> SongTitle:
     except ValueError:
         return SongTitle(song, file_name or song, "")
     return SongTitle(song, settings.title or file_name or song, settings.artist)
+
+
+def _remix(data: bytes, songs: Mapping[str, SongTitle]) -> Said:
+    """What a remix is for, in which style, and of what."""
+    try:
+        request = read_record(data, "remix_request.1")["request"]
+        scene, style, track = (str(request.get(name) or "") for name in ("scene_id", "target_style", "source_track"))
+    except (RecordError, KeyError, AttributeError):
+        return Said("", "")
+    return Said(" · ".join(word for word in (scene, style) if word), songs[track].title if track in songs else track)
 
 
 @lru_cache(maxsize=256)

@@ -1,8 +1,8 @@
 """What the page of one artifact shows, as plain data: read from the store, nothing rendered, nothing written.
 
 Here: the artifact's records, its inputs and what was made of it. Not here: what plays (`site_player`, of songs
-`site_song`), tables of scenes (`site_scenes`), HTML (`pages/`), HTTP (`site`). A record that is missing or damaged leaves
-its part of the page out; the page says so in `gaps`.
+`site_song`), tables of scenes (`site_scenes`), HTML (`pages/`), HTTP (`site`). A record that is missing or damaged
+leaves its part of the page out; the page says so in `gaps`.
 """
 
 import re
@@ -28,6 +28,7 @@ from audio_assets.site_scenes import (
     storyboard_view,
 )
 from audio_assets.site_song import SongObject, read_board, song_data, song_file, song_objects, voice_file
+from audio_assets.site_words import shown, words_of
 from resources.store import SIDECAR, ArtifactStore, record_path
 
 _ASSET = re.compile(r"[a-z0-9_]{1,100}")
@@ -138,9 +139,9 @@ def _fill(store: ArtifactStore, index: Index, page: Page, folder: str) -> None:
     page.sidecar_json = orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2).decode()
     page.text = str(sidecar.facts.get("text") or page.text)
     page.character = str(sidecar.facts.get("character") or page.character)
-    page.facts = [(_words(name), _shown(value)) for name, value in sidecar.facts.items() if name != "text"]
+    page.facts = [(words_of(name), shown(value)) for name, value in sidecar.facts.items() if name != "text"]
     provider = sidecar.action.get("provider") or {}
-    page.provider = [(_words(name), _shown(value)) for name, value in provider.items() if name != "licence"]
+    page.provider = [(words_of(name), shown(value)) for name, value in provider.items() if name != "licence"]
     page.files = _files(store, folder, sidecar)
     page.picture = next((entry.path for entry in page.files if entry.name == "picture.png"), "")
     page.inputs = _inputs(index, sidecar)
@@ -158,6 +159,8 @@ def _fill_player(store: ArtifactStore, index: Index, page: Page, own: SongObject
         _fill_song(store, index, page, partition, own)
         return
     if page.asset == REMIX:
+        said = index.said(partition)
+        page.text, page.character = page.text or said.text, page.character or said.character
         page.remix = remix_view(store, index.catalog(), own, page.gaps)
     page.sound = find_sound(store, folder, sidecar) or ""
     page.tracks = mix_tracks(store, index, folder, sidecar, page.gaps)
@@ -269,36 +272,3 @@ def _object_sources(store: ArtifactStore, folder: str, content: str) -> frozense
         return frozenset(Sidecar.from_bytes(data).sources.values()) if data else frozenset()
     except RecordError:
         return frozenset()
-
-
-# --- words -----------------------------------------------------------------------------------------------------------
-
-
-_UNITS = {
-    "s": "s",
-    "db": "dB",
-    "dbtp": "dBTP",
-    "hz": "Hz",
-    "lufs": "LUFS",
-    "lu": "LU",
-    "usd": "USD",
-    "bpm": "BPM",
-    "px": "px",
-}
-
-
-def _words(name: str) -> str:
-    """Write `peak_db` as `peak (dB)`, `n_words` as `words`."""
-    words = name.removeprefix("n_").split("_")
-    unit = _UNITS.get(words[-1]) if len(words) > 1 else None
-    return f"{' '.join(words[:-1])} ({unit})" if unit else " ".join(words)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".")
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()

@@ -11,11 +11,12 @@ from typing import Any
 import orjson
 
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
-from audio_assets.domain.schemas.records import RecordError, Sidecar, read_record
+from audio_assets.domain.schemas.records import RecordError, read_record
 from audio_assets.domain.storyboard import Scene, Storyboard
 from audio_assets.site_catalog import Catalog, type_name
 from audio_assets.site_player import parsed
-from audio_assets.site_song import SongObject, song_file
+from audio_assets.site_song import SongObject, read_waveform, song_file, song_objects
+from audio_assets.site_words import words_of
 from resources.store import ArtifactStore
 
 
@@ -80,6 +81,7 @@ class RemixView:
     source_title: str
     source_href: str
     source_sound: str
+    source_wave: Sequence[int]
 
 
 def storyboard_view(board: Storyboard, song: str, prompts: frozenset[str]) -> StoryboardView:
@@ -145,20 +147,16 @@ def scene_view(
 def remix_view(store: ArtifactStore, catalog: Catalog, own: SongObject, gaps: list[str]) -> RemixView:
     """Return what a remix was asked for, and its source."""
     request = _mapping(_mapping(own.sidecar.action.get("params")).get("request"))
-    wanted = tuple((name, value) for name, value in request.items() if value not in (None, "", []))
     source = str(request.get("source_track") or "")
-    sound = None
+    objects = song_objects(store, "", "music_remix", own)
     title = catalog.songs.get(source)
-    folder = own.sidecar.sources.get("song_audio", "")
-    if folder:
-        data = store.read(f"{folder}/sidecar.json")
-        audio = parsed(Sidecar.from_bytes, data, "the sidecar of its source", gaps)
-        sound = song_file({"song_audio": SongObject(folder, audio)}) if audio else None
+    folder = objects["song_audio"].folder if "song_audio" in objects else ""
     return RemixView(
-        tuple((name, _plain(value)) for name, value in wanted),
+        tuple((words_of(name), _plain(value)) for name, value in request.items() if value not in (None, "", [])),
         title.title if title else source,
         f"/a/song_audio/{source}" if title else f"/o/{folder}" if folder else "",
-        sound or "",
+        song_file(objects) or "",
+        read_waveform(store, objects, gaps).get("columns", []) if folder else [],
     )
 
 

@@ -81,6 +81,11 @@ def read_board(store: ArtifactStore, objects: SongObjects, gaps: list[str]) -> S
     return _read(store, objects, "storyboard", "storyboard.json", board_schema.from_bytes, gaps)
 
 
+def read_waveform(store: ArtifactStore, objects: SongObjects, gaps: list[str]) -> Mapping[str, Any]:
+    """Return `columns`, the level of the song and of its lows (below 260 Hz) by turns, 0 to 100, and `duration_s`."""
+    return _read(store, objects, "spectral_features", "features.bin", _waveform, gaps) or {}
+
+
 def song_data(
     store: ArtifactStore, song: str, asset: str, objects: SongObjects, board: Storyboard | None, gaps: list[str]
 ) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def song_data(
     sections = _read(store, objects, "sections", "sections.json", schema.sections_from_bytes, gaps) or ()
     voice = _read(store, objects, "vocals", "vocals.json", schema.voice_from_bytes, gaps) or ()
     energy = _read(store, objects, "energy_curve", "energy_curve.json", schema.energy_curve_from_bytes, gaps) or ()
-    waveform = _read(store, objects, "spectral_features", "features.bin", _waveform, gaps) or {}
+    waveform = read_waveform(store, objects, gaps)
     player: dict[str, Any] = {
         "asset": asset,
         "song": _url(store, song_file(objects), gaps),
@@ -205,7 +210,7 @@ def _onsets(data: bytes) -> list[list[float]]:
 
 
 def _lines(lyrics: Lyrics) -> Iterable[list[Any]]:
-    """Yield [text, start, end, words], a word as [text, start, end, confidence]; times are null where none are known."""
+    """Yield [text, start, end, words], a word as [text, start, end, confidence]; a time that is not known is None."""
     for line in lyrics.lines:
         words = [
             [word.text, _maybe(word.start_time), _maybe(word.end_time), round(word.confidence, 2)]
@@ -238,7 +243,7 @@ def _scenes(board: Storyboard, song: str) -> list[list[Any]]:
 
 @lru_cache(maxsize=8)
 def _waveform(data: bytes) -> dict[str, Any]:
-    """Return the level of the song and of its lows (below 260 Hz) by turns, 0 to 100, over its whole length."""
+    """Return what `read_waveform` does."""
     try:
         features = song_features.from_bytes(data)
     except (KeyError, TypeError, AttributeError) as error:

@@ -51,13 +51,14 @@ def put(
     sources: dict[str, str] | None = None,
     checks: tuple[Check, ...] = (),
     notes: tuple[str, ...] = (),
+    params: dict[str, Any] | None = None,
 ) -> str:
     key = hashlib.sha256(f"{asset} {partition}".encode()).hexdigest()
     place = f"{folder}/{key}"
     stored = {name: store.write(f"{place}/{name}", data) for name, data in files.items()}
     sidecar = Sidecar(
         action_key=key,
-        action={"asset": asset, "provider": {"engine": "tone"}},
+        action={"asset": asset, "provider": {"engine": "tone"}, "params": params or {}},
         content=content_sha256(stored, ()),
         files=stored,
         facts=facts or {},
@@ -74,7 +75,8 @@ def put(
     )
     store.commit(place, stored, sidecar)
     failed = tuple(check.name for check in checks if not check.passed)
-    store.refs(asset).point(partition, Ref(key, place, sidecar.content, failed_checks=failed))
+    sizes = {name: entry.size for name, entry in stored.items()}
+    store.refs(asset).point(partition, Ref(key, place, sidecar.content, sizes, failed))
     return place
 
 

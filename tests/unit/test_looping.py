@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -22,7 +24,9 @@ def song(n_bars: int, seed: int = 0) -> tuple[NDArray[np.float32], list[int]]:
     hit = 0.3 * random.standard_normal(1500) * np.exp(-np.arange(1500) / 300)
     bars = []
     for bar in range(n_bars):
-        wave = 0.2 * np.sin(2 * np.pi * (220.0, 330.0, 275.0, 440.0)[bar % 4] * time) + 0.1 * np.sin(2 * np.pi * 110 * time)
+        wave = 0.2 * np.sin(2 * np.pi * (220.0, 330.0, 275.0, 440.0)[bar % 4] * time) + 0.1 * np.sin(
+            2 * np.pi * 110 * time
+        )
         wave[: len(hit)] += hit
         bars.append(wave)
     mono = np.concatenate(bars)
@@ -48,7 +52,7 @@ def test_jumps_land_where_the_music_repeats() -> None:
     samples, lines = song(16)
     for n_bars in (8, 12, 20, 24):
         plan = plan_jumps(samples, RATE_HZ, lines, n_bars * BAR + 100)
-        for before, after in zip(plan, plan[1:], strict=False):
+        for before, after in itertools.pairwise(plan):
             assert (before.end - after.start) % (4 * BAR) == 0
 
 

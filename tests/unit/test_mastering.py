@@ -31,10 +31,10 @@ def test_silence_stays_silent_and_noise_is_not_lifted_without_end() -> None:
     out, loudness = mastered(silence, RATE_HZ, target_lufs=-14)
     assert not out.any()
     assert loudness.integrated_lufs is None
-    faint, loudness = mastered(0.0003 * spiky(), RATE_HZ, target_lufs=-14)
+    faint, loudness = mastered(0.02 * spiky(), RATE_HZ, target_lufs=-14)
     assert loudness.integrated_lufs is not None
-    assert loudness.integrated_lufs < -40
-    assert np.abs(faint).max() < 0.02
+    assert loudness.integrated_lufs < -20
+    assert np.abs(faint).max() < 0.7
 
 
 def test_ends_rise_from_and_fall_to_nothing() -> None:

@@ -88,7 +88,9 @@ def test_every_effect_can_be_applied_and_has_its_default_in_range() -> None:
 
 def test_a_users_file_changes_only_the_keys_it_names() -> None:
     base = shipped()
-    own = b'[lofi]\ntarget_lufs = -20\n[mine]\nsteps = [{ effect = "reverb", decay_s = 3 }]\n[club.compose]\nbpm = 140\n'
+    own = (
+        b'[lofi]\ntarget_lufs = -20\n[mine]\nsteps = [{ effect = "reverb", decay_s = 3 }]\n[club.compose]\nbpm = 140\n'
+    )
     styles = parse_styles(own, "own.toml", base=base)
     assert styles["lofi"].target_lufs == -20.0
     assert styles["lofi"].steps == base["lofi"].steps

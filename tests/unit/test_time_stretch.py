@@ -68,7 +68,7 @@ def test_hits_stay_sharp_and_lie_where_the_tempo_puts_them(ratio: float) -> None
     out = tempo_changed(source, RATE_HZ, ratio)
     attacks = np.array([(*attack(source, place), *attack(out, round(place / ratio))) for place in places])
     rise, before, rise_out, before_out = attacks.mean(axis=0)
-    assert rise_out < rise + 22  # half a millisecond; a vocoder that smears takes 20 ms
+    assert rise_out < rise + 44  # a millisecond; a vocoder that smears takes 20 ms
     assert attacks[:, 2].max() < 4 * 44
     assert before_out < 1.1 * before  # no echo ahead of the hits
     heights = [np.abs(out[round(p / ratio) - 300 : round(p / ratio) + 300]).max() for p in places]

@@ -131,7 +131,7 @@ def _soften(samples: Block, fast: float, slow: float, release: float, floor: flo
         for c in range(samples.shape[1]):
             size = max(size, abs(np.float64(samples[i, c])))
         quick += (fast if size > quick else release) * (size - quick)
-        lazy += (slow if size > lazy else release) * (size - lazy)
+        lazy += (slow if quick > lazy else release) * (quick - lazy)
         gain = np.float32(max(floor, min(1.0, (lazy + 1e-6) / (quick + 1e-6))))
         for c in range(samples.shape[1]):
             samples[i, c] *= gain

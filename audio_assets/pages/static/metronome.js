@@ -32,7 +32,9 @@ export class Metronome {
     for (const [t, , bar] of this.beats) {
       if (t < now - 0.01 || t <= this.done) continue;
       if (t > now + AHEAD_S * audio.playbackRate) break;
-      this.click(context.currentTime + Math.max(0, t - now) / audio.playbackRate, Boolean(bar));
+      // The sound's time is what is heard now, the context's what is heard after its latency.
+      const when = context.currentTime + (t - now) / audio.playbackRate - (context.outputLatency || 0);
+      this.click(Math.max(context.currentTime, when), Boolean(bar));
       this.done = t;
     }
   }

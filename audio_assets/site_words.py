@@ -1,0 +1,27 @@
+"""How the artifact server writes the names and values of facts."""
+
+from typing import Any
+
+import orjson
+
+_UNITS = {
+    "s": "s", "db": "dB", "dbtp": "dBTP", "hz": "Hz", "lufs": "LUFS", "lu": "LU", "usd": "USD", "bpm": "BPM", "px": "px",
+}  # fmt: skip
+
+
+def words_of(name: str) -> str:
+    """Write `peak_db` as `peak (dB)`, `n_words` as `words`."""
+    words = name.removeprefix("n_").split("_")
+    unit = _UNITS.get(words[-1]) if len(words) > 1 else None
+    return f"{' '.join(words[:-1])} ({unit})" if unit else " ".join(words)
+
+
+def shown(value: Any) -> str:
+    """Write a fact's value as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
