@@ -20,9 +20,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY)  ## Speak, align, lip-sync and mix the example scene with real voices
+demo: $(READY)  ## Speak, align, lip-sync and mix the example scene with real voices; storyboard the example song
 	$(BIN)/audio-assets models fetch kokoro
 	$(BIN)/audio-assets ingest data/examples/lighthouse
+	$(BIN)/audio-assets analyze data/examples/songs
 	@echo "see and hear it: make dev"
 
 dev: $(READY)  ## Open the Dagster UI with its sensors, and the artifact server

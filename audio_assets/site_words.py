@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 
 _UNITS = {
-    "s": "s", "db": "dB", "dbtp": "dBTP", "hz": "Hz", "lufs": "LUFS", "lu": "LU", "usd": "USD", "bpm": "BPM", "px": "px",
+    "s": "s", "db": "dB", "dbtp": "dBTP", "hz": "Hz", "lufs": "LUFS", "lu": "LU", "usd": "USD", "bpm": "BPM",
+    "px": "px",
 }  # fmt: skip
 
 

@@ -44,8 +44,7 @@ _OFF_DOWNBEAT = 1_500
 _CROSSED_EDGE = 2_500
 _UNDER_A_BAR = 3_000
 _OFF_BEAT = 4_000
-_SLIVER = 10_000_000
-_SLIVER_FRAME = 10_000
+_SLIVER_FRAME = 1_000_000  # each frame that a scene is too short weighs more than all else
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -164,7 +163,7 @@ class _Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Nodes:
-    """Possible cuts in order and the song's end; arrays of a value per node, lengths in frames, `bar` 0 without a beat."""
+    """Possible cuts in order and the song's end; arrays of a value per node, lengths in frames (`bar` 0: no beat)."""
 
     cuts: tuple[Cut, ...]
     frames: Ints
@@ -221,8 +220,9 @@ def _bar_frames(beats: BeatMap, frames: Ints) -> Floats:
         return np.full(len(frames), usual)
     bars = np.array(beats.bars, dtype=np.int64)
     lengths = np.diff(bars).astype(np.float64)
-    is_full = np.diff(np.searchsorted(places, bars)) >= beats.beats_per_bar
-    lengths = np.where(is_full | ~is_full.any(), lengths, np.median(lengths[is_full] if is_full.any() else lengths))
+    n_holes = np.concatenate(([0], np.cumsum(np.diff(places) > beats.hole_frames)))
+    is_full = np.diff(n_holes[np.searchsorted(places, bars)]) == 0
+    lengths = np.where(is_full, lengths, np.median(lengths[is_full] if is_full.any() else lengths))
     sums = np.concatenate(([0.0], np.cumsum(lengths)))
     at = np.clip(np.searchsorted(bars, frames, side="right") - 1, 0, len(lengths) - 1)
     first, last = np.maximum(0, at - 4), np.minimum(len(lengths), at + 4)
@@ -289,7 +289,7 @@ def _scene_costs(nodes: _Nodes, first: int, j: int, limits: _Limits) -> Ints:
     n_bars = np.where(bar > 0, (2 * length + bar) // np.maximum(1, 2 * bar), 0)
     costs += np.where(n_bars > 2, np.where(n_bars % 2, _ODD_BARS, np.where(n_bars % 4, _ODD_BARS // 2, 0)), 0)
     costs += np.where((length < bar - 1) & (bar <= limits.longest), _UNDER_A_BAR, 0)
-    costs += np.where(length < limits.shortest, _SLIVER + _SLIVER_FRAME * (limits.shortest - length), 0)
+    costs += _SLIVER_FRAME * np.maximum(0, limits.shortest - length)
     costs += _CROSSED_EDGE * (nodes.n_edges_before[j] - nodes.n_edges_before[first + 1 : j + 1])
     return np.asarray(costs, dtype=np.int64)
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 from typing import Protocol, get_args
 
 from audio_assets.domain import timebase
@@ -64,8 +63,8 @@ class Mood(Protocol):
 class Scene:
     """One scene, frames `[start_frame, end_frame)`.
 
-    `cut` says what its first frame stands on: the "start" of the song, a "downbeat", a "beat", a "frame" where the song
-    has no beat, or a person's "exact" cut; `cut_error_frames` is how far that frame is from its beat (0 without one).
+    `cut` says what its first frame stands on: a "downbeat", a "beat", a "frame" where the song has no beat, a person's
+    "exact" cut, or else the "start" of the song; `cut_error_frames` is how far that frame is from its beat (0 without).
     `n_bars` is whole where the scene is whole bars, 0 where there is no beat. `clip_seconds` is what is ordered for it.
     `prompt_override` replaces the whole prompt. `overridden` names the fields that a person set.
     """
@@ -75,26 +74,26 @@ class Scene:
     start_frame: int
     end_frame: int
     frame_rate: Fraction
-    scene_type: SceneType
     section: str
     section_type: str
-    lyrics: str
     mood: str
     mood_phrase: str
     energy: float
-    characters: tuple[str, ...]
     style_preset: str
-    directive: str
-    prompt_override: str
     clip_seconds: int
     n_bars: float
     cut: CutKind
     on_downbeat: bool
     cut_error_frames: float
-    voice_share: float
-    lip_sync_enabled: bool
-    lip_sync_method: LipSyncMethod | None
-    estimated_cost_usd: float | None
+    scene_type: SceneType = "broll"
+    voice_share: float = 0.0
+    characters: tuple[str, ...] = ()
+    lyrics: str = ""
+    directive: str = ""
+    prompt_override: str = ""
+    lip_sync_enabled: bool = False
+    lip_sync_method: LipSyncMethod | None = None
+    estimated_cost_usd: float | None = None
     overridden: tuple[str, ...] = ()
 
     @property
@@ -235,54 +234,63 @@ class _Song:
 def _scenes(
     song: _Song, cuts: Sequence[Cut], by_hand: Mapping[int, SceneOverride]
 ) -> tuple[tuple[Scene, ...], tuple[str, ...]]:
+    ends = [*(cut.frame for cut in cuts[1:]), song.n_frames]
+    empty = [_empty_scene(song, number, cut, end) for number, (cut, end) in enumerate(zip(cuts, ends, strict=True), 1)]
+    cast, density_notes = _cast(empty, song, by_hand)
+    words, lyrics_notes = lyrics_by_scene(song.lyrics, [cut.frame for cut in cuts], song.settings.frame_rate)
+    scenes = tuple(
+        _finished(_set_by_hand(replace(scene, lyrics=text), by_hand.get(index), song), song)
+        for index, (scene, text) in enumerate(zip(cast, words, strict=True))
+    )
+    return scenes, (*density_notes, *lyrics_notes, *_scene_notes(scenes, song.settings))
+
+
+def _empty_scene(song: _Song, number: int, cut: Cut, end: int) -> Scene:
+    """A scene in its place: when it is, and how the song is then."""
     settings, rate = song.settings, song.settings.frame_rate
-    frames = [*(cut.frame for cut in cuts), song.n_frames]
-    places = list(pairwise(frames))
-    sections = [section_at(song.sections, start, end, rate) for start, end in places]
-    voices = voice_shares(song.voice, frames, rate)
-    performances, density_notes = choose_performances(
-        [end - start for start, end in places],
+    section = section_at(song.sections, cut.frame, end, rate)
+    mood = song.mood_of(float(cut.frame / rate), float(end / rate))
+    return Scene(
+        id=scene_id(number),
+        order=number,
+        start_frame=cut.frame,
+        end_frame=end,
+        frame_rate=rate,
+        section=section.name if section else "",
+        section_type=section.type if section else UNKNOWN_SECTION,
+        mood=mood.name,
+        mood_phrase=mood.description,
+        energy=mood.energy,
+        style_preset=settings.style_preset,
+        clip_seconds=settings.clip_seconds,
+        n_bars=song.beats.n_bars(cut.frame, end),
+        cut=cut.kind,
+        on_downbeat=cut.kind == "downbeat",
+        cut_error_frames=cut.error_frames,
+    )
+
+
+def _cast(
+    scenes: Sequence[Scene], song: _Song, by_hand: Mapping[int, SceneOverride]
+) -> tuple[list[Scene], tuple[str, ...]]:
+    """The scenes with their types and who is seen."""
+    settings = song.settings
+    frames = [*(scene.start_frame for scene in scenes), song.n_frames]
+    voices = voice_shares(song.voice, frames, settings.frame_rate)
+    performances, notes = choose_performances(
+        [scene.n_frames for scene in scenes],
         voices,
-        [section.type if section else UNKNOWN_SECTION for section in sections],
+        [scene.section_type for scene in scenes],
         {index: override.scene_type for index, override in by_hand.items() if override.scene_type},
         settings.performance_density,
     )
-    types: list[SceneType] = ["performance" if index in performances else "broll" for index in range(len(cuts))]
+    types: list[SceneType] = ["performance" if index in performances else "broll" for index in range(len(scenes))]
     casts = characters_by_scene(settings.characters, types)
-    words, lyrics_notes = lyrics_by_scene(song.lyrics, frames[:-1], rate)
-    scenes = []
-    for index, cut in enumerate(cuts):
-        start_s, end_s = (float(frame / rate) for frame in places[index])
-        section, mood = sections[index], song.mood_of(start_s, end_s)
-        scene = Scene(
-            id=scene_id(index + 1),
-            order=index + 1,
-            start_frame=cut.frame,
-            end_frame=frames[index + 1],
-            frame_rate=rate,
-            scene_type=types[index],
-            section=section.name if section else "",
-            section_type=section.type if section else UNKNOWN_SECTION,
-            lyrics=words[index],
-            mood=mood.name,
-            mood_phrase=mood.description,
-            energy=mood.energy,
-            characters=casts[index],
-            style_preset=settings.style_preset,
-            directive="",
-            prompt_override="",
-            clip_seconds=settings.clip_seconds,
-            n_bars=song.beats.n_bars(*places[index]),
-            cut=cut.kind,
-            on_downbeat=cut.kind == "downbeat",
-            cut_error_frames=cut.error_frames,
-            voice_share=voices[index],
-            lip_sync_enabled=types[index] == "performance",
-            lip_sync_method=None,
-            estimated_cost_usd=None,
-        )
-        scenes.append(_finished(_set_by_hand(scene, by_hand.get(index), song), song))
-    return tuple(scenes), (*density_notes, *lyrics_notes, *_scene_notes(scenes, settings))
+    filled = [
+        replace(scene, scene_type=kind, voice_share=voice, characters=cast, lip_sync_enabled=kind == "performance")
+        for scene, kind, voice, cast in zip(scenes, types, voices, casts, strict=True)
+    ]
+    return filled, notes
 
 
 def _set_by_hand(scene: Scene, override: SceneOverride | None, song: _Song) -> Scene:

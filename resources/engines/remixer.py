@@ -133,10 +133,10 @@ def _rendered(
     all_notes = (*notes, *remix.notes)
     data = {
         "schema": "remix.1",
+        **all_facts,
         "request": request_record(request),
         "style": style_record(style),
         "steps": list(remix.steps),
-        **all_facts,
         "beats": [round(float(time), 4) for time in remix.pulse.beats_s],
         "downbeats": [round(float(time), 4) for time in remix.pulse.downbeats_s],
         **record,

@@ -38,6 +38,7 @@ from audio_assets.site_catalog import MUSIC_STAGES, SONG_STAGES
 from audio_assets.site_index import DIALOGUE_STAGES, STAGES
 from audio_assets.site_scenes import clock_ms
 from audio_assets.site_song import SongObject, song_objects
+from audio_assets.songbook import REMIX_SCHEMA, REMIXES, SONGS
 from resources.engines import song_artifacts, storyboard_artifacts
 from resources.store import ArtifactStore
 from tests.graph.test_site import ask, filled, player_of, put, wav
@@ -151,13 +152,13 @@ def put_prompt(store: ArtifactStore, scene: str, song: str, storyboard: str) -> 
 
 
 def put_remix(store: ArtifactStore, name: str, sources: dict[str, str], source_track: str) -> str:
-    store.write(f"remixes/{name}.json", b"{}")
     request = {
         "scene_id": name,
         "target_style": "lofi <i>",
         "source_track": source_track,
         "mood_tags": ["calm", "slow"],
     }
+    store.write(f"remixes/{name}.json", orjson.dumps({"schema": REMIX_SCHEMA, "request": request}))
     files = {"remix.wav": wav(1.0), "remix.json": b"{}"}
     return put(store, "music_remix", name, "exports/music", files, sources=sources, params={"request": request})
 
@@ -454,12 +455,28 @@ def test_a_remix_plays_before_and_after(any_store: ArtifactStore) -> None:
     page = ask(any_store, "/a/music_remix/night")
     assert_is_clean(page.text)
     assert player_of(page)["duration"] == pytest.approx(1.0)
-    assert f'src="/files/{folder}/remix.wav"' in page.text
-    assert f'src="/files/{made["song_audio"]}/song.wav"' in page.text
+    assert f'id="audio" controls preload="auto" src="/files/{folder}/remix.wav"' in page.text
+    assert f'id="source" controls preload="metadata" src="/files/{made["song_audio"]}/song.wav"' in page.text
+    before = re.search(r'id="source-wave">(.*?)</script>', page.text)
+    assert before is not None
+    assert orjson.loads(before.group(1)) == player_of(ask(any_store, f"/a/sections/{SONG}"))["wave"]
     assert f'href="/a/song_audio/{SONG}"' in page.text
     assert "calm, slow" in page.text
     assert "lofi &lt;i&gt;" in page.text
     assert 'href="/a/music_remix/night"' in ask(any_store, f"/a/song_audio/{SONG}").text
+
+
+def test_a_remix_is_listed_by_its_scene_style_and_source(store: ArtifactStore) -> None:
+    assert (SONGS, REMIXES) == ("songs", "remixes"), "what the catalog reads"
+    made = put_song(store)
+    folder = put_remix(store, "night", {"song_audio": made["song_audio"]}, SONG)
+    for page in (ask(store, "/?asset=music_remix").text, ask(store, "/a/music_remix/night").text):
+        assert_is_clean(page)
+        assert "night · lofi <i>" in unescape(page)
+        assert TITLE in unescape(page)
+    assert f'data-sound="/files/{folder}/remix.wav"' in ask(store, "/?q=lofi").text
+    store.write("remixes/night.json", b"{")
+    assert ask(store, "/").status_code == 200
 
 
 @pytest.mark.parametrize("track", ["/home/x/y.wav", "../y.wav", ""])
@@ -468,7 +485,7 @@ def test_a_remix_of_a_file_or_of_nothing_plays_alone(store: ArtifactStore, track
     page = ask(store, "/a/music_remix/night")
     assert page.status_code == 200
     assert "remix.wav" in page.text
-    assert "Before and after" not in page.text
+    assert 'id="source"' not in page.text
 
 
 # --- the index -------------------------------------------------------------------------------------------------------

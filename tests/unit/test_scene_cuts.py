@@ -1,6 +1,7 @@
 import math
 import random
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -175,13 +176,13 @@ def test_a_steady_song_is_cut_into_whole_bars(bpm: int, start_s: float, meter: i
     assert {cut.kind for cut in song.cuts()[1:]} == {"downbeat"}
     inner = song.bars()[1:-1]
     assert all(bars == int(bars) and bars >= 1 for bars in inner)
-    assert len(song.lengths()) == fewest_scenes(song)
+    assert len(song.lengths()) == fewest_scenes(song, song.beats.bars)
 
 
-def fewest_scenes(song: Song) -> int:
-    """The least number of scenes with all cuts on downbeats, and no sliver at the end: each as long as it can be."""
+def fewest_scenes(song: Song, frames: Sequence[int]) -> int:
+    """The least number of scenes that cuts at some of `frames` can make without a sliver."""
     low, high = shortest_frames(song.clip_s, song.rate), longest_frames(song.clip_s, song.rate)
-    places = [0, *(bar for bar in song.beats.bars if bar), song.n_frames]
+    places = [0, *(frame for frame in frames if frame), song.n_frames]
     n_scenes = {0: 0}
     for place in places[1:]:
         before = [n_scenes[start] for start in n_scenes if low <= place - start <= high]
@@ -259,6 +260,28 @@ def test_an_edge_that_a_scene_can_not_begin_at_is_crossed() -> None:
 def test_eight_bars_that_do_not_fit_are_halves_and_not_five_and_three() -> None:
     song = Song(steady(155, 8 * 240 / 155 * 3), Fraction(24), 8, edges_s=(8 * 240 / 155, 16 * 240 / 155))
     assert song.bars() == [4.0] * 6
+
+
+def test_nine_bars_are_four_three_and_two_and_not_four_four_and_one() -> None:
+    assert Song(steady(120, 18.0), Fraction(24), 8).bars() == [4.0, 3.0, 2.0]
+
+
+def test_two_edges_less_than_a_bar_apart_are_one_cut() -> None:
+    song = Song(steady(80, 24.0), Fraction(24), 8, edges_s=(8.25, 10.5))
+    assert min(song.bars()) >= 1.0
+    assert sum(cut.frame in (198, 252) for cut in song.cuts()) == 1
+
+
+def test_a_stretch_without_a_beat_that_a_clip_reaches_across_is_left_whole() -> None:
+    times = [beat / 2 for beat in range(64) if not 16 < beat / 2 < 20.9]
+    song = Song(make_grid(times, 32.0), Fraction(24), 8)
+    assert "frame" not in {cut.kind for cut in song.cuts()}
+
+
+def test_a_bar_is_as_long_as_its_neighbours_where_beats_are_missing() -> None:
+    times = [beat / 2 for beat in range(130) if not 16.2 < beat / 2 < 35.9]
+    beats = Song(make_grid(times, 65.0), Fraction(24), 8).beats
+    assert set(scene_cuts._bar_frames(beats, np.arange(0, 1560, 12))) == {48.0}
 
 
 def test_bars_longer_than_a_clip_are_cut_on_their_beats() -> None:

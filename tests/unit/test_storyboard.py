@@ -57,7 +57,7 @@ def plan(toml: str = "", **changed: Any) -> Storyboard:
     song = {"grid": grid(), "sections": SECTIONS, "voice": VOICE, "lyrics": None, "price": None, "max_scenes": 64}
     song |= {
         "settings": parse_song_settings(toml.encode(), "song.toml"),
-        "mood_of": lambda start, end: Feel(),
+        "mood_of": feel,
     } | changed
     return plan_storyboard(
         song["settings"], song["grid"], song["sections"], song["voice"], song["lyrics"], song["mood_of"], song["price"],

@@ -16,6 +16,7 @@ Block = NDArray[np.float32]
 
 FADE_S = 0.03
 _SEARCH_S = 0.02  # how far a bar line may be off: the best match of the waveforms lies within
+_GRACE_S = 0.025
 _N_BANDS, _N_PARTS = 20, 4  # what a bar is compared by: levels of 20 bands in each quarter
 _LEAST_LOOP_BARS = 4
 _PHRASE_BARS = 4
@@ -100,9 +101,11 @@ def mapped_times(times_s: Sequence[float], stretches: Sequence[Stretch], sample_
     at = 0
     for stretch in stretches:
         first_s, last_s = stretch.start / sample_rate_hz, stretch.end / sample_rate_hz
-        # Half a millisecond of grace, once: a bar line on a joint belongs to what begins there.
+        # A landing may have moved past its bar line: what lies just before a joint belongs to what begins there.
         mapped += [
-            at / sample_rate_hz + max(0.0, time - first_s) for time in times_s if first_s - 5e-4 <= time < last_s - 5e-4
+            at / sample_rate_hz + max(0.0, time - first_s)
+            for time in times_s
+            if first_s - _GRACE_S <= time < last_s - _GRACE_S
         ]
         at += stretch.end - stretch.start
     return mapped
@@ -134,27 +137,30 @@ def _shortened(
 def _lengthened(
     lines: NDArray[np.int64], likeness: NDArray[np.float64], n_source: int, n_wanted: int, n_bar: int
 ) -> list[Stretch]:
-    """[0, leave), then [land, leave) again and again, and [land, end)."""
-    best, best_score = (-1, -1, 0), -math.inf
+    """[0, leave), then [land, leave) again and again, once from a later bar to make the length right, and the end."""
     least = min(_LEAST_LOOP_BARS, len(lines) - 1)
+    best: tuple[float, list[int], int] = (-math.inf, [], 0)
     for land in range(len(lines)):
         for leave in range(land + least, len(lines)):
             n_loop = int(lines[leave] - lines[land])
-            n_repeats = (n_wanted - n_source) // n_loop
-            if n_repeats < 1 or n_source + n_repeats * n_loop < n_wanted - n_bar:
+            n_repeats, n_rest = divmod(n_wanted - n_source, n_loop)
+            lands = [land] * n_repeats
+            shorter = int(np.searchsorted(lines, lines[leave] - n_rest))  # the longest loop that still fits
+            if shorter < leave:
+                lands.append(shorter)
+                n_rest -= int(lines[leave] - lines[shorter])
+            if not lands:
                 continue
-            is_phrase = (leave - land) % _PHRASE_BARS == 0
-            score = likeness[leave, land] - n_repeats * _PENALTY_REPEAT - (0.0 if is_phrase else _PENALTY_PHRASE)
-            if score > best_score:
-                best, best_score = (land, leave, n_repeats), score
-    land, leave, n_repeats = best
-    if n_repeats == 0:  # no loop fills it to within a bar: the nearest from below, of what there is
-        pairs = [(int(b - a), i, j) for i, a in enumerate(lines) for j, b in enumerate(lines) if j >= i + 1]
-        n_loop, land, leave = min(pairs, key=lambda pair: ((n_wanted - n_source) % pair[0], pair))
-        n_repeats = (n_wanted - n_source) // n_loop
-    first, last = int(lines[land]), int(lines[leave])
-    body = [Stretch(0, last)] + [Stretch(first, last)] * (n_repeats - 1)
-    return [*body, Stretch(first, n_source)] if n_repeats else [Stretch(0, n_source)]
+            scores = [float(likeness[leave, at]) - (0.0 if (leave - at) % _PHRASE_BARS == 0 else _PENALTY_PHRASE)
+                      for at in lands]  # fmt: skip
+            missing = max(0.0, n_rest / n_bar - 1.0)
+            score = sum(scores) / len(scores) - len(lands) * _PENALTY_REPEAT - missing
+            if score > best[0]:
+                best = score, lands, leave
+    _, lands, leave = best
+    edges = [0, *(int(lines[at]) for at in lands)]
+    ends = [int(lines[leave])] * len(lands) + [n_source]
+    return [Stretch(start, end) for start, end in zip(edges, ends, strict=True)]
 
 
 def _bar_looks(

@@ -22,7 +22,7 @@ Block = NDArray[np.float32]
 
 TARGET_LUFS = -16.0
 
-_PART_LUFS = {"drums": -19.0, "bass": -22.0, "chords": -23.0, "layer": -27.0, "lead": -21.5}
+_PART_LUFS = {"drums": -19.0, "bass": -24.0, "chords": -21.5, "layer": -25.0, "lead": -20.5}
 _ROOM = {"drums": 0.1, "bass": 0.0, "chords": 0.3, "layer": 0.4, "lead": 0.3}
 _LEAD_PAN = 0.0
 _LAYER_VOICE = {"pad": "strings", "strings": "pad"}  # what joins in choruses; else a pad

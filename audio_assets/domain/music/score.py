@@ -313,8 +313,15 @@ _RHYTHMS: tuple[tuple[tuple[int, int], ...], ...] = (
     ((0, 2), (2, 2), (4, 4), (8, 2), (10, 2), (12, 4), (16, 6), (22, 8)),
 )
 _THIN_RHYTHMS: tuple[tuple[tuple[int, int], ...], ...] = (((0, 8), (8, 6), (16, 14)), ((4, 4), (8, 8), (20, 10)))
-_CENTERS = {"home": 36, "away": 38, "bridge": 35}  # the middle of the tune, in steps of the scale: about 61 + tonic
+_CENTERS = {"home": 71, "away": 74, "bridge": 69}  # the middle of the tune: around the octave above middle C
 _REACH = 6  # steps of the scale that it strays from there
+_SHAPES = {  # how a motif moves over its two bars, in steps of the scale
+    "arch": (0.0, 3.0, 4.0, 1.0),
+    "valley": (0.0, -3.0, -2.0, 1.0),
+    "rise": (0.0, 1.0, 2.5, 4.0),
+    "fall": (0.0, 2.0, -1.0, -3.0),
+    "wave": (0.0, 3.0, -2.0, 2.0),
+}
 
 
 def _tune_notes(
@@ -341,9 +348,14 @@ def _motif(theme: str, mood: Mood, seed: int) -> tuple[tuple[tuple[int, int], ..
     random = generator("motif", theme, seed)
     rhythms = _THIN_RHYTHMS if mood.energy <= -0.7 else _RHYTHMS
     rhythm = rhythms[int(random.integers(len(rhythms)))]
-    steps = random.choice(np.array([-2, -1, -1, 0, 1, 1, 2, 3]), 12)
-    contour = np.concatenate([[0], np.cumsum(steps)])
-    return rhythm, tuple(int(step) for step in contour - np.rint(contour * 0.35))
+    shape = _SHAPES[sorted(_SHAPES)[int(random.integers(len(_SHAPES)))]]
+    at = np.array([onset for onset, _ in rhythm]) / (2.0 * STEPS_PER_BAR)
+    line = np.interp(at, np.linspace(0.0, 1.0, len(shape)), shape) + random.uniform(-1.2, 1.2, len(at))
+    steps = [int(step) for step in np.rint(line - line[0])]
+    for i in range(2, len(steps)):
+        if steps[i] == steps[i - 1] == steps[i - 2]:  # a tone three times over is no tune
+            steps[i] += 1 if steps[i] <= 0 else -1
+    return rhythm, tuple(steps)
 
 
 def _phrases(
@@ -357,7 +369,7 @@ def _phrases(
     has_last_bar: bool,
 ) -> list[Note]:
     notes: list[Note] = []
-    center = _CENTERS[part.theme]
+    center = _index_near(key, _CENTERS[part.theme])
     n_bars = part.n_bars if has_last_bar else part.n_bars - 1
     for pair in range(0, n_bars, 2):
         is_answer = pair % 4 == 2
@@ -384,6 +396,12 @@ def _nearest_chord_note(index: int, degree: int) -> int:
     )
 
 
+def _index_near(key: Key, pitch: int) -> int:
+    """The place in the scale nearest to `pitch`."""
+    return min(range(21, 56), key=lambda index: (abs(key.pitch(index) - pitch), index))
+
+
 def _last_note(key: Key, chords: list[Chord], form: tuple[Part, ...]) -> Note:
     """The tonic over the last chord, next to where the tune lay."""
-    return Note("lead", key.pitch(35), (len(chords) - 1) * STEPS_PER_BAR, STEPS_PER_BAR, 0.6 * form[-1].level)
+    tonic = min((28, 35, 42), key=lambda index: abs(key.pitch(index) - _CENTERS["home"]))
+    return Note("lead", key.pitch(tonic), (len(chords) - 1) * STEPS_PER_BAR, STEPS_PER_BAR, 0.6 * form[-1].level)

@@ -48,8 +48,18 @@ class Pulse:
         return float(np.median(60 * np.diff(self.phase) / np.diff(self.times)))
 
     def time_at(self, phase: Numbers) -> Numbers:
-        """When the pulse reaches each phase."""
-        return np.interp(phase, self.phase, self.times)
+        """When the pulse reaches each phase; it goes on at its tempo before and after."""
+        inside = np.interp(phase, self.phase, self.times)
+        rate = np.diff(self.phase[[0, 1, -2, -1]])[[0, 2]] / np.diff(self.times[[0, 1, -2, -1]])[[0, 2]]
+        early = np.minimum(phase - self.phase[0], 0) / rate[0]
+        late = np.maximum(phase - self.phase[-1], 0) / rate[1]
+        return np.asarray(inside + early + late)
+
+    def phase_at(self, time: float) -> float:
+        """The phase at a time up to some seconds before or after the pulse's own."""
+        from_end = max(time - self.times[-1], 0.0) * float(self.phase[-1] - self.phase[-2])
+        inside = float(np.interp(time, self.times, self.phase))
+        return inside + from_end / float(self.times[-1] - self.times[-2])
 
 
 @dataclass(frozen=True)

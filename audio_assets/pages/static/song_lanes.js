@@ -150,8 +150,8 @@ export class Picture {
       p.fillStyle = this.ink["--text"];
       p.font = `600 12px ${this.family}`;
       const left = Math.max(x, 0) + 7, room = x + width - left - 6;
-      const shown = fitting(p, name.startsWith(label) ? name : `${name} · ${label}`, room) || fitting(p, name, room);
-      p.fillText(shown, left, y + height / 2 + 1);
+      const full = name.startsWith(label) ? name : `${name} · ${label}`;
+      p.fillText(p.measureText(full).width <= room ? full : fitting(p, name, room), left, y + height / 2 + 1);
     }
   }
 
@@ -167,7 +167,7 @@ export class Picture {
     p.textAlign = "left";
     for (const [t, , bar] of this.seen(beats)) {
       const x = Math.round(this.x(t));
-      const isShown = bar ? apart * perBar >= 5 : apart >= 6;
+      const isShown = bar ? apart * perBar >= 14 || (bar - 1) % every === 0 : apart >= 6;
       if (isShown) {
         p.fillStyle = this.ink[bar ? "--beat" : "--muted"];
         p.globalAlpha = bar ? 0.75 : 0.22;

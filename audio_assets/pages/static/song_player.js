@@ -69,7 +69,9 @@ function placeScenes() {
   const lane = layOut(data).scenes;
   data.scenes.forEach(([, from, to], i) => {
     blocks[i].style.left = `${from * scale}px`;
-    blocks[i].style.width = `${Math.max(2, (to - from) * scale - 2)}px`;
+    const width = Math.max(2, (to - from) * scale - 2);
+    blocks[i].style.width = `${width}px`;
+    blocks[i].classList.toggle("narrow", width < 46);
     blocks[i].style.top = `${lane.y}px`;
     blocks[i].style.height = `${lane.height}px`;
   });
