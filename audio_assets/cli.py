@@ -163,7 +163,7 @@ def voices(engine: str | None, as_json: bool) -> None:
 @click.argument("name")
 @_plainly
 def retire(name: str) -> None:
-    """Take a script's lines, or a mix, out of the partitions; what was rendered stays until it is cleaned up."""
+    """Take a script's lines, a mix, a song or a remix out of the partitions; what was rendered stays until `clean`."""
     from audio_assets import commands
 
     click.echo(f"retired {name}: {commands.retire(name)} partitions")
@@ -174,7 +174,7 @@ def retire(name: str) -> None:
 @_json
 @_plainly
 def clean(dry_run: bool, as_json: bool) -> None:
-    """Delete what no line or mix of today needs: retired lines, earlier versions, the rests of crashes."""
+    """Delete what no partition of today needs: what was retired, earlier versions, the rests of crashes."""
     from audio_assets import commands
 
     found = commands.clean(is_dry=dry_run)

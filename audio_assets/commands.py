@@ -29,6 +29,7 @@ from audio_assets.running import RunReport, run_here
 from audio_assets.script_registration import Registration, ScriptReport, find_files, load_script, register
 from audio_assets.settings import current
 from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.songbook import REMIXES, SONGS
 from audio_assets.studio import Studio
 from resources import models, render_lock
 
@@ -315,29 +316,40 @@ def voices(engine: str | None) -> dict[str, list[str]]:
 
 
 def retire(name: str) -> int:
-    """Retire every line of a script (a later ingest finds them again), or the mix that came as a specification.
+    """Retire every line of a script (a later ingest finds them again), a mix from a specification, a song or a remix.
 
-    How many line and mix partitions went comes back.
+    How many line, mix, song and remix partitions went comes back.
 
     Raises:
-        ValueError: neither is called `name`.
+        ValueError: none of them is called `name`.
     """
     name = name.removeprefix("spec.").removesuffix(".mul")  # a mix may be named by its partition too
     studio = open_studio()
-    n_before = len(studio.dialogue.cues) + len(studio.dialogue.sheets) + len(studio.dialogue.mix_specs)
+    n_before = _n_partitions(studio)
     record = load_script(studio.store, name)
     if record is not None:
         retired = replace(record, lines=(), retired=(*record.retired, *record.lines))
         studio.store.write(f"{SCRIPTS}/{name}.json", retired.to_bytes())
     elif mix_spec_partition(name) in studio.dialogue.mix_specs:
         studio.store.delete(f"{MIX_SPECS}/{name}.json")
+    elif name in studio.songs.records:
+        studio.store.delete(f"{SONGS}/{name}.json")
+    elif name in studio.songs.remixes:
+        studio.store.delete(f"{REMIXES}/{name}.json")
     else:
-        known = ", ".join([*studio.dialogue.scripts, *studio.dialogue.mix_specs]) or "none"
-        raise ValueError(f"no script or mix '{name}' is registered; there are {known}")
+        registered = [*studio.dialogue.scripts, *studio.dialogue.mix_specs, *studio.songs.records, *studio.songs.remixes]
+        raise ValueError(
+            f"no script, mix, song or remix '{name}' is registered; there are {', '.join(registered) or 'none'}"
+        )
     studio = open_studio()
     with open_instance(studio.settings) as instance:
         sync(instance, studio)
-    return n_before - len(studio.dialogue.cues) - len(studio.dialogue.sheets) - len(studio.dialogue.mix_specs)
+    return n_before - _n_partitions(studio)
+
+
+def _n_partitions(studio: Studio) -> int:
+    dialogue, book = studio.dialogue, studio.songs
+    return sum(map(len, (dialogue.cues, dialogue.sheets, dialogue.mix_specs, book.records, book.remixes)))
 
 
 def clean(*, is_dry: bool) -> dict[str, int]:

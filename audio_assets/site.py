@@ -21,7 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from audio_assets.settings import Settings, current
 from audio_assets.site_files import public_path, serve_file
-from audio_assets.site_index import Index, Query
+from audio_assets.site_index import Index
+from audio_assets.site_listing import Query
 from audio_assets.site_pages import Page, object_page, partition_page
 from resources.store import ArtifactStore
 

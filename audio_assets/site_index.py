@@ -2,6 +2,7 @@
 
 Refs are listed, not read: of ten thousand partitions only those on the page at hand are opened. Texts come from the
 registered scripts and songs (`site_catalog`). The listing is kept for 2 seconds, longer where reading it takes long.
+What is asked for and shown are the values of `site_listing`.
 """
 
 import re
@@ -9,168 +10,24 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from urllib.parse import urlencode
 
 import obstore
 
 from audio_assets.domain.lines import partition_key, script_slug
-from audio_assets.domain.scene_key import SEPARATOR, parse_scene_key, scene_key, song_of
+from audio_assets.domain.scene_key import SEPARATOR, parse_scene_key, scene_key
 from audio_assets.domain.schemas.records import RecordError, Ref
 from audio_assets.domain.schemas.script import ScriptRecord
-from audio_assets.site_catalog import MUSIC_STAGES, REMIX, SCENE, SONG_STAGES, Catalog, Said, SongTitle, read_catalog
+from audio_assets.site_catalog import REMIX, SCENE, SONG_STAGES, Catalog, Said, SongTitle, read_catalog
+from audio_assets.site_listing import STAGES, Entry, Listing, Query, Row, ScriptRow, SongRow
 from resources.store import ArtifactStore
 
 PAGE_ROWS = 50
 _KEPT_S = 2.0
 _KEPT_READS = 10  # a listing serves ten times as long as it took to read: 40,000 refs take 0.4 s, so 4 s
-_MANY_ASSETS = 6  # more than a line has: a row names only those of a song that need a look
 _ENTRY = re.compile(r"(refs|failures)/([^/]+)/(.+)\.json")
-
-# The stages in the order of the graph; an asset that is not named here follows in order of its name.
-DIALOGUE_STAGES = ("voice_line", "alignment", "lipsync", "dialogue_mix")
-STAGES = (*DIALOGUE_STAGES, *MUSIC_STAGES)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What the index is asked for. Every field is text from outside."""
-
-    text: str = ""
-    asset: str = ""
-    script: str = ""
-    state: str = ""
-    page: int = 1
-
-    @classmethod
-    def parse(cls, parameters: Mapping[str, str]) -> "Query":
-        """Read the URL's parameters; what makes no sense counts as not given."""
-        number = parameters.get("page", "1")
-        return cls(
-            parameters.get("q", "").strip()[:200],
-            parameters.get("asset", "")[:100],
-            parameters.get("script", "")[:100],
-            parameters.get("state", "") if parameters.get("state") == "failed" else "",
-            max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 7 else 1,
-        )
-
-    def url(self, **changes: str | int) -> str:
-        """Return the address of this query with some of it changed; a changed filter starts at the first page."""
-        changed = replace(self, **{"page": 1, **changes})  # type: ignore[arg-type]
-        parameters = {
-            "q": changed.text, "asset": changed.asset, "script": changed.script, "state": changed.state,
-            "page": str(changed.page) if changed.page > 1 else "",
-        }  # fmt: skip
-        given = urlencode({name: value for name, value in parameters.items() if value})
-        return f"/?{given}" if given else "/"
-
-
-@dataclass
-class Entry:
-    """One partition: when each of its assets was last pointed somewhere, and which failed."""
-
-    partition: str
-    rendered: dict[str, datetime] = field(default_factory=dict)
-    failed: dict[str, datetime] = field(default_factory=dict)
-
-    @property
-    def newest(self) -> datetime:
-        """When anything last happened to it."""
-        return max([*self.rendered.values(), *self.failed.values()])
-
-    @property
-    def script(self) -> str:
-        """The script that its key begins with, or its song."""
-        return song_of(self.partition) if self.is_scene else self.partition.partition(".")[0]
-
-    @property
-    def is_scene(self) -> bool:
-        """Whether it is a scene of a song."""
-        return SEPARATOR in self.partition
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One partition on the page. `sound` is the path of what it plays, `failed_checks` by asset.
-
-    A song may stand for `n_scenes` of its own; `retired` are those of its assets that nothing registered asks for.
-    """
-
-    partition: str
-    said: Said
-    assets: tuple[str, ...]
-    failed: tuple[str, ...]
-    failed_checks: Mapping[str, tuple[str, ...]]
-    newest: datetime
-    sound: str
-    n_scenes: int = 0
-    retired: tuple[str, ...] = ()
-
-    @property
-    def main_asset(self) -> str:
-        """The asset whose page the row opens."""
-        return (*self.assets, *self.failed, "storyboard")[0]
-
-    @property
-    def hidden(self) -> tuple[str, ...]:
-        """The assets of a song that need no mention: all that are as they should be, but its storyboard."""
-        if not self.n_scenes and len(self.assets) < _MANY_ASSETS:
-            return ()
-        return tuple(a for a in self.assets if a in SONG_STAGES[:-1] and a not in self.failed_checks)
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptRow:
-    """One script: how many lines it has in all its languages, and how many of them have a voice."""
-
-    name: str
-    langs: tuple[str, ...]
-    n_lines: int
-    n_voiced: int
-
-
-@dataclass(frozen=True, slots=True)
-class SongRow:
-    """One song: how much of it is rendered, and what its storyboard says. `failed` are stages that failed.
-
-    `duration` and `bpm` are texts, `n_prompts` of its `n_scenes` scenes have a prompt; `sound` is the song's own file.
-    """
-
-    song: str
-    title: str
-    artist: str
-    sound: str
-    duration: str
-    bpm: str
-    n_stages: int
-    n_scenes: int
-    n_prompts: int
-    failed: tuple[str, ...]
-    asset: str
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What the index shows."""
-
-    query: Query
-    rows: tuple[Row, ...]
-    n_found: int
-    n_pages: int
-    rendered: Mapping[str, int]
-    failed: Mapping[str, int]
-    scripts: tuple[ScriptRow, ...]
-    songs: tuple[SongRow, ...]
-
-    @property
-    def groups(self) -> list[tuple[str, list[str]]]:
-        """The assets that there are, by pipeline."""
-        named = {"dialogue": DIALOGUE_STAGES, "music": MUSIC_STAGES}
-        groups = [(name, [asset for asset in self.rendered if asset in stages]) for name, stages in named.items()]
-        groups.append(("other", [asset for asset in self.rendered if asset not in STAGES]))
-        return [(name, assets) for name, assets in groups if assets]
 
 
 class Index:

@@ -13,19 +13,22 @@ models that it names. What a song costs is in `storyboard.py`; what was paid is 
     note = "720p"
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
+from audio_assets.domain import toml_values as value
 from audio_assets.domain.toml_tables import TomlError, check_keys, nearest, parse_toml, table
 
 CURRENCY = "USD"
 RETIREMENT_NOTICE_DAYS = 60
+_MOST_USD = 1_000  # a second
 _KEYS = ("provider", "model", "usd_per_second", "valid_from", "valid_until", "retired_on", "note")
+
+Given = TypeVar("Given", str, float, date)
 
 
 class PriceCardError(ValueError):
@@ -163,42 +166,22 @@ def _prices(rows: object, path: str) -> list[Price]:
 def _price(row: Mapping[str, Any], key: str, path: str) -> Price:
     check_keys(row, _KEYS, key, path)
     price = Price(
-        provider=_text(row, "provider", key, path, is_needed=True),
-        model=_text(row, "model", key, path, is_needed=True),
-        usd_per_second=_usd(row, key, path),
-        valid_from=_day(row, "valid_from", key, path) or _missing("valid_from", "2026-01-31", key, path),
-        valid_until=_day(row, "valid_until", key, path),
-        retired_on=_day(row, "retired_on", key, path),
-        note=_text(row, "note", key, path),
+        provider=_needed(value.text(row, "provider", key, path), "provider", '"..."', key, path),
+        model=_needed(value.text(row, "model", key, path), "model", '"..."', key, path),
+        usd_per_second=_needed(
+            value.number(row, "usd_per_second", 0.0, _MOST_USD, key, path), "usd_per_second", "0.10", key, path
+        ),
+        valid_from=_needed(value.day(row, "valid_from", key, path), "valid_from", "2026-01-31", key, path),
+        valid_until=value.day(row, "valid_until", key, path),
+        retired_on=value.day(row, "retired_on", key, path),
+        note=value.text(row, "note", key, path) or "",
     )
     if price.last_day < price.valid_from:
         raise TomlError(path, key, f"ends on {price.last_day}, before {price.valid_from}", "correct one of the dates")
     return price
 
 
-def _text(row: Mapping[str, Any], name: str, key: str, path: str, *, is_needed: bool = False) -> str:
-    value = row.get(name, "")
-    if not isinstance(value, str):
-        raise TomlError(path, key, f"{name} is {value!r}, no text", "put it in quotes")
-    if is_needed and not value.strip():
-        _missing(name, '"..."', key, path)
-    return value.strip()
-
-
-def _usd(row: Mapping[str, Any], key: str, path: str) -> float:
-    value = row.get("usd_per_second")
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not 0 <= float(value or 0) <= 1000:
-        raise TomlError(path, key, f"usd_per_second is {value!r}", "write dollars per second, from 0 to 1000")
-    return float(value or 0)
-
-
-def _day(row: Mapping[str, Any], name: str, key: str, path: str) -> date | None:
-    value = row.get(name)
-    if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
-        raise TomlError(path, key, f"{name} is {value!r}, no date", "write it as 2026-01-31, without quotes or time")
-    return value
-
-
-def _missing(name: str, example: str, key: str, path: str) -> Any:
-    raise TomlError(path, key, f"{name} is missing", f"add {name} = {example}")
+def _needed(found: Given | None, name: str, example: str, key: str, path: str) -> Given:
+    if found is None or found == "":
+        raise TomlError(path, key, f"{name} is missing", f"add {name} = {example}")
+    return found

@@ -21,14 +21,14 @@ Times are seconds (62.5) or text ("1:02.5"). `at`, `start` and `end` hold when t
 then be another scene.
 """
 
-import math
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-from audio_assets.domain import settings_values as value
+from audio_assets.domain import toml_values as value
 from audio_assets.domain.clock_text import clock
 from audio_assets.domain.timebase import FrameRateError, format_frame_rate, parse_frame_rate
 from audio_assets.domain.toml_tables import TomlError, character_key, check_keys, nearest, parse_toml, table
@@ -42,6 +42,7 @@ CLIP_SECONDS = (4, 8, 12)
 SCENE_TYPES: tuple[SceneType, ...] = ("performance", "broll")
 LIP_SYNC_METHODS: tuple[LipSyncMethod, ...] = ("native", "post_process")
 FRAME_RATES = (10, 120)
+LARGEST_BUDGET_USD = 1_000_000
 ANIMATIC = "animatic"
 """The provider that is always there, and its only model."""
 
@@ -182,7 +183,7 @@ def _settings(root: Mapping[str, Any], path: str) -> SongSettings:
         video_provider=provider,
         video_model=model,
         performance_density=0.4 if density is None else density,
-        budget_cap_usd=value.number(root, "budget_cap_usd", 0.0, math.inf, "", path),
+        budget_cap_usd=value.number(root, "budget_cap_usd", 0.0, LARGEST_BUDGET_USD, "", path),
         style_preset=value.text(root, "style_preset", "", path) or "",
         characters=characters,
         overrides=_overrides(root.get("scenes", []), characters, path),
@@ -206,13 +207,13 @@ def _frame_rate(root: Mapping[str, Any], path: str) -> Fraction:
     low, high = FRAME_RATES
     remedy = f'write frames per second from {low} to {high}, such as 24, 23.976 or "24000/1001"'
     if isinstance(written, bool) or not isinstance(written, int | float | str):
-        raise TomlError(path, "frame_rate", f"is {written!r}", remedy)
+        raise TomlError(path, "frame_rate", f"is {value.shown(written)}", remedy)
     try:
         rate = parse_frame_rate(str(written))
     except FrameRateError as error:
-        raise TomlError(path, "frame_rate", f"is {written!r}", remedy) from error
+        raise TomlError(path, "frame_rate", f"is {value.shown(written)}", remedy) from error
     if not low <= rate <= high:
-        raise TomlError(path, "frame_rate", f"is {written!r}", remedy)
+        raise TomlError(path, "frame_rate", f"is {value.shown(written)}", remedy)
     return rate
 
 
@@ -224,7 +225,9 @@ def _characters(entries: object, path: str) -> tuple[Character, ...]:
         raise TomlError(path, "characters", "is a list", "write each one as [characters.NAME] with its keys below")
     characters: dict[str, Character] = {}
     for name, entry in table(entries, "characters", path).items():
-        key = f"characters.{name}" if _BARE_KEY.fullmatch(name) else f'characters."{name}"'
+        key = (
+            f"characters.{name}" if _BARE_KEY.fullmatch(name) else f"characters.{json.dumps(name, ensure_ascii=False)}"
+        )
         same = characters.get(character_key(name))
         if same is not None:
             raise TomlError(path, key, f"is the same character as '{same.name}'", "keep one of the two")

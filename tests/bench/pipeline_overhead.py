@@ -21,8 +21,7 @@ from audio_assets.definitions import build_defs
 from audio_assets.domain.artifacts import ALIGNMENT, SPOKEN, WAV, alignment_artifact, lipsync_artifact, voice_artifact
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.instance import open_instance
-from audio_assets.launch import DIALOGUE
-from audio_assets.launch import execute, sync
+from audio_assets.launch import DIALOGUE, execute, sync
 from audio_assets.script_registration import SourceFile, register
 from audio_assets.settings import current
 from audio_assets.studio import Studio

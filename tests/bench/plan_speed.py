@@ -16,9 +16,9 @@ from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, PICTURE, SPOKEN, WAV
 from audio_assets.domain.mouth_exports import FORMATS
 from audio_assets.domain.schemas.records import Ref
-from audio_assets.launch import recipes
-from audio_assets.script_registration import SourceFile, register
+from audio_assets.launch import DIALOGUE
 from audio_assets.render import Recipe
+from audio_assets.script_registration import SourceFile, register
 from resources.store import SIDECAR
 from tests.bench.measuring import Figure, data_root
 from tests.bench.pipeline_overhead import spoken_lines
@@ -42,7 +42,7 @@ def measure() -> Iterator[Figure]:
     """The whole command, and planning alone; the best of some rounds each."""
     with data_root(CAST) as root:
         write_scripts()
-        for recipe in recipes(open_studio()):
+        for recipe in DIALOGUE.opened(open_studio()):
             pretend_rendered(recipe, root)
         commands_s, plans_s = [], []
         for _ in range(N_ROUNDS):

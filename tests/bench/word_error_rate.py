@@ -11,8 +11,8 @@ from pathlib import Path
 from audio_assets.commands import open_studio
 from audio_assets.domain.artifacts import WAV, read_wav
 from audio_assets.domain.word_errors import word_error_rate, word_errors
-from audio_assets.script_registration import find_files, register
 from audio_assets.render import render
+from audio_assets.script_registration import find_files, register
 from audio_assets.settings import current
 from audio_assets.speech import VoiceLine
 from resources import pool

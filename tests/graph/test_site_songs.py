@@ -35,7 +35,7 @@ from audio_assets.domain.song_settings import parse_song_settings
 from audio_assets.domain.storyboard import Storyboard, plan_storyboard
 from audio_assets.launch import DIALOGUE, MUSIC
 from audio_assets.site_catalog import MUSIC_STAGES, SONG_STAGES
-from audio_assets.site_index import DIALOGUE_STAGES, STAGES
+from audio_assets.site_listing import DIALOGUE_STAGES, STAGES
 from audio_assets.site_scenes import clock_ms
 from audio_assets.site_song import SongObject, song_objects
 from audio_assets.songbook import REMIX_SCHEMA, REMIXES, SONGS

@@ -1,7 +1,6 @@
 """Songs through the graph: what is rendered when, what an edit touches, what Dagster itself says of it."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import orjson
 import pytest
 
 from audio_assets import settings
+from audio_assets.commands import clean, retire
 from audio_assets.music_commands import analyze, remix
 from audio_assets.render import render
 from audio_assets.song import SongAudio
@@ -24,7 +24,7 @@ text = "inked outlines, flat colours, speed lines"
 
 
 @pytest.fixture(scope="module")
-def analysed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root in which one song is analysed, planned and prompted; tests work on copies."""
     found = tmp_path_factory.mktemp("analysed") / "studio"
     with pytest.MonkeyPatch.context() as patch:
@@ -38,7 +38,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         with dg.DagsterInstance.ephemeral() as instance:
             assert concert.run(instance).success
     settings.current.cache_clear()
-    yield found
+    return found
 
 
 @pytest.fixture
@@ -76,9 +76,7 @@ def test_one_run_takes_a_song_to_its_prompts(played: Concert) -> None:
         assert (played.object_of("scene_prompt", scene) / "prompt.txt").read_text()
 
 
-def test_a_run_that_knows_all_artifacts_renders_none_of_them(
-    played: Concert, instance: dg.DagsterInstance
-) -> None:
+def test_a_run_that_knows_all_artifacts_renders_none_of_them(played: Concert, instance: dg.DagsterInstance) -> None:
     before = played.objects()
     assert played.run(instance).success
     assert played.objects() == before
@@ -166,7 +164,7 @@ def test_fewer_scenes_leave_no_order_for_those_that_are_gone(heard: Concert, ins
 
 def test_everything_is_fresh_to_dagster_after_a_run(heard: Concert, instance: dg.DagsterInstance) -> None:
     sources = ("song_file", "song_lyrics", "song_settings")
-    wanted = {**dict.fromkeys((*sources, *OF_SONGS), [SONG])}
+    wanted = {asset: [SONG] for asset in (*sources, *OF_SONGS)}
     wanted |= {"scene_brief": heard.scenes(), "scene_prompt": heard.scenes()}
     statuses = heard.statuses(instance, wanted)
     assert set(statuses.values()) == {"FRESH"}, {key: said for key, said in statuses.items() if said != "FRESH"}
@@ -179,7 +177,9 @@ def test_a_partition_can_be_materialized_from_the_ui(heard: Concert, instance: d
     assert heard.materialize(instance, "scene_prompt", key).success
     materialized = instance.get_materialized_partitions(dg.AssetKey("scene_prompt"))
     assert materialized == set(heard.scenes())
-    assert not heard.materialize(instance, "scene_prompt", dg.MultiPartitionKey({"scene": "s090", "song": song})).success
+    assert not heard.materialize(
+        instance, "scene_prompt", dg.MultiPartitionKey({"scene": "s090", "song": song})
+    ).success
 
 
 # Mistakes
@@ -362,3 +362,18 @@ def test_a_remix_of_nothing_known_is_one_sentence(played: Concert) -> None:
     with pytest.raises(ValueError, match="style"):
         remix({"scene_id": "pier", "target_style": "polka"}, None, "the options")
     assert not list((played.root / "remixes").glob("*"))
+
+
+def test_a_retired_song_leaves_with_its_scenes_and_comes_back_from_the_cache(
+    heard: Concert, instance: dg.DagsterInstance
+) -> None:
+    before = heard.objects()
+    assert retire(SONG) == 1
+    assert not heard.studio().songs.scene_partitions()
+    assert not heard.plan().stale
+    heard.register()
+    assert heard.run(instance).success
+    assert heard.objects() == before
+    assert retire(SONG) == 1
+    assert clean(is_dry=False)["objects"] == len(before)
+    assert heard.objects() == {}

@@ -381,6 +381,21 @@ def test_a_list_of_files_is_not_followed(
         whole(path)
 
 
+@pytest.mark.parametrize(
+    "script", ["#EXTM3U\n#EXTINF:2,\n{target}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile {target}\n"]
+)
+def test_a_list_of_files_behind_a_tag_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    """FFmpeg's own guess would look past the ID3 tag and find the list."""
+    target = encoded(tmp_path / "secret.mp3", "libmp3lame", song())
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"ID3\x04\x00\x00\x00\x00\x00\x0a" + bytes(10) + script.format(target=target.name).encode())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SongFileError, match="begins like mp3 and can not be decoded"):
+        whole(path)
+
+
 def test_a_name_is_never_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = written(tmp_path / "secret.wav", "WAV", "PCM_16", song())
     monkeypatch.chdir(tmp_path)

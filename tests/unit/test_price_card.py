@@ -86,10 +86,14 @@ def test_a_price_without_an_end_ends_with_its_model() -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        (ROW.replace("usd_per_second = 1", "usd_per_second = -1"), "usd_per_second is -1; write dollars per second"),
+        (
+            ROW.replace("usd_per_second = 1", "usd_per_second = -1"),
+            "usd_per_second is -1; write a number from 0 to 1,000",
+        ),
         (ROW.replace("usd_per_second = 1", 'usd_per_second = "1"'), "usd_per_second is '1'"),
         (ROW.replace("usd_per_second = 1", "usd_per_second = nan"), "usd_per_second is nan"),
-        (ROW.replace("usd_per_second = 1", ""), "usd_per_second is None"),
+        (ROW.replace("usd_per_second = 1", f"usd_per_second = 1{'0' * 400}"), "write a number from 0 to 1,000"),
+        (ROW.replace("usd_per_second = 1", ""), "usd_per_second is missing; add usd_per_second = 0.10"),
         (ROW.replace("2026-01-01", '"2026-01-01"'), "valid_from is '2026-01-01', no date; write it as 2026-01-31"),
         (ROW.replace("2026-01-01", "2026-01-01T00:00:00"), "no date"),
         (ROW.replace("valid_from = 2026-01-01", ""), "valid_from is missing"),

@@ -2,6 +2,8 @@ import json
 from fractions import Fraction
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from audio_assets.domain.song_settings import (
     Character,
@@ -63,25 +65,25 @@ def parse(text: str) -> SongSettings:
 
 
 def test_nothing_is_all_defaults() -> None:
-    settings = parse_song_settings(b"", "harbour.toml")
-    assert settings == SongSettings()
-    assert (settings.clip_seconds, settings.frame_rate, settings.performance_density) == (8, Fraction(24), 0.4)
-    assert (settings.video_provider, settings.video_model, settings.budget_cap_usd) == ("animatic", "animatic", None)
+    parsed = parse_song_settings(b"", "harbour.toml")
+    assert parsed == SongSettings()
+    assert (parsed.clip_seconds, parsed.frame_rate, parsed.performance_density) == (8, Fraction(24), 0.4)
+    assert (parsed.video_provider, parsed.video_model, parsed.budget_cap_usd) == ("animatic", "animatic", None)
 
 
 def test_everything_is_read() -> None:
-    settings = parse(FULL)
-    assert (settings.title, settings.artist, settings.language) == ("Harbour Lights", "The Tides", "en")
-    assert (settings.lyrics, settings.lyrics_file, settings.format) == ("", "words/harbour.lrc", "portrait")
-    assert (settings.clip_seconds, settings.frame_rate) == (12, Fraction(24000, 1001))
-    assert (settings.video_provider, settings.video_model, settings.style_preset) == ("studio", "clip-1", "dreamy")
-    assert (settings.performance_density, settings.budget_cap_usd) == (0.25, 25.0)
-    assert settings.characters == (
+    parsed = parse(FULL)
+    assert (parsed.title, parsed.artist, parsed.language) == ("Harbour Lights", "The Tides", "en")
+    assert (parsed.lyrics, parsed.lyrics_file, parsed.format) == ("", "words/harbour.lrc", "portrait")
+    assert (parsed.clip_seconds, parsed.frame_rate) == (12, Fraction(24000, 1001))
+    assert (parsed.video_provider, parsed.video_model, parsed.style_preset) == ("studio", "clip-1", "dreamy")
+    assert (parsed.performance_density, parsed.budget_cap_usd) == (0.25, 25.0)
+    assert parsed.characters == (
         Character("Ana", "a diver", "freckles", dos=("same braid",), reference_image="faces/ana.png"),
         Character("Old Man", "", "grey beard", "brass pipe", "blue coat", ("limps",), ("no hat",), is_primary=True),
     )
-    assert settings.primary == settings.characters[1]
-    assert settings.overrides == (
+    assert parsed.primary == parsed.characters[1]
+    assert parsed.overrides == (
         SceneOverride(
             1, 62.5, scene_type="broll", characters=("Old Man", "Ana"), directive="Rain on the pier", lip_sync=False
         ),
@@ -96,8 +98,8 @@ def test_overrides_say_where_they_are() -> None:
 
 
 def test_the_record_is_plain_and_complete() -> None:
-    settings = parse(FULL)
-    record = settings_record(settings)
+    parsed = parse(FULL)
+    record = settings_record(parsed)
     assert json.loads(json.dumps(record)) == record
     assert record["frame_rate"] == "24000/1001"
     assert record["characters"][1]["donts"] == ["no hat"]
@@ -111,8 +113,8 @@ def test_a_changed_setting_changes_the_record() -> None:
 
 
 def test_without_a_primary_the_first_character_sings() -> None:
-    settings = parse("[characters.Ana]\n[characters.Ben]\n")
-    assert [character.is_primary for character in settings.characters] == [True, False]
+    parsed = parse("[characters.Ana]\n[characters.Ben]\n")
+    assert [character.is_primary for character in parsed.characters] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,11 @@ def test_without_a_primary_the_first_character_sings() -> None:
         ("performance_density = 1.5", r"\[performance_density\] is 1.5; write a number from 0 to 1"),
         ("performance_density = nan", "is nan"),
         ("performance_density = true", "is True"),
-        ("budget_cap_usd = -1", r"\[budget_cap_usd\] is -1; write a number, 0 or more"),
+        ("budget_cap_usd = -1", r"\[budget_cap_usd\] is -1; write a number from 0 to 1,000,000"),
+        (f"budget_cap_usd = 1{'0' * 400}", r"is 10{59}\.\.\.; write a number"),
+        (f"performance_density = 1{'0' * 400}", "write a number from 0 to 1"),
+        ('format = """a\nb"""', r"is 'a\\nb'; write one of"),
+        ('[characters."a\\nb"]\nface = 1', "has no name that can be read"),
         ('budget_cap_usd = "20"', "is '20'"),
         ('video_provider = "fal"', "is 'fal' without a model; name its video_model"),
         ('video_model = "m"', "is 'm' without a provider; name its video_provider"),
@@ -183,3 +189,29 @@ def test_a_mistake_is_one_sentence_with_file_key_and_remedy(text: str, says: str
 def test_times_are_seconds_or_clock(written: str, seconds: float) -> None:
     (override,) = parse(f'[[scenes]]\nat = {written}\nmood = "x"').overrides
     assert override.at_s == seconds
+
+
+KEYS = st.sampled_from([
+    "title", "lyrics", "lyrics_file", "format", "clip_seconds", "frame_rate", "video_provider", "performance_density",
+    "budget_cap_usd", "characters", "scenes", "characters.Ana", "characters.Ana.face", "characters.Ana.dos",
+    "characters.Ana.is_primary", "characters.Ana.bible", "characters.Ana.reference_image",
+])  # fmt: skip
+SCENE_KEYS = st.sampled_from(["at", "id", "start", "end", "exact", "mood", "characters", "clip_seconds", "lip_sync"])
+VALUES = st.sampled_from([
+    "1", "-1", "8", "0.5", "nan", "inf", "true", '""', '"x"', '"0:10"', '"s001"', "[]", "[1]", '["Ana"]', "{}", "2026-01-01",
+    "10:00:00", "9" * 400, '"""a\nb"""', '"24000/1001"',
+])  # fmt: skip
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.dictionaries(KEYS, VALUES, max_size=3), st.lists(st.dictionaries(SCENE_KEYS, VALUES, max_size=4), max_size=2))
+def test_any_value_anywhere_is_read_or_refused_in_one_sentence(
+    root: dict[str, str], scenes: list[dict[str, str]]
+) -> None:
+    lines = [f"{key} = {value}" for key, value in root.items()]
+    for scene in scenes:
+        lines += ["[[scenes]]", *(f"{key} = {value}" for key, value in scene.items())]
+    try:
+        settings_record(parse("\n".join(lines)))
+    except SongSettingsError as error:
+        assert "TOML" in str(error) or ("\n" not in str(error) and ";" in str(error))

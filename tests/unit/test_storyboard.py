@@ -15,7 +15,7 @@ from audio_assets.domain.music.analysis import Beat, BeatGrid, LyricLine, Lyrics
 from audio_assets.domain.price_card import Price
 from audio_assets.domain.scene_casting import LEAST_VOICE_SHARE, choose_performances, lyrics_by_scene, voice_shares
 from audio_assets.domain.schemas.storyboard import StoryboardRecordError, from_bytes, to_bytes
-from audio_assets.domain.song_settings import SongSettings, parse_song_settings
+from audio_assets.domain.song_settings import SceneOverride, SongSettings, parse_song_settings
 from audio_assets.domain.storyboard import Storyboard, StoryboardError, plan_storyboard
 
 UNTIMED = settings(deadline=None, max_examples=80)  # a busy machine is no failure
@@ -346,6 +346,48 @@ def test_what_does_not_fit_is_told_and_the_rest_goes_on(toml: str, says: str) ->
     assert [scene.mood for scene in board.scenes if scene.overridden] == ["eerie"]
     plain = plan()
     assert [scene.start_frame for scene in board.scenes] == [scene.start_frame for scene in plain.scenes]
+
+
+@st.composite
+def overrides(draw: st.DrawFn, number: int) -> SceneOverride:
+    start_s, length_s = draw(st.floats(0, 80)), draw(st.floats(0.01, 20))
+    place = draw(
+        st.sampled_from([
+            {"at_s": start_s}, {"scene_id": f"s{int(start_s):03d}"}, {"start_s": start_s}, {"end_s": start_s},
+            {"start_s": start_s, "end_s": start_s + length_s},
+        ])
+    )  # fmt: skip
+    has_cut = "start_s" in place or "end_s" in place
+    return SceneOverride(
+        number, **place, exact=has_cut and draw(st.booleans()), mood=draw(st.sampled_from([None, "one", "two"])),
+        clip_seconds=draw(st.sampled_from([None, 4, 12])), scene_type=draw(st.sampled_from([None, "performance"])),
+    )  # fmt: skip
+
+
+@UNTIMED
+@given(st.data(), st.sampled_from([1.0, 9.0, 64.0]), st.booleans())
+def test_the_laws_of_scenes_hold_whatever_is_set(data: st.DataObject, duration_s: float, has_beat: bool) -> None:
+    chosen = tuple(data.draw(overrides(number)) for number in range(1, 6))
+    beats = grid(duration_s=duration_s) if has_beat else BeatGrid(0.0, (), (), 4, (), 0.0, duration_s)
+    board = plan(settings=SongSettings(overrides=chosen), grid=beats)
+    ends = [scene.end_frame for scene in board.scenes]
+    assert [scene.start_frame for scene in board.scenes] == [0, *ends[:-1]]
+    assert ends[-1] == board.n_frames
+    assert all(0 < scene.n_frames <= scene.clip_seconds * 24 for scene in board.scenes)
+    assert all(scene.n_frames <= 8 * 24 or {"start", "end"} <= set(scene.overridden) for scene in board.scenes)
+    silent = [override for override in chosen if not has_effect(board, override)]
+    assert all(any(override.label in sentence for sentence in board.unfit) for override in silent)
+
+
+def has_effect(board: Storyboard, override: SceneOverride) -> bool:
+    """Whether what is set shows in a scene; a cut shows as one."""
+    places = [(scene.start_time, scene.end_time) for scene in board.scenes]
+    near = 0.0 if override.at_s is not None else 0.5
+    times = [time for time in (override.start_s, override.end_s) if time is not None]
+    edges = {edge for place in places for edge in place}
+    if any(min(abs(edge - time) for edge in edges) > near for time in times):
+        return False
+    return override.mood is None or any(scene.mood == override.mood for scene in board.scenes)
 
 
 def test_of_two_settings_that_contradict_each_other_the_first_holds() -> None:

@@ -19,6 +19,7 @@ Numbers = NDArray[np.float64]
 
 _LATENCY_S = 0.008  # from the start of a drum to the highest onset frame, on drums with exact times
 _SEARCH_S = 0.035  # how far from the pulse a beat may be played
+_AGREE_S = 0.015
 _STIFFNESS = 8.0  # of a drifting grid: beats played exactly count 1, a change of interval counts this
 _SOUNDING_DB = -45.0  # against the loud frames: softer is the silence before and after the music
 _STEADY_CLARITY = (0.65, 0.12)  # clarity at which a beat is as likely as not, and how sharply; noise has 0.1 to 0.4
@@ -68,7 +69,7 @@ def _placed(features: SongFeatures, white: Array, pulse: Pulse, reading: Reading
     times = pulse.time_at(phase)
     onset = white.sum(axis=1)
     if pulse.is_steady:
-        times = times + _mean_offset(onset, times * features.onset_rate_hz) / features.onset_rate_hz
+        times = _aligned(onset, times, features.onset_rate_hz)
     else:
         times = _following(onset, times, features.onset_rate_hz)
     times = times - _LATENCY_S
@@ -82,21 +83,30 @@ def _around(onset: Array, at: Numbers, reach: int, parts: int) -> Numbers:
     return np.interp(at[:, None] + offset, np.arange(len(onset)), onset)
 
 
-def _mean_offset(onset: Array, at: Numbers) -> float:
-    """How many frames after the beats their mean onset is highest."""
-    reach, parts = 3, 8
-    mean = _around(onset, at, reach, parts).mean(axis=0)
-    return (int(np.argmax(mean)) - reach * parts) / parts
+def _aligned(onset: Array, times: Numbers, rate_hz: float) -> Numbers:
+    """An even grid next to `times` that runs through the onsets there: a line fitted to the ones that agree with it."""
+    played, weight = _played(onset, times, rate_hz)
+    number = np.arange(len(times))
+    line = times + np.median(played - times)
+    for _ in range(5):
+        agreeing = weight * np.exp(-0.5 * ((played - line) / _AGREE_S) ** 2) + 1e-9
+        line = np.polynomial.Polynomial.fit(number, played, 1, w=np.sqrt(agreeing))(number)
+    return line
 
 
-def _following(onset: Array, times: Numbers, rate_hz: float) -> Numbers:
-    """A smooth grid through the onsets next to `times`: strong onsets draw it, changes of the interval resist."""
+def _played(onset: Array, times: Numbers, rate_hz: float) -> tuple[Numbers, Numbers]:
+    """When the strongest onset next to each of `times` is highest, and how strong it is, on average about 1."""
     reach, parts = max(1, round(_SEARCH_S * rate_hz)), 4
     near = _around(onset, times * rate_hz, reach, parts)
     offset = np.arange(-reach * parts, reach * parts + 1) / parts
     near *= np.exp(-0.5 * (offset / reach) ** 2)
-    played = times + offset[near.argmax(axis=1)] / rate_hz
-    weight = near.max(axis=1) / (near.max(axis=1).mean() + 1e-9) + 0.05
+    top = near.max(axis=1)
+    return times + offset[near.argmax(axis=1)] / rate_hz, top / (top.mean() + 1e-9) + 0.05
+
+
+def _following(onset: Array, times: Numbers, rate_hz: float) -> Numbers:
+    """A smooth grid through the onsets next to `times`: strong ones draw it, changes of the interval resist."""
+    played, weight = _played(onset, times, rate_hz)
     return _smoothed(played, weight) if len(times) > 3 else played
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import linalg, ndimage, special
 
 from audio_assets.domain.music.features import SongFeatures
 from audio_assets.domain.music.metre_weights import WEIGHTS
@@ -23,16 +23,17 @@ Numbers = NDArray[np.float64]
 PARTS = 12
 """A beat is looked at in twelfths: halves, thirds and quarters of it all fall on one."""
 
+BARS = (4, 3)
+"""Beats that a bar may have."""
+
 _RATIOS = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2, 3)
 _SHIFTS = (0, 3, 4, 6, 8, 9)  # twelfths of a beat
 _BPM_RANGE = (50.0, 220.0)
 _BPM_PRIOR = (125.0, 0.45)  # centre, standard deviation in octaves
 _MIN_BEATS = 8
-_BAR = 4
 _ALIKE_AFTER = (1, 2, 3, 4, 6, 8)  # beats
 _LATENCY_S = 0.01  # of onset frames; only for the harmony, whose frames have none
 _HARMONY_S = 0.45
-_THREE_FROM = 0.03  # how much more alike beats three (six) apart are than those two, four (eight) apart
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,18 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Folded:
-    """A reading and what it shows: `evidence` (4, n_weights) by the beat that begins the bar."""
+    """A reading and what it shows: strength (n_beats, 12, 3 + n_bands), change of harmony (n_beats,), tempo's prior."""
 
     ratio: float
     shift: int
-    evidence: Numbers
-    strength: Array  # (n_beats, 12, n_bands)
-    change: Numbers  # (n_beats,) of harmony
+    strength: Array
+    change: Numbers
+    prior: float
+
+    @property
+    def evidence(self) -> Numbers:
+        """Shape (7, n_weights)."""
+        return _evidence(self.strength, self.change, self.prior)
 
 
 def read_metre(features: SongFeatures, white: Array, pulse: Pulse) -> Reading | None:
@@ -73,7 +79,8 @@ def read_metre(features: SongFeatures, white: Array, pulse: Pulse) -> Reading | 
     score = np.array([reading.evidence @ WEIGHTS for reading in found])
     probability = special.softmax(special.logsumexp(score, axis=1))
     best = int(np.argmax(probability))
-    bar, downbeat = _bar_of(found[best], int(np.argmax(score[best])))
+    counted = int(np.argmax(score[best]))
+    bar, downbeat = (BARS[0], counted) if counted < BARS[0] else (BARS[1], counted - BARS[0])
     return Reading(found[best].ratio, found[best].shift / PARTS, bar, downbeat, float(probability[best]))
 
 
@@ -98,8 +105,7 @@ def _readings(features: SongFeatures, white: Array, pulse: Pulse) -> Iterator[_F
             if n >= _MIN_BEATS:
                 strength = at_parts[shift : shift + n * PARTS].reshape(n, PARTS, -1)
                 change = _harmony_change(features, times[shift : shift + n * PARTS : PARTS] - _LATENCY_S)
-                evidence = _evidence(strength, change, prior)
-                yield _Folded(ratio, shift, evidence, strength, change)
+                yield _Folded(ratio, shift, strength, change, float(prior))
 
 
 def _interpolated(values: Array, at: Numbers) -> Array:
@@ -123,16 +129,26 @@ def _harmony_change(features: SongFeatures, times: Numbers) -> Numbers:
 
 
 def _evidence(strength: Array, change: Numbers, prior: float) -> Numbers:
-    """What the weights weigh, (4, n_weights): pattern of the bar, harmony, likeness, tempo."""
+    """What the weights weigh, one row for each bar that may be counted: of four from each beat, of three from each.
+
+    A row has a block for bars of four and one for bars of three, the other's being 0, and last the tempo.
+    """
     alike = 4 * _likeness(strength[:, :, 3:])
-    by_beat = np.stack([strength[beat::_BAR, :, :3].mean(axis=0) for beat in range(_BAR)])
-    by_change = np.array([change[beat::_BAR].mean() for beat in range(_BAR)])
+    blocks = [_bars(strength, change, alike, n_beats) for n_beats in BARS]
+    blocks[1] = np.concatenate([blocks[1], np.ones((BARS[1], 1))], axis=1)
+    return np.concatenate([linalg.block_diag(*blocks), np.full((sum(BARS), 1), prior)], axis=1)
+
+
+def _bars(strength: Array, change: Numbers, alike: Numbers, n_beats: int) -> Numbers:
+    """Pattern of the bar, harmony and likeness, if each of its beats were the first."""
+    by_beat = np.stack([strength[beat::n_beats, :, :3].mean(axis=0) for beat in range(n_beats)])
+    by_change = np.array([change[beat::n_beats].mean() for beat in range(n_beats)])
     rows = []
-    for downbeat in range(_BAR):
+    for downbeat in range(n_beats):
         pattern = np.roll(by_beat, -downbeat, axis=0).reshape(-1, 3)
         pattern = np.sqrt(np.minimum(pattern / (pattern.mean(axis=0) + 0.05), 6))
         harmony = 4 * (np.roll(by_change, -downbeat) - by_change.mean())
-        rows.append(np.concatenate([(pattern - pattern.mean(axis=0)).reshape(-1), harmony, alike, [prior]]))
+        rows.append(np.concatenate([(pattern - pattern.mean(axis=0)).reshape(-1), harmony, alike]))
     return np.array(rows)
 
 
@@ -144,13 +160,3 @@ def _likeness(strength: Array) -> Numbers:
     return np.array(
         [float((beats[n:] * beats[:-n]).sum(axis=1).mean()) if len(beats) > n else 0.0 for n in _ALIKE_AFTER]
     )
-
-
-def _bar_of(reading: _Folded, downbeat_of_four: int) -> tuple[int, int]:
-    """Beats per bar and the first beat that begins one."""
-    one, two, three, four, six, eight = _likeness(reading.strength[:, :, 3:])
-    if (three - (two + four) / 2) + (six - (four + eight) / 2) < _THREE_FROM:
-        return 4, downbeat_of_four
-    on_beat = reading.strength[:, [0, 1, PARTS - 1], 0].max(axis=1)
-    weight = on_beat / (on_beat.mean() + 1e-6) + reading.change / (reading.change.mean() + 1e-6)
-    return 3, int(np.argmax([weight[beat::3].mean() for beat in range(3)]))

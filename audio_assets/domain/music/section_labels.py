@@ -69,10 +69,11 @@ def _likeness(heard: Heard, cuts: NDArray[np.int64]) -> Array:
 
     In a song without variety all are alike, whatever the ranks.
     """
-    similarity = heard.timbre + heard.harmony
+    similarity = (heard.timbre + heard.harmony) / 2
     n_bars = len(similarity)
     scale = np.percentile(similarity[~np.eye(n_bars, dtype=bool)], np.arange(101))
     rank = np.interp(similarity, scale, np.linspace(0, 1, 101))
+    rank = np.maximum(rank, np.sqrt(similarity))  # where most of a song is one section, not all of it can rank high
     sums = diagonal_sums(rank)
     n = len(cuts) - 1
     likeness = np.eye(n)

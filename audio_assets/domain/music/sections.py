@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from audio_assets.domain.music.analysis import BeatGrid, Section, Span
 from audio_assets.domain.music.features import SongFeatures
-from audio_assets.domain.music.section_evidence import edge_strength, hear, means_between
+from audio_assets.domain.music.section_evidence import edge_strength, hear
 from audio_assets.domain.music.section_labels import label_sections
 
 Array = NDArray[np.float64]
@@ -102,8 +102,10 @@ def _at_strongest_change(features: SongFeatures, times: Array) -> Array:
 
 
 def _change_at(features: SongFeatures, time: float) -> float:
-    before, after = means_between(features.mel_db, features.frame_rate_hz, np.array([time - 1, time, time + 1]))
-    return float(np.abs(after - before).sum())
+    rate_hz = features.frame_rate_hz
+    first, middle, last = (max(round(place * rate_hz), 0) for place in (time - 1, time, time + 1))
+    before, after = features.mel_db[first:middle], features.mel_db[middle:last]
+    return float(np.abs(after.mean(axis=0) - before.mean(axis=0)).sum()) if len(before) and len(after) else 0.0
 
 
 # --- The best edges ------------------------------------------------------------------------------------------------

@@ -1,4 +1,6 @@
 // Clicks on the beats of a playing sound, so that a beat grid can be heard. Times are the sound's.
+import { firstFrom } from "./song_lanes.js";
+
 const AHEAD_S = 0.2, EVERY_MS = 50;
 
 export class Metronome {
@@ -29,8 +31,9 @@ export class Metronome {
     const { audio, context } = this;
     if (audio.paused || audio.seeking) return;
     const now = audio.currentTime;
-    for (const [t, , bar] of this.beats) {
-      if (t < now - 0.01 || t <= this.done) continue;
+    for (let i = firstFrom(this.beats, now - 0.01); i < this.beats.length; i++) {
+      const [t, , bar] = this.beats[i];
+      if (t <= this.done) continue;
       if (t > now + AHEAD_S * audio.playbackRate) break;
       // The sound's time is what is heard now, the context's what is heard after its latency.
       const when = context.currentTime + (t - now) / audio.playbackRate - (context.outputLatency || 0);

@@ -48,12 +48,18 @@ export function holding(entries, t, from = 0, to = 1) {
   return found && t < found[to] ? found : null;
 }
 
+// Those entries [text, from, to, ...] that have a time, as they follow one another; one without an end ends with the next.
+function timed(entries) {
+  const found = entries.filter(([, from]) => from !== null).sort((a, b) => a[1] - b[1]);
+  return found.map(([text, from, to, ...rest], i) => [text, from, to ?? Math.min(found[i + 1]?.[1] ?? Infinity, from + 5), ...rest]);
+}
+
 export class Picture {
   constructor(data, canvas) {
     this.data = data;
     this.canvas = canvas;
-    this.words = data.lines.flatMap(([, , , words]) => words.filter(([, from]) => from !== null));
-    this.lines = data.lines.filter(([, from]) => from !== null);
+    this.words = timed(data.lines.flatMap(([, , , words]) => words));
+    this.lines = timed(data.lines);
     const labels = [...new Set(data.sections.map(([, , , label]) => label))];
     this.labelColour = (label) => this.ink[`--label-${labels.indexOf(label) % LABELS}`];
     const gaps = data.beats.slice(1).map(([t], i) => t - data.beats[i][0]).sort((a, b) => a - b);
@@ -297,7 +303,8 @@ export class Picture {
       round(p, x, lane.y, width, lane.height);
       const left = Math.max(x, 0) + 4, shown = x + width > left ? fitting(p, entry[0], next - left - 3) : "";
       p.fillStyle = this.ink["--text"];
-      if (shown) p.fillText(shown, left, lane.y + lane.height / 2 + 1);
+      const isMostlyIn = p.measureText(shown).width * 0.6 < width; // not beside a box that is hardly seen
+      if (shown && isMostlyIn) p.fillText(shown, left, lane.y + lane.height / 2 + 1);
     }
   }
 

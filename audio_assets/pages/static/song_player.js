@@ -57,7 +57,9 @@ function padding(element) {
 const blocks = data.scenes.map(([id, from, to, type, partition]) => {
   const block = document.createElement(partition ? "a" : "span");
   block.className = `block ${type === "performance" ? "performance" : "broll"}`;
-  block.textContent = id;
+  const name = document.createElement("span");
+  name.textContent = id;
+  block.append(name);
   block.title = `${id}, ${type === "performance" ? "performance" : "b-roll"}, ${clock(from)} to ${clock(to)}`;
   if (partition) block.href = `/a/scene_prompt/${encodeURIComponent(partition)}`;
   if (id === data.scene) block.classList.add("own");
@@ -251,7 +253,7 @@ const timeAt = (event) => (event.clientX - sheet.getBoundingClientRect().left) /
 sheet.addEventListener("click", (event) => { if (!event.target.closest("a")) seek(timeAt(event)); });
 sheet.addEventListener("pointermove", (event) => { pointed = timeAt(event); readout.textContent = whereabouts(pointed); });
 sheet.addEventListener("pointerleave", () => { pointed = null; show(); });
-scroll.addEventListener("scroll", draw, { passive: true });
+scroll.addEventListener("scroll", () => { if (audio.paused) draw(); }, { passive: true }); // who plays draws every frame
 // Whoever scrolls wants to look at another place.
 for (const name of ["wheel", "touchmove"]) {
   scroll.addEventListener(name, (event) => { if (name !== "wheel" || event.deltaX) follow.checked = false; }, { passive: true });
