@@ -1,7 +1,8 @@
 """Stage `song`: an audio file becomes its beats, onsets, energy, sections, voice and timed lyrics."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,11 @@ class OfSong(Recipe):
     """A recipe whose partitions are the songs: its key holds the engine and the content of every input."""
 
     reads: ClassVar[Sequence[str]]
-    identity: ClassVar[Callable[[], Mapping[str, str]]]
+
+    @staticmethod
+    @abstractmethod
+    def identity() -> Mapping[str, str]:
+        """The engine, with all of it that decides the bytes."""
 
     def partitions(self) -> Sequence[str]:
         """Every registered song."""

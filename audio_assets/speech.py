@@ -127,5 +127,5 @@ alignment = rendered_asset(
     group="speech",
     owner="team:audio",
     kind="json",
-    deps=["dialogue_line", voice_line],
+    deps=["dialogue_line", "voice_line"],
 )

@@ -98,10 +98,10 @@ def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
         PriceError: the provider or model is not on the card (with the nearest name), is retired, or has no price then.
     """
     if provider not in card.providers:
-        raise PriceError(_unknown(f"the video provider '{provider}'", provider, card.providers))
+        raise PriceError(_unknown(f"the video provider {value.shown(provider)}", provider, card.providers))
     rows = [price for price in card.prices if price.provider == provider and price.model == model]
     if not rows:
-        raise PriceError(_unknown(f"the model '{model}' of {provider}", model, card.models(provider)))
+        raise PriceError(_unknown(f"the model {value.shown(model)} of {provider}", model, card.models(provider)))
     for price in rows:
         if price.valid_from <= on <= price.last_day:
             return price

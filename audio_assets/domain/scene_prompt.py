@@ -16,6 +16,7 @@ from typing import Any
 from audio_assets.domain.song_settings import Character
 from audio_assets.domain.storyboard import UNKNOWN_SECTION, Scene, Storyboard
 from audio_assets.domain.toml_tables import TomlError, check_keys, nearest, parse_toml, table
+from audio_assets.domain.toml_values import shown
 
 LOW_ENERGY, HIGH_ENERGY = 0.35, 0.7
 """Below and from these energies the camera is calm and driving; between them it is steady."""
@@ -121,7 +122,7 @@ def _texts(value: Mapping[str, Any], key: str, path: str) -> dict[str, str]:
 
 def _text(value: object, key: str, path: str) -> str:
     if not isinstance(value, str):
-        raise TomlError(path, key, f"is {value!r}, no text", "put it in quotes")
+        raise TomlError(path, key, f"is {shown(value)}, no text", "put it in quotes")
     template = Template(value)
     if not template.is_valid():
         raise TomlError(path, key, "has a $ without a name behind it", "write $$ for a dollar")
@@ -141,7 +142,7 @@ def _preset(name: str, entry: object, path: str) -> Preset:
         raise TomlError(path, key, "is no name for a preset", "use a-z, 0-9 and _, such as neon_rain")
     for part in ("text", "negative"):
         if not isinstance(values.get(part, ""), str):
-            raise TomlError(path, key, f"{part} is {values[part]!r}, no text", "put it in quotes")
+            raise TomlError(path, key, f"{part} is {shown(values[part])}, no text", "put it in quotes")
     if not values.get("text", "").strip():
         raise TomlError(path, key, "has no text", 'add text = "Style: ..."')
     return Preset(values["text"].strip(), values.get("negative", "").strip())
@@ -150,7 +151,7 @@ def _preset(name: str, entry: object, path: str) -> Preset:
 def _limit(root: Mapping[str, Any], name: str, base: Templates | None, path: str) -> int:
     value = root.get(name, getattr(base, name, None))
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_CHARS:
-        raise TomlError(path, name, f"is {value!r}", f"write a number of characters from 1 to {_MOST_CHARS:,}")
+        raise TomlError(path, name, f"is {shown(value)}", f"write a number of characters from 1 to {_MOST_CHARS:,}")
     return value
 
 
@@ -192,7 +193,7 @@ def check_preset(name: str, templates: Templates) -> Preset | None:
     if name not in templates.presets:
         known = sorted(templates.presets)
         remedy = nearest(name, known) or f"known are {', '.join(known)}"
-        raise ScenePromptError(f"the style preset '{name}' is not known; {remedy}")
+        raise ScenePromptError(f"the style preset {shown(name)} is not known; {remedy}")
     return templates.presets[name]
 
 
@@ -202,7 +203,7 @@ def _character(name: str, characters: Sequence[Character]) -> Character:
             return character
     known = [character.name for character in characters]
     remedy = nearest(name, known) or "plan the storyboard again"
-    raise ScenePromptError(f"the character '{name}' is not in the song's settings; {remedy}")
+    raise ScenePromptError(f"the character {shown(name)} is not in the song's settings; {remedy}")
 
 
 def _character_inputs(character: Character, texts: Mapping[str, str]) -> dict[str, Any]:

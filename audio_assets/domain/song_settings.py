@@ -57,7 +57,7 @@ _ROOT_KEYS = (
     "video_model", "performance_density", "budget_cap_usd", "style_preset", "characters", "scenes",
 )  # fmt: skip
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_SCENE_ID = re.compile(r"s\d{3,}")
+_SCENE_ID = re.compile(r"s[0-9]{3,6}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -167,7 +167,7 @@ def _settings(root: Mapping[str, Any], path: str) -> SongSettings:
         raise TomlError(path, "lyrics", "stands beside lyrics_file", "keep one of the two")
     language = value.text(root, "language", "", path) or ""
     if language and not _LANGUAGE.fullmatch(language):
-        raise TomlError(path, "language", f"is '{language}'", 'write a tag such as "en" or "pt-BR"')
+        raise TomlError(path, "language", f"is {value.shown(language)}", 'write a tag such as "en" or "pt-BR"')
     provider, model = _provider(root, path)
     density = value.number(root, "performance_density", 0.0, 1.0, "", path)
     characters = _characters(root.get("characters", {}), path)
@@ -196,9 +196,13 @@ def _provider(root: Mapping[str, Any], path: str) -> tuple[str, str]:
         value.text(root, "video_model", "", path) or "",
     )
     if provider and not model and provider != ANIMATIC:
-        raise TomlError(path, "video_provider", f"is '{provider}' without a model", "name its video_model too")
+        raise TomlError(
+            path, "video_provider", f"is {value.shown(provider)} without a model", "name its video_model too"
+        )
     if model and not provider and model != ANIMATIC:
-        raise TomlError(path, "video_model", f"is '{model}' without a provider", "name its video_provider too")
+        raise TomlError(
+            path, "video_model", f"is {value.shown(model)} without a provider", "name its video_provider too"
+        )
     return provider or ANIMATIC, model or ANIMATIC
 
 
@@ -316,7 +320,9 @@ def _check_place(override: SceneOverride, entry: Mapping[str, Any], key: str, pa
     if (at_s is not None) + bool(override.scene_id) + has_cut > 1:
         raise TomlError(path, key, "says its scene twice", "keep one of `at`, `id`, or start and end")
     if override.scene_id and not _SCENE_ID.fullmatch(override.scene_id):
-        raise TomlError(path, key, f"id is '{override.scene_id}'", 'write it as the storyboard does, such as "s004"')
+        raise TomlError(
+            path, key, f"id is {value.shown(override.scene_id)}", 'write it as the storyboard does, such as "s004"'
+        )
     if start_s is not None and end_s is not None and start_s >= end_s:
         raise TomlError(path, key, f"starts at {clock(start_s)} and ends at {clock(end_s)}", "put start before end")
     if override.exact and not has_cut:
@@ -335,7 +341,7 @@ def _cast(entry: Mapping[str, Any], names: Mapping[str, str], key: str, path: st
         if character_key(name) not in names:
             known = ", ".join(names.values()) or "none"
             remedy = nearest(character_key(name), names) or f"the characters of this file are: {known}"
-            raise TomlError(path, key, f"the character '{name}' is not known", remedy)
+            raise TomlError(path, key, f"the character {value.shown(name)} is not known", remedy)
     return tuple(dict.fromkeys(names[character_key(name)] for name in cast))
 
 

@@ -76,7 +76,9 @@ class _Text:
 
     @property
     def line_of_word(self) -> NDArray[np.int64]:
-        return np.array([number for number, line in enumerate(self.lines) for _ in line], np.int64)
+        """Number of each word's line, counting anew after every eighth word of one."""
+        places = [(number, place // 8) for number, line in enumerate(self.lines) for place in range(len(line))]
+        return np.unique(np.array(places, np.int64).reshape(-1, 2), axis=0, return_inverse=True)[1].ravel()
 
 
 @dataclass(frozen=True, slots=True)

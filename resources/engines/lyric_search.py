@@ -20,6 +20,8 @@ _SKIP_WORD, _SKIP_LINE = -60.0, -200.0
 _HURRY = -3.0
 """For passing a sound in two frames instead of three."""
 _PAUSE, _PAUSE_AFTER_LINE, _NO_PAUSE_AFTER_LINE = -1.0, -0.5, -5.0
+_LONG_LINE, _PAUSE_IN_LONG_LINE = 16, -4.0
+"""A line of more words was not broken where it is sung: there may be music anywhere in it."""
 _BLOCK_CELLS = 150_000_000
 """Frames x states whose ways back are kept at once, a byte each; longer songs are gone through twice."""
 
@@ -75,10 +77,12 @@ def graph(
             is_first, is_last = index == known[0], index == known[-1]
             arcs = [(last_music, 0.0), *((end, _NO_PAUSE_AFTER_LINE if is_first else 0.0) for end in ends)]
             ends = [_add_sounds(made, said, number + index, window, arcs) for said in words[index]]
-            after = [(end, _PAUSE_AFTER_LINE if is_last else _PAUSE) for end in ends] + [(last_music, _SKIP_WORD)]
+            is_long = len(known) > _LONG_LINE
+            rest = _PAUSE_AFTER_LINE if is_last else _PAUSE_IN_LONG_LINE if is_long else _PAUSE
+            after = [*((end, rest) for end in ends), (last_music, _SKIP_WORD)]
             if is_last:
                 after.append((before_line, _SKIP_LINE))
-            last_music = made.add(music if is_last else pause, NO_WORD, everywhere, after)
+            last_music = made.add(music if is_last or is_long else pause, NO_WORD, everywhere, after)
         before_line = last_music
         number += len(words)
     is_end = np.zeros(len(made.column), np.bool_)

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from audio_assets.domain.dsp.levels import measure_levels
+from audio_assets.domain.dsp.levels import amplitude
 from audio_assets.domain.music.analysis import BeatGrid
 from audio_assets.domain.music.compose import Cue, compose_cue
 from audio_assets.domain.music.remixing import Remix, remixed
@@ -85,7 +85,7 @@ def _read(source: Path) -> NDArray[np.float32]:
         if n_samples > LONGEST_S * RATE_HZ:
             raise RemixError(f"{source.name} is longer than a remix may be ({LONGEST_S:.0f} s): cut it first")
     samples = np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
-    if measure_levels(samples, RATE_HZ).is_silent:
+    if np.abs(samples).max(initial=0.0) < amplitude(_SILENT_BELOW_DB):
         raise RemixError(f"{source.name} is silent: there is nothing to remix")
     return samples
 
@@ -152,9 +152,9 @@ def _rendered(
 
 def remix_checks(remix: Remix, style: Style) -> tuple[Check, ...]:
     """Silence, clipping, loudness against the style's target."""
-    levels = measure_levels(remix.samples, RATE_HZ)
+    sample_peak_db = _rounded(remix.loudness.peak_db)
     lufs, peak_db = _rounded(remix.loudness.integrated_lufs), _rounded(remix.loudness.true_peak_db)
-    is_audible = levels.rms_db is not None and levels.rms_db > _SILENT_BELOW_DB
+    is_audible = sample_peak_db is not None and sample_peak_db > _SILENT_BELOW_DB
     is_on_target = lufs is not None and abs(lufs - style.target_lufs) <= _LOUDNESS_TOLERANCE_LU
     return (
         Check("not_silent", is_audible, f"RMS {_rounded(levels.rms_db)} dBFS, limit {_SILENT_BELOW_DB}", blocking=True),

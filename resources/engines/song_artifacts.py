@@ -261,9 +261,9 @@ class _Envelope:
         self._rms.append(np.sqrt(np.mean(np.square(held[:n_whole].reshape(-1, self._hop)), axis=1)))
         self._rest = held[n_whole:]
 
-    def rms(self) -> NDArray[np.float32]:
+    def rms(self) -> NDArray[np.float64]:
         """What has been pushed so far, whole hops."""
-        return np.concatenate([np.zeros(0, np.float32), *self._rms])
+        return np.concatenate([np.zeros(0), *self._rms])
 
 
 def sections(features_file: Path, grid_file: Path, voice_file: Path) -> Rendered:

@@ -300,18 +300,22 @@ def test_what_belongs_to_another_recording_is_left_out(store: ArtifactStore) -> 
 
 @pytest.mark.parametrize("asset", [*SONG_STAGES, "scene_prompt"])
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"song_features.1\n{}\n", None])
-def test_damage_costs_a_part_of_the_page_and_is_said(store: ArtifactStore, asset: str, data: bytes | None) -> None:
+@pytest.mark.parametrize("is_sidecar_too", [False, True])
+def test_damage_costs_a_part_of_the_page_and_is_said(
+    store: ArtifactStore, asset: str, data: bytes | None, is_sidecar_too: bool
+) -> None:
     put_song(store)
     own = f"s001|{SONG}" if asset == "scene_prompt" else SONG
     ref = store.refs(asset).get(own)
     assert ref is not None
-    for name in ref.sizes:
+    for name in (*ref.sizes, *(["sidecar.json"] if is_sidecar_too else [])):
         if data is None:
             store.delete(f"{ref.object}/{name}")
         else:
             store.write(f"{ref.object}/{name}", data)
     for page in (f"/a/{asset}/{own}", f"/a/storyboard/{SONG}", f"/a/scene_prompt/s001|{SONG}", "/"):
-        assert ask(store, page).status_code == 200
+        is_unknown = is_sidecar_too and page == f"/a/{asset}/{own}"
+        assert ask(store, page).status_code == (404 if is_unknown else 200)
     if asset not in ("song_audio", "scene_prompt") or data is None:
         said = ask(store, f"/a/{asset}/{own}").text
         assert "can not be read" in said or "is gone" in said or asset == "scene_prompt"
@@ -326,6 +330,37 @@ def test_a_name_of_a_dropped_file_is_no_link_and_no_path(store: ArtifactStore) -
         assert_is_clean(page.text)
         assert '"/o//' not in page.text
         assert '"/o/..' not in page.text
+
+
+def test_what_pages_load_is_there_and_uses_colours_that_there_are(store: ArtifactStore) -> None:
+    put_remix(store, "night", {"song_audio": put_song(store)["song_audio"]}, SONG)
+    paths = ("/", f"/a/storyboard/{SONG}", f"/a/scene_prompt/s001|{SONG}", "/a/music_remix/night")
+    urls = {url for path in paths for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', ask(store, path).text)}
+    assert {"/static/song_player.js", "/static/remix.js", "/static/index.js", "/static/style.css"} <= urls
+    scripts = {url for url in urls if url.endswith(".js")}
+    while scripts:
+        found = {url: ask(store, url) for url in scripts}
+        assert {answer.status_code for answer in found.values()} == {200}
+        for answer in found.values():
+            defined = re.findall(r"(--[\w-]+):", ask(store, "/static/style.css").text)
+            for name in re.findall(r'"(--[\w-]+)"', answer.text):
+                assert defined.count(name) == 2, f"{name} in light and in dark"
+        urls |= scripts
+        scripts = {
+            f"/static/{name}" for a in found.values() for name in re.findall(r'from "\./([^"]+)"', a.text)
+        } - urls
+
+
+def test_a_song_or_scene_can_only_be_looked_at(store: ArtifactStore) -> None:
+    put_song(store)
+    for path in (f"/a/storyboard/{SONG}", f"/a/scene_prompt/s001|{SONG}"):
+        for method in ("POST", "PUT", "DELETE"):
+            assert ask(store, path, method).status_code == 405
+        policy = ask(store, path).headers["content-security-policy"]
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+    for path in (f"songs/{SONG}.json", "refs/song_audio/run.json", f"refs/scene_prompt/s001+{SONG}.json"):
+        assert ask(store, f"/files/{path}").status_code == 404
 
 
 # --- storyboard and scenes -------------------------------------------------------------------------------------------
@@ -531,6 +566,12 @@ def test_scenes_are_listed_when_they_are_asked_for(store: ArtifactStore, query: 
     page = ask(store, f"/?{query}").text
     assert re.search(rf">s00\d\|{SONG}<", page)
     assert re.search(rf'href="/a/scene_prompt/s00\d%7C{SONG}"', page)
+
+
+def test_the_scenes_of_a_song_follow_one_another(store: ArtifactStore) -> None:
+    put_song(store)
+    listed = re.findall(rf">(s\d+)\|{SONG}<", ask(store, f"/?script={SONG}").text)
+    assert listed == [scene.id for scene in board().scenes]
 
 
 def test_a_scene_on_the_index_plays_its_stretch_of_the_song(store: ArtifactStore) -> None:

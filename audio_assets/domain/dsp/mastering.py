@@ -12,6 +12,7 @@ from audio_assets.domain.dsp.loudness import Block, Loudness, TruePeakLimiter, m
 CEILING_DB = -1.0
 _ROUNDS = 3  # limiting costs loudness: the gain is corrected so many times
 _CLOSE_LU = 0.1
+_N_BLOCK = 1 << 18
 _MAX_GAIN_DB = 30.0  # noise is not lifted without end
 
 
@@ -61,4 +62,5 @@ def silence_trimmed(samples: Block, sample_rate_hz: int, *, below_db: float = -6
 
 def _limited(samples: Block, sample_rate_hz: int, ceiling_db: float) -> Block:
     limiter = TruePeakLimiter(sample_rate_hz, samples.shape[1], ceiling_db=ceiling_db)
-    return np.concatenate([limiter.push(samples), limiter.flush()])
+    blocks = [limiter.push(samples[start : start + _N_BLOCK]) for start in range(0, len(samples), _N_BLOCK)]
+    return np.concatenate([*blocks, limiter.flush()])

@@ -16,13 +16,16 @@ Block = NDArray[np.float32]
 
 _CREST = 4.0  # 12 dB: what peaks of music stand above its RMS
 _OVERSAMPLING = 2
+_N_BLOCK = 1 << 20
 
 
 def reference_level(samples: Block) -> float:
     """Where this sound's ordinary peaks lie, as an amplitude: 12 dB over its RMS; 0 for silence."""
     if samples.size == 0:
         return 0.0
-    return _CREST * math.sqrt(float(np.mean(np.square(samples, dtype=np.float64))))
+    blocks = (samples[start : start + _N_BLOCK] for start in range(0, len(samples), _N_BLOCK))
+    power = sum(float(np.square(block, dtype=np.float64).sum()) for block in blocks)
+    return _CREST * math.sqrt(power / samples.size)
 
 
 def saturated(samples: Block, *, drive_db: float, mix: float = 1.0) -> Block:

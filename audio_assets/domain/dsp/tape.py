@@ -39,10 +39,8 @@ def wobbled(
         # A speed that strays by r at f turns per second moves the head by r / (2 pi f) seconds.
         reach_s = (2.0 ** (cents / 1200.0) - 1.0) / (2.0 * math.pi * hz)
         shift += reach_s * sample_rate_hz * np.sin(2.0 * math.pi * (hz * time_s + phase))
-    # The sines move slowly: straight lines between points 64 samples apart stray by less than 1e-4 samples.
-    curve = np.interp(np.arange(len(samples)), np.arange(len(shift)) * _HOP, shift)
     out = np.zeros_like(samples)
-    _read_at(np.ascontiguousarray(samples), curve, _sinc_table(), out)
+    _read_at(np.ascontiguousarray(samples), shift, _HOP, _sinc_table(), out)
     return out
 
 
@@ -59,12 +57,16 @@ def _sinc_table() -> Block:
 
 
 @compiled
-def _read_at(samples: Block, shift: NDArray[np.float64], table: Block, out: Block) -> None:
-    """`out[i]` is `samples` at i + shift[i], zero outside."""
+def _read_at(samples: Block, shift: NDArray[np.float64], hop: int, table: Block, out: Block) -> None:
+    """`out[i]` is `samples` at i plus the shift there, zero outside.
+
+    `shift` has a point every `hop` samples: it moves so slowly that straight lines between them stray by 1e-4 samples.
+    """
     n_samples, n_channels = samples.shape
     n_phases, n_taps = table.shape[0] - 1, table.shape[1]
     for i in range(n_samples):
-        place = i + shift[i]
+        point = i // hop
+        place = i + shift[point] + (shift[point + 1] - shift[point]) * (i - point * hop) / hop
         whole = math.floor(place)
         fine = (place - whole) * n_phases
         row = int(fine)

@@ -83,7 +83,8 @@ def mood(features: SongFeatures, energy: Sequence[EnergyPoint], start_s: float, 
     margin = _mode_margin(_mean_chroma(features, stretch))
     mode: Mode = "" if abs(margin) < _MIN_MODE_MARGIN else "major" if margin > 0 else "minor"
     arousal = 0.6 * level + 0.4 * drive
-    valence = 0.5 + float(np.clip(margin, -0.25, 0.25)) * (mode != "") + 0.3 * (brightness - 0.5)
+    colour = 0.3 * (brightness - 0.5) * (level > 0)  # silence has none
+    valence = 0.5 + float(np.clip(margin, -0.25, 0.25)) * (mode != "") + colour
     return Mood(
         name=_name(arousal, valence),
         energy=round(level, 3),

@@ -25,7 +25,7 @@ from audio_assets.domain.music.section_evidence import Heard, diagonal_sums, mea
 Array = NDArray[np.float64]
 
 MIN_TYPE_CONFIDENCE = 0.5
-_ALIKE = 0.85  # of the song's pairs of bars this share is less alike than those of two sections with one letter
+_ALIKE = 0.87  # of the song's pairs of bars this share is less alike than those of two sections with one letter
 _SUNG = 0.25  # share of a section with voice from which it is sung
 _UNSUNG = 0.1
 _MIN_SONG_SUNG = 0.1  # with less voice than this in the song, its absence says nothing

@@ -133,8 +133,8 @@ function whereabouts(t) {
     while (first > 0 && !data.beats[first][2]) first--;
     if (data.beats[first][2]) said.push(`bar ${data.beats[first][2]} beat ${beat - first + 1}`);
   }
-  if (data.fps) said.push(`frame ${Math.floor(t * data.fps + 1e-6)}`);
-  const section = holding(data.sections, t, 1, 2);
+  if (data.fps) said.push(`frame ${Math.floor(t * data.fps + 0.01)}`);
+  const section = holding(data.sections, t + near, 1, 2);
   if (section) said.push(section[4] === "section" ? section[0] : `${section[0]} (${section[3]}, ${Math.round(section[5] * 100)} % sure)`);
   const energy = data.energy[firstFrom(data.energy, t + 1e-6) - 1];
   if (energy) said.push(`energy ${energy[1].toFixed(2)}`);
