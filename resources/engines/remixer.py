@@ -157,7 +157,7 @@ def remix_checks(remix: Remix, style: Style) -> tuple[Check, ...]:
     is_audible = sample_peak_db is not None and sample_peak_db > _SILENT_BELOW_DB
     is_on_target = lufs is not None and abs(lufs - style.target_lufs) <= _LOUDNESS_TOLERANCE_LU
     return (
-        Check("not_silent", is_audible, f"RMS {_rounded(levels.rms_db)} dBFS, limit {_SILENT_BELOW_DB}", blocking=True),
+        Check("not_silent", is_audible, f"peak {sample_peak_db} dBFS, limit {_SILENT_BELOW_DB}", blocking=True),
         Check(
             "not_clipped",
             peak_db is None or peak_db <= _CEILING_DB + _PEAK_TOLERANCE_DB,

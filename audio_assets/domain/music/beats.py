@@ -17,13 +17,15 @@ from audio_assets.domain.music.tempo import Pulse, find_pulse, whitened
 Array = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 
-_LATENCY_S = 0.008  # from the start of a drum to the highest onset frame, on drums with exact times
+_LATENCY_S = 0.006  # from the start of a drum to the highest onset frame, on drums with exact times
 _SEARCH_S = 0.035  # how far from the pulse a beat may be played
 _AGREE_S = 0.015
 _STIFFNESS = 8.0  # of a drifting grid: beats played exactly count 1, a change of interval counts this
 _SOUNDING_DB = -45.0  # against the loud frames: softer is the silence before and after the music
-_STEADY_CLARITY = (0.65, 0.12)  # clarity at which a beat is as likely as not, and how sharply; noise has 0.1 to 0.4
-_FREE_CLARITY = (1.7, 0.25)  # a path follows noise and speech to 0.5 to 1.3
+# Clarity at which a beat is as likely as not in a long song, what is added over the root of the seconds, how sharply.
+# In a minute of noise, of chords that swell or of speech the best line has 0.1 to 0.4, the best path 0.5 to 1.3.
+_STEADY_CLARITY = (0.5, 2.5, 0.12)
+_FREE_CLARITY = (1.6, 1.5, 0.25)
 _TEMPO_TOLERANCE = 0.005
 
 
@@ -32,14 +34,15 @@ def track_beats(features: SongFeatures) -> BeatGrid:
 
     `confidence` is the chance that there is a beat (from the pulse's clarity) times that of this reading of it.
     """
+    none = BeatGrid(0.0, (), (), 4, (), 0.0, features.duration_s)
     white = whitened(features.onset, features.onset_rate_hz)
     pulse = find_pulse(features, white)
     reading = read_metre(features, white, pulse) if pulse else None
     if pulse is None or reading is None:
-        return BeatGrid(0.0, (), (), 4, (), 0.0, features.duration_s)
+        return none
     times, first_number = _sounding(features, *_placed(features, white, pulse, reading))
     if len(times) < 2:
-        return BeatGrid(0.0, (), (), 4, (), 0.0, features.duration_s)
+        return none
     strengths = _strengths(features, times)
     numbers = np.arange(first_number, first_number + len(times))
     downbeats = times[(numbers - reading.downbeat) % reading.beats_per_bar == 0]
@@ -56,7 +59,8 @@ def track_beats(features: SongFeatures) -> BeatGrid:
 
 
 def _chance_of_beat(pulse: Pulse) -> float:
-    middle, width = _STEADY_CLARITY if pulse.is_steady else _FREE_CLARITY
+    long, short, width = _STEADY_CLARITY if pulse.is_steady else _FREE_CLARITY
+    middle = long + short / math.sqrt(max(float(pulse.times[-1]), 1.0))
     return 1 / (1 + math.exp(min((middle - pulse.clarity) / width, 50)))
 
 
@@ -80,7 +84,7 @@ def _placed(features: SongFeatures, white: Array, pulse: Pulse, reading: Reading
 def _around(onset: Array, at: Numbers, reach: int, parts: int) -> Numbers:
     """`onset` at each of `at`, from `reach` frames before to after, `parts` to a frame, (n, 2 * reach * parts + 1)."""
     offset = np.arange(-reach * parts, reach * parts + 1) / parts
-    return np.interp(at[:, None] + offset, np.arange(len(onset)), onset)
+    return np.asarray(np.interp(at[:, None] + offset, np.arange(len(onset)), onset), dtype=np.float64)
 
 
 def _aligned(onset: Array, times: Numbers, rate_hz: float) -> Numbers:
@@ -140,7 +144,8 @@ def _strengths(features: SongFeatures, times: Numbers) -> Numbers:
     """The onset at each beat, 1 for the strongest of the song."""
     at = (times + _LATENCY_S) * features.onset_rate_hz
     strength = _around(features.onset.mean(axis=1), at, 2, 2).max(axis=1)
-    return np.round(np.minimum(strength / (np.percentile(strength, 95) + 1e-9), 1.0), 3)
+    share = np.minimum(strength / (np.percentile(strength, 95) + 1e-9), 1.0)
+    return np.asarray(np.round(share, 3), dtype=np.float64)
 
 
 def _tempo_curve(times: Numbers, beats_per_bar: int, is_steady: bool) -> tuple[TempoPoint, ...]:

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,27 +201,29 @@ def _chunks(n: int, size: int) -> Iterator[tuple[int, int]]:
     return ((start, min(start + size, n)) for start in range(0, n, size))
 
 
-def _rounded(values: NDArray[np.floating]) -> Array:
-    return values.astype(np.float16).astype(np.float32)
+def _rounded(values: NDArray[Any]) -> Array:
+    return np.asarray(values.astype(np.float16), dtype=np.float32)
 
 
 def _mel_of(hz: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mel by Slaney: linear to 1 kHz, logarithmic above."""
-    return np.where(hz < 1000, hz * 3 / 200, 15 + 27 * np.log(np.maximum(hz, 1.0) / 1000) / math.log(6.4))
+    above = 15 + 27 * np.log(np.maximum(hz, 1.0) / 1000) / math.log(6.4)
+    return np.asarray(np.where(hz < 1000, hz * 3 / 200, above), dtype=np.float64)
 
 
 def _hz_of(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
+    return np.asarray(np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27)), dtype=np.float64)
 
 
 def _hann(length: int) -> Array:
     """Scaled so that the power of a frame's bins sums to the mean square of the samples."""
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
-    return (window * math.sqrt(2 / (length * (window**2).sum()))).astype(np.float32)
+    return np.asarray(window * math.sqrt(2 / (length * (window**2).sum())), dtype=np.float32)
 
 
 _BINS_HZ = np.arange(_WINDOW // 2 + 1, dtype=np.float32) * (RATE_HZ / _WINDOW)
-_MEL_EDGES_HZ = _hz_of(np.linspace(*_mel_of(np.array([20.0, RATE_HZ / 2])), N_MEL_BANDS + 2))
+_LOWEST_MEL, _HIGHEST_MEL = _mel_of(np.array([20.0, RATE_HZ / 2])).tolist()
+_MEL_EDGES_HZ = _hz_of(np.linspace(_LOWEST_MEL, _HIGHEST_MEL, N_MEL_BANDS + 2))
 
 
 def _mel_weights() -> Array:
@@ -228,14 +231,15 @@ def _mel_weights() -> Array:
     low, mid, high = _MEL_EDGES_HZ[:-2], _MEL_EDGES_HZ[1:-1], _MEL_EDGES_HZ[2:]
     rising = (_BINS_HZ[:, None] - low) / (mid - low)
     falling = (high - _BINS_HZ[:, None]) / (high - mid)
-    return np.maximum(np.minimum(rising, falling), 0).astype(np.float32)
+    weights: Array = np.maximum(np.minimum(rising, falling), 0).astype(np.float32)
+    return weights
 
 
 def _onset_weights() -> Array:
     """Mean over the mel bands whose centre is in the onset band, (n_mel_bands, n_onset_bands)."""
     band = np.searchsorted(ONSET_BAND_EDGES_HZ, _MEL_EDGES_HZ[1:-1]) - 1
     member = (band[:, None] == np.arange(len(ONSET_BAND_EDGES_HZ) - 1)).astype(np.float32)
-    return member / np.maximum(member.sum(axis=0), 1)
+    return np.asarray(member / np.maximum(member.sum(axis=0), 1), dtype=np.float32)
 
 
 def _chroma_weights() -> Array:
@@ -244,7 +248,8 @@ def _chroma_weights() -> Array:
     pitch = 69 + 12 * np.log2(np.maximum(hz, 1.0) / 440)
     off = (pitch[:, None] - np.arange(12) + 6) % 12 - 6
     octave_weight = np.exp(-0.5 * ((pitch - 62) / 15) ** 2) * (hz >= _CHROMA_RANGE_HZ[0])
-    return (np.exp(-0.5 * (off / 0.5) ** 2) * octave_weight[:, None]).astype(np.float32)
+    weights: Array = (np.exp(-0.5 * (off / 0.5) ** 2) * octave_weight[:, None]).astype(np.float32)
+    return weights
 
 
 _HANN, _CHROMA_HANN = _hann(_WINDOW), _hann(_CHROMA_WINDOW)
@@ -269,7 +274,8 @@ def from_bytes(data: bytes) -> SongFeatures:
     if not data.startswith(_MAGIC) or not newline:
         raise ValueError(f"not features of a song: {_MAGIC.decode().strip()!r} was expected at the start")
     described = json.loads(head)
-    at, arrays = 0, {}
+    at = 0
+    arrays: dict[str, Any] = {}
     for field in fields(SongFeatures):
         if field.type == Array:
             shape = tuple(described["shapes"][field.name])

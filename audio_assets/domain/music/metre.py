@@ -29,7 +29,9 @@ BARS = (4, 3)
 _RATIOS = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2, 3)
 _SHIFTS = (0, 3, 4, 6, 8, 9)  # twelfths of a beat
 _BPM_RANGE = (50.0, 220.0)
-_BPM_PRIOR = (125.0, 0.45)  # centre, standard deviation in octaves
+_BPM_PRIOR = (140.0, 0.45)  # centre, standard deviation in octaves: rock and metal are counted faster than most music
+_COMMON_PULSES = 36  # every reading has a whole number of beats in them
+_LIKELY = 0.5  # of the likeliest
 _MIN_BEATS = 8
 _ALIKE_AFTER = (1, 2, 3, 4, 6, 8)  # beats
 _LATENCY_S = 0.01  # of onset frames; only for the harmony, whose frames have none
@@ -78,10 +80,28 @@ def read_metre(features: SongFeatures, white: Array, pulse: Pulse) -> Reading | 
         return None
     score = np.array([reading.evidence @ WEIGHTS for reading in found])
     probability = special.softmax(special.logsumexp(score, axis=1))
-    best = int(np.argmax(probability))
+    best = _safest(found, probability, pulse.bpm)
     counted = int(np.argmax(score[best]))
     bar, downbeat = (BARS[0], counted) if counted < BARS[0] else (BARS[1], counted - BARS[0])
     return Reading(found[best].ratio, found[best].shift / PARTS, bar, downbeat, float(probability[best]))
+
+
+def _safest(found: list[_Folded], probability: Numbers, pulse_bpm: float) -> int:
+    """Of the likely readings the one whose beats are expected to agree most with the true ones."""
+    likely = np.flatnonzero(probability >= _LIKELY * probability.max())
+    expected = [
+        sum(_agreement(found[i], other, pulse_bpm) ** 2 * p for other, p in zip(found, probability, strict=True))
+        for i in likely
+    ]
+    return int(likely[int(np.argmax(expected))])
+
+
+def _agreement(a: _Folded, b: _Folded, pulse_bpm: float) -> float:
+    """F-measure of the beats of two readings, within 70 ms."""
+    one, other = (np.arange(_COMMON_PULSES * r.ratio - 1e-6) / r.ratio + r.shift / PARTS / r.ratio for r in (a, b))
+    apart = np.abs(one[:, None] - other)
+    near = np.minimum(apart, _COMMON_PULSES - apart) <= 0.07 * pulse_bpm / 60
+    return 2 * float(min(near.any(axis=0).sum(), near.any(axis=1).sum())) / (len(one) + len(other))
 
 
 def _first_beat(pulse: Pulse, ratio: float) -> int:

@@ -51,4 +51,5 @@ def _interpolated(values: NDArray[np.float32], peaks: NDArray[np.int64]) -> NDAr
     middle = peaks.clip(1, len(values) - 2)
     before, at, after = (values[middle + k].astype(np.float64) for k in (-1, 0, 1))
     curve = np.minimum(before - 2 * at + after, -1e-9)
-    return peaks + np.where(peaks == middle, 0.5 * (before - after) / curve, 0.0).clip(-0.5, 0.5)
+    offset = np.where(peaks == middle, 0.5 * (before - after) / curve, 0.0)
+    return np.asarray(peaks + offset.clip(-0.5, 0.5), dtype=np.float64)

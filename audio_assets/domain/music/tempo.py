@@ -24,6 +24,7 @@ _LOUDEST = 6.0  # times the local mean: one crash is no louder evidence than thi
 _HARMONICS = np.array([0.3, 1.0, 0.5, 0.8])  # how much onsets at 1, 1/2, 1/3, 1/4 of the pulse count
 _GAIN = 4.0  # how much a second of perfect pulse counts against the costs below
 _STEP_S = 0.5
+_SHORTEST_S = 3.0
 _N_PHASES = 48
 _JUMP_COST = 60.0  # of starting over at any tempo and phase
 _PHASE_COST = 1.0  # of 1/48 cycle off
@@ -59,7 +60,7 @@ class Pulse:
         """The phase at a time up to some seconds before or after the pulse's own."""
         from_end = max(time - self.times[-1], 0.0) * float(self.phase[-1] - self.phase[-2])
         inside = float(np.interp(time, self.times, self.phase))
-        return inside + from_end / float(self.times[-1] - self.times[-2])
+        return float(inside + from_end / (self.times[-1] - self.times[-2]))
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,21 @@ _FREE = _Search(window_s=3.0, tempo_step=1.008, max_steps=4, tempo_cost=0.2, gat
 
 def whitened(onset: Array, rate_hz: float) -> Array:
     """`onset` with each band relative to its own loudness around, (n, n_bands)."""
+    if not len(onset):
+        return onset
     local = ndimage.uniform_filter1d(onset, int(_LOCAL_S * rate_hz) | 1, axis=0, mode="nearest")
-    return np.minimum(onset / (local + 0.25 * onset.mean(axis=0) + 1e-6), np.float32(_LOUDEST))
+    relative = onset / (local + 0.25 * onset.mean(axis=0) + 1e-6)
+    return np.asarray(np.minimum(relative, _LOUDEST), dtype=np.float32)
 
 
 def find_pulse(features: SongFeatures, white: Array) -> Pulse | None:
-    """The pulse of the whole song from its whitened onsets; None where nothing begins at all or the song is too short."""
+    """The pulse of the whole song from its whitened onsets; None if nothing begins in it or it is too short."""
     rate_hz = features.onset_rate_hz
+    if len(white) < _SHORTEST_S * rate_hz:
+        return None
     novelty = white.mean(axis=1)
     novelty = np.maximum(novelty - ndimage.uniform_filter1d(novelty, int(rate_hz) | 1), 0)
-    if len(novelty) < 3 * rate_hz or novelty.max() <= 0:
+    if novelty.max() <= 0:
         return None
     slow_bpm = _tempo_path(novelty, rate_hz)
     stiff = _phase_path(novelty, rate_hz, slow_bpm, _STIFF)
@@ -103,7 +109,7 @@ def _windows(novelty: Array, length: int, hop: int) -> Array:
     padded = np.pad(novelty, (length // 2, length))
     n = len(novelty) // hop + 1
     framed = np.lib.stride_tricks.sliding_window_view(padded, length)[::hop][:n]
-    return framed * np.hanning(length).astype(np.float32)
+    return np.asarray(framed * np.hanning(length).astype(np.float32), dtype=np.float32)
 
 
 def _tempo_path(novelty: Array, rate_hz: float) -> Numbers:
@@ -122,7 +128,7 @@ def _tempo_path(novelty: Array, rate_hz: float) -> Numbers:
         scores.append(_combed(correlation / (correlation[:, :1] + 1e-9) / taper, rate_hz))
     score = np.concatenate(scores)[: len(novelty) // hop + 1] * 4
     score += -0.05 * (np.log2(_BPM_GRID / _BPM_PRIOR[0]) / _BPM_PRIOR[1]) ** 2
-    score[:, (_BPM_GRID < _BPM_RANGE[0]) | (_BPM_GRID > _BPM_RANGE[1])] = -10
+    score[:, (_BPM_RANGE[0] > _BPM_GRID) | (_BPM_RANGE[1] < _BPM_GRID)] = -10
     return _BPM_GRID[_smooth_path(np.ascontiguousarray(score, dtype=np.float32), 4, 0.15)]
 
 
@@ -195,9 +201,7 @@ def _phase_path(novelty: Array, rate_hz: float, slow_bpm: Numbers, search: _Sear
     return Pulse(times, phase, is_steady=False, clarity=float(total) / n)
 
 
-def _local_spectra(
-    novelty: Array, rate_hz: float, tempi_hz: Numbers, length: int, hop: int
-) -> NDArray[np.complex64]:
+def _local_spectra(novelty: Array, rate_hz: float, tempi_hz: Numbers, length: int, hop: int) -> NDArray[np.complex64]:
     """Share of the novelty around each hop that pulses at harmonics of each tempo, (n_hops, n_tempi, n_harmonics)."""
     offset_s = (np.arange(length) - length // 2) / rate_hz
     harmonic = np.arange(1, len(_HARMONICS) + 1)
@@ -207,7 +211,7 @@ def _local_spectra(
     n = len(novelty) // hop + 1
     windows = _windows(novelty, length, hop)
     spectra = (windows @ turning.real + 1j * (windows @ turning.imag)) / (windows.sum(axis=1) + faint)[:, None]
-    return spectra.astype(np.complex64).reshape(n, len(tempi_hz), len(harmonic))
+    return np.asarray(spectra, dtype=np.complex64).reshape(n, len(tempi_hz), len(harmonic))
 
 
 @compiled
@@ -249,7 +253,7 @@ def _viterbi(
                 code = jumped
                 if t:
                     for j in range(max(first[t - 1], k - reach), min(last[t - 1], k + reach + 1)):
-                        q = int(math.floor(p - 0.5 * (advance[k] + advance[j]) * n_phases + 0.5))
+                        q = math.floor(p - 0.5 * (advance[k] + advance[j]) * n_phases + 0.5)
                         for off in range(-1, 2):
                             value = total[j, (q + off) % n_phases] - tempo_cost * abs(j - k) - _PHASE_COST * abs(off)
                             if value > best:
@@ -275,9 +279,9 @@ def _viterbi(
             k, p = jump_from[t, 0], jump_from[t, 1]
         elif t:
             j = k + int(code) // 3 - reach
-            q = int(math.floor(p - 0.5 * (advance[k] + advance[j]) * n_phases + 0.5))
+            q = math.floor(p - 0.5 * (advance[k] + advance[j]) * n_phases + 0.5)
             k, p = j, (q + int(code) % 3 - 1) % n_phases
-    return tempi, phases, top
+    return tempi, phases, float(top)
 
 
 def _steady_line(novelty: Array, rate_hz: float, near: Pulse) -> Pulse:
