@@ -54,7 +54,10 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         "price_is_known": "The price card has a valid price for the provider and model.",
         "overrides_fit": "Everything that a person fixed about a scene still fits.",
     },
-    "music_remix": {"not_clipped": "No sample at full scale."},
+    "music_remix": {
+        "not_clipped": "True peak at or below the ceiling.",
+        "loudness": "Integrated loudness within 1 LU of the style's target.",
+    },
 }
 CHECKED = tuple(recipe.asset for recipe in RECIPES if recipe.asset in {*BLOCKING, *WARNING})
 """The assets that have checks, in the order of a run."""

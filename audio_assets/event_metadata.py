@@ -17,7 +17,7 @@ _SHOWN = ("text", "character", "voice", "engine", "source", "lang", "duration_s"
           "key", "bpm", "n_beats", "beats_per_bar", "beat_confidence", "n_onsets", "onsets_per_s", "mean_energy",
           "sections", "voice_share", "n_aligned", "mean_confidence", "aligned_by", "title", "n_scenes", "n_performance",
           "clip_seconds", "frame_rate", "estimated_usd_with_retries", "budget_cap_usd", "bpm_before", "bpm_after",
-          "target_style")  # fmt: skip
+          "style", "pitch_semitones", "n_bars")  # fmt: skip
 _LONGEST_TEXT = 240
 
 

@@ -109,7 +109,8 @@ class Index:
             newest = max(entry.newest for entry in entries)
             before = rows.get(song)
             own = before[1] if before else self._entries.get(song, Entry(song))
-            rows[song] = (max(newest, before[0]) if before else newest, own, len(entries))
+            n_current = sum(entry.partition in self._scenes for entry in entries) or len(entries)
+            rows[song] = (max(newest, before[0]) if before else newest, own, n_current)
         if query.script in self._catalog.songs:  # a song's scenes stand as they follow one another
             return sorted(rows.values(), key=lambda row: (row[1].is_scene, row[1].partition))
         return sorted(rows.values(), key=lambda row: (row[0], row[1].partition), reverse=True)

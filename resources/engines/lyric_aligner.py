@@ -33,7 +33,6 @@ RECIPE = "1"
 Floats = NDArray[np.float32]
 
 _FRAME_S = 0.020
-_STEPS = round(_FRAME_S / acoustic_model.HOP_S)
 _TRUST = 0.2  # of log densities: consecutive frames are far from independent
 _WORST = -24.0  # no frame says more against a sound, in scaled nats
 _MUSIC_LEVELS = (0.65, 0.5, 0.8)
@@ -47,7 +46,7 @@ _MAX_PRONUNCIATIONS = 6
 _BLOCK_FRAMES = 64
 _RIDGE, _N_NEWTON_STEPS = 20.0, 8
 _MUSIC, _PAUSE = -2, -1  # the last columns of the scores
-_MOST_SCORES = 100_000_000  # 400 MB; a longer song is scored by sounds without their neighbours, which are few
+_MOST_SCORES = 80_000_000  # 160 MB; a longer song is scored by sounds without their neighbours, which are few
 _LEAST_CONFIDENCE = 0.2
 _MOST_MISSING = 0.2
 _NOT_HEARD = "hardly any of these words were heard in the song: check that the lyrics belong to it"
@@ -88,7 +87,7 @@ class _Heard:
     The last two columns of the scores are those of music and of a pause: see `_score_music`.
     """
 
-    scores: Floats
+    scores: NDArray[np.int16]  # counts of `lyric_search.STEP`
     silence: Floats
     colour: Floats
 
@@ -237,44 +236,54 @@ def _windows(lyrics: Lyrics, n_frames: int) -> list[tuple[int, int]]:
 
 
 _PIECE_S = 600.0  # features of so much at once
+_SCORED_FRAMES = 1000
+_N_CEPSTRA = 13
+_PEAK = 20_000  # of 16 bits
 
 
 def _listen(voice: Floats, sample_rate_hz: int, states: NDArray[np.int64]) -> _Heard:
-    resampled = (
-        voice
-        if sample_rate_hz == acoustic_model.RATE_HZ
-        else soxr.resample(voice, sample_rate_hz, acoustic_model.RATE_HZ)
-    )
-    peak = float(np.abs(resampled).max(initial=0.0)) or 1.0
+    samples = voice
+    if sample_rate_hz != acoustic_model.RATE_HZ:
+        samples = soxr.resample(voice, sample_rate_hz, acoustic_model.RATE_HZ)
+    scale = _PEAK / float(np.abs(samples).max(initial=1e-9))
     n_piece = round(_PIECE_S * acoustic_model.RATE_HZ)
-    pieces = [
-        _scored((resampled[at : at + n_piece] * (20_000 / peak)).astype(np.int16), states)
-        for at in range(0, len(resampled), n_piece)
+    n_frames = [
+        len(samples[at : at + n_piece]) // round(_FRAME_S * acoustic_model.RATE_HZ)
+        for at in range(0, len(samples), n_piece)
     ]
-    scores, silence, cepstra = (np.concatenate([piece[k] for piece in pieces]) for k in range(3))
-    return _Heard(scores, silence, _colour(cepstra))
+    heard = _Heard(
+        np.zeros((sum(n_frames), len(states) + 2), np.int16),
+        np.zeros(sum(n_frames), np.float32),
+        np.zeros((sum(n_frames), _N_CEPSTRA), np.float32),
+    )
+    first = 0
+    for number, n in enumerate(n_frames):
+        piece = samples[number * n_piece : (number + 1) * n_piece]
+        features = acoustic_model.observations((piece * scale).astype(np.int16))[::2][: 2 * n]
+        for at in range(0, n, _SCORED_FRAMES):
+            rows = slice(first + at, first + min(at + _SCORED_FRAMES, n))
+            block = features[2 * at : 2 * min(at + _SCORED_FRAMES, n)]
+            heard.scores[rows, :_MUSIC], heard.silence[rows] = _scored(block, states)
+            heard.colour[rows] = _paired(block[:, 0]) / 2
+        first += n
+    return replace(heard, colour=_colour(heard.colour))
 
 
-def _scored(samples: NDArray[np.int16], states: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
-    """Scores of `states` and of silence in frames of 20 ms, and cepstra."""
-    features = acoustic_model.observations(samples)[::2]
-    n_frames = len(features) * 2 // _STEPS
+def _scored(features: Floats, states: NDArray[np.int64]) -> tuple[NDArray[np.int16], Floats]:
+    """Scores of `states` and of silence in frames of 20 ms, from features every 10 ms."""
     plain = np.arange(len(acoustic_model.SOUNDS) * acoustic_model.N_STATES)
+    any_sound = acoustic_model.log_likelihoods(features, plain, plain // acoustic_model.N_STATES)
+    best = any_sound.max(axis=1, keepdims=True)
+    level = best + np.log(np.exp(any_sound - best).sum(axis=1, keepdims=True))
+    fit = acoustic_model.log_likelihoods(features, states[:, 0], states[:, 1])
+    scores = _paired(np.maximum((fit - level) * np.float32(_TRUST), np.float32(_WORST / 2)))
     quiet = acoustic_model.SOUNDS.index(acoustic_model.SILENCE) * acoustic_model.N_STATES
-    scores = np.zeros((n_frames, len(states) + 2), np.float32)
-    silence = np.zeros(n_frames, np.float32)
-    for first in range(0, n_frames, 1000):
-        rows = features[2 * first : 2 * min(first + 1000, n_frames)]
-        any_sound = acoustic_model.log_likelihoods(rows, plain, plain // acoustic_model.N_STATES)
-        best = any_sound.max(axis=1, keepdims=True)
-        level = best + np.log(np.exp(any_sound - best).sum(axis=1, keepdims=True))
-        fit = acoustic_model.log_likelihoods(rows, states[:, 0], states[:, 1])
-        scores[first : first + 1000, :_MUSIC] = _paired(
-            np.maximum((fit - level) * np.float32(_TRUST), np.float32(_WORST / 2))
-        )
-        still = (any_sound[:, quiet : quiet + acoustic_model.N_STATES] - level).max(axis=1)
-        silence[first : first + 1000] = _paired(still * np.float32(_TRUST))
-    return scores, silence, features[: 2 * n_frames, 0].reshape(n_frames, 2, -1).mean(axis=1)
+    still = (any_sound[:, quiet : quiet + acoustic_model.N_STATES] - level).max(axis=1)
+    return _counted(scores), _paired(still * np.float32(_TRUST))
+
+
+def _counted(scores: Floats) -> NDArray[np.int16]:
+    return np.asarray(np.rint(np.clip(scores, _WORST, -_WORST) / lyric_search.STEP), np.int16)
 
 
 def _paired(values: Floats) -> Floats:
@@ -283,16 +292,19 @@ def _paired(values: Floats) -> Floats:
 
 def _colour(cepstra: Floats) -> Floats:
     """Cepstra, their means over 0.1 and 0.5 s and deviations over 0.5 s, each with mean 0 and deviation 1; and a 1."""
-    x = cepstra.astype(np.float64)
-    short, long, squares = _smooth(x, 2), _smooth(x, 12), _smooth(x**2, 12)
-    found = np.concatenate([short, long, np.sqrt(np.maximum(squares - long**2, 0)), x], axis=1)
-    found = (found - found.mean(axis=0)) / (found.std(axis=0) + 1e-6)
-    return np.concatenate([found, np.ones((len(found), 1))], axis=1, dtype=np.float32)
+    n_frames, n = cepstra.shape
+    found = np.ones((n_frames, 4 * n + 1), np.float32)
+    for number in range(n):  # one at a time: all at once are half a gigabyte for two hours
+        x = cepstra[:, number].astype(np.float64)
+        long = _smooth(x, 12)
+        deviation = np.sqrt(np.maximum(_smooth(x**2, 12) - long**2, 0))
+        for kind, values in enumerate((_smooth(x, 2), long, deviation, x)):
+            found[:, kind * n + number] = (values - values.mean()) / (values.std() + 1e-6)
+    return found
 
 
 def _smooth(x: NDArray[np.float64], n_side: int) -> NDArray[np.float64]:
-    padded = np.pad(x, ((n_side + 1, n_side), (0, 0)), mode="edge")
-    sums = np.cumsum(padded, axis=0)
+    sums = np.cumsum(np.pad(x, (n_side + 1, n_side), mode="edge"))
     return np.asarray((sums[2 * n_side + 1 :] - sums[: -2 * n_side - 1]) / (2 * n_side + 1))
 
 
@@ -316,7 +328,7 @@ def _sung(heard: _Heard, lines: _Lines, windows: Sequence[tuple[int, int]], musi
         if path is None:
             return None
         word = text.word[path]
-        fit = heard.scores[np.arange(len(path)), text.column[path]]
+        fit = heard.scores[np.arange(len(path)), text.column[path]].astype(np.float64) * lyric_search.STEP
         way = _way(word, fit, activity, sum(len(line) for line in lines))
         activity = _log_odds(heard.colour, word != lyric_search.NO_WORD)
     return way
@@ -325,8 +337,9 @@ def _sung(heard: _Heard, lines: _Lines, windows: Sequence[tuple[int, int]], musi
 def _score_music(heard: _Heard, music_level: float, activity: NDArray[np.float64]) -> None:
     """Fill in the scores of music between lines and between the words of a line, which is less likely."""
     frame = 2 * (music_level + _ACTIVITY_WEIGHT * np.clip(activity, -_ACTIVITY_CLIP, _ACTIVITY_CLIP))
-    heard.scores[:, _MUSIC] = np.maximum(heard.silence, -frame)
-    heard.scores[:, _PAUSE] = np.maximum(heard.silence - 2 * _PAUSE_SLOPE, -frame - 2 * _PAUSE_LEVEL)
+    heard.scores[:, _MUSIC] = _counted(np.maximum(heard.silence, -frame))
+    pause = np.maximum(heard.silence - 2 * _PAUSE_SLOPE, -frame - 2 * _PAUSE_LEVEL)
+    heard.scores[:, _PAUSE] = _counted(pause)
 
 
 def _log_odds(colour: Floats, is_sung: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -352,7 +365,7 @@ def _row_blocks(n_rows: int) -> Iterator[slice]:
     return (slice(first, first + _BLOCK_FRAMES) for first in range(0, n_rows, _BLOCK_FRAMES))
 
 
-def _way(word: NDArray[np.int64], scores: Floats, activity: NDArray[np.float64], n_words: int) -> _Way:
+def _way(word: NDArray[np.int64], scores: NDArray[np.float64], activity: NDArray[np.float64], n_words: int) -> _Way:
     way = _Way(*np.full((4, n_words), np.nan))
     edges = np.flatnonzero(np.diff(word, prepend=-2, append=-2))
     for first, end in itertools.pairwise(edges):

@@ -2,7 +2,8 @@
 
 Words stand in their order. Between two of them there may be music, and at a price a word or a whole line may be left
 out, so that text which is not sung does not bend the rest. Scores come from `lyric_aligner.py`; nothing here knows
-sound. Costs are in the unit of the scores: natural logarithms, scaled.
+sound. Costs are in the unit of the scores: natural logarithms, scaled. Scores are kept
+in two bytes, in steps of `STEP`, because those of a long song are many.
 """
 
 from collections.abc import Sequence
@@ -16,13 +17,15 @@ from audio_assets.domain.dsp.compiled import compiled
 Floats = NDArray[np.float32]
 
 NO_WORD = -1
-_SKIP_WORD, _SKIP_LINE = -60.0, -200.0
+STEP = 1 / 1024
+_SKIP_WORD = -60.0
+_SKIP_LINE, _SKIP_WORD_OF_LINE = -100.0, -20.0
 _HURRY = -3.0
 """For passing a sound in two frames instead of three."""
 _PAUSE, _PAUSE_AFTER_LINE, _NO_PAUSE_AFTER_LINE = -1.0, -0.5, -5.0
 _LONG_LINE, _PAUSE_IN_LONG_LINE = 16, -4.0
 """A line of more words was not broken where it is sung: there may be music anywhere in it."""
-_BLOCK_CELLS = 150_000_000
+_BLOCK_CELLS = 80_000_000
 """Frames x states whose ways back are kept at once, a byte each; longer songs are gone through twice."""
 
 
@@ -81,7 +84,7 @@ def graph(
             rest = _PAUSE_AFTER_LINE if is_last else _PAUSE_IN_LONG_LINE if is_long else _PAUSE
             after = [*((end, rest) for end in ends), (last_music, _SKIP_WORD)]
             if is_last:
-                after.append((before_line, _SKIP_LINE))
+                after.append((before_line, _SKIP_LINE + _SKIP_WORD_OF_LINE * len(known)))
             last_music = made.add(music if is_last or is_long else pause, NO_WORD, everywhere, after)
         before_line = last_music
         number += len(words)
@@ -111,11 +114,10 @@ def _add_sounds(
     return state
 
 
-def best_path(scores: Floats, text: Graph) -> NDArray[np.int64] | None:
+def best_path(scores: NDArray[np.int16], text: Graph) -> NDArray[np.int64] | None:
     """Return the state of each frame on the best way through `text`; None where no way leads through.
 
-    `scores` are of shape (n_frames, n_columns). Memory: a byte for each state of each of as many frames as
-    `_BLOCK_CELLS` allows.
+    `scores` are counts of `STEP`, shape (n_frames, n_columns). Memory: `_BLOCK_CELLS` bytes.
     """
     n_frames, n_states = len(scores), len(text.column)
     n_block = min(n_frames, max(_BLOCK_CELLS // n_states, 1))
@@ -145,7 +147,7 @@ _NEVER = -1e30
 
 @compiled
 def _forward(
-    scores: Floats,
+    scores: NDArray[np.int16],
     first_frame: int,
     entry: Floats,
     back: NDArray[np.uint8],
@@ -157,6 +159,7 @@ def _forward(
 ) -> Floats:
     """Best score of each state after `scores`; `back` gets the arc by which it was reached, 0 for staying."""
     now, then = entry.copy(), entry.copy()
+    step = np.float32(STEP)
     for frame in range(len(scores)):
         if frame % 512 == 0 and now.max() > _NEVER / 2:  # sums of hours would lose the digits that matter
             now -= now.max()
@@ -167,7 +170,7 @@ def _forward(
                 if reached > best:
                     best, arc = reached, k - arcs_at[state] + 1
             if window[state, 0] <= first_frame + frame < window[state, 1]:
-                then[state] = best + scores[frame, column[state]]
+                then[state] = best + step * scores[frame, column[state]]
             else:
                 then[state] = np.float32(_NEVER)
             back[frame, state] = arc

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from audio_assets.domain.dsp.levels import amplitude
 from audio_assets.domain.music.analysis import BeatGrid
 from audio_assets.domain.music.compose import Cue, compose_cue
+from audio_assets.domain.music.pictures import remix_picture, spectrogram
 from audio_assets.domain.music.remixing import Remix, remixed
 from audio_assets.domain.remix_spec import LONGEST_S, RemixError, RemixRequest, Style, request_record, style_record
 from audio_assets.domain.rendering import Rendered
@@ -25,7 +26,7 @@ from resources import song_files
 from resources.audio_files import WavWriter
 from resources.song_files import stereo_blocks
 
-REMIX_WAV, REMIX_JSON = "remix.wav", "remix.json"
+REMIX_WAV, REMIX_JSON, PICTURE = "remix.wav", "remix.json", "picture.png"
 RATE_HZ = 44_100
 
 _SILENT_BELOW_DB = -60.0
@@ -33,6 +34,7 @@ _LOUDNESS_TOLERANCE_LU = 1.0
 _CEILING_DB = -1.0
 _PEAK_TOLERANCE_DB = 0.1
 _N_BLOCK = 1 << 16
+_N_COLUMNS, _N_BANDS = 640, 64
 
 
 @cache
@@ -61,15 +63,16 @@ def remix_artifact(
         remix = remixed(
             cue.audio, RATE_HZ, cue.grid(), style, seed=request.seed, duration_s=request.duration_s, is_cue=True
         )
-        return _rendered(remix, request, style, out, _cue_facts(cue), _cue_record(cue), cue.remarks)
+        return _rendered(remix, request, style, out, None, _cue_facts(cue), _cue_record(cue), cue.remarks)
     samples = _read(source)
+    before = _spectrogram(samples)
     remix = remixed(samples, RATE_HZ, grid, style, seed=request.seed, duration_s=request.duration_s)
     facts = {
         "bpm_before": _rounded(grid.bpm if grid else None),
         "source_duration_s": round(len(samples) / RATE_HZ, 3),
         "source": source.name,
     }
-    return _rendered(remix, request, style, out, facts, {}, _mood_notes(request))
+    return _rendered(remix, request, style, out, before, facts, {}, _mood_notes(request))
 
 
 # --- In ----------------------------------------------------------------------------------------------------------
@@ -104,6 +107,7 @@ def _rendered(
     request: RemixRequest,
     style: Style,
     out: Path,
+    before: NDArray[np.float64] | None,
     facts: Mapping[str, Any],
     record: Mapping[str, Any],
     notes: tuple[str, ...],
@@ -144,10 +148,20 @@ def _rendered(
     }
     return Rendered(
         files={REMIX_WAV: out, REMIX_JSON: orjson.dumps(data, option=orjson.OPT_INDENT_2)},
+        previews={PICTURE: _picture(remix, before, facts.get("source_duration_s", 0.0))},
         facts={key: value for key, value in all_facts.items() if value is not None},
         checks=remix_checks(remix, style),
         notes=all_notes,
     )
+
+
+def _spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    return spectrogram(samples.mean(axis=1), RATE_HZ, _N_COLUMNS, _N_BANDS)
+
+
+def _picture(remix: Remix, before: NDArray[np.float64] | None, before_s: float) -> bytes:
+    """The source's spectrogram above the remix's; of a cue the one there is."""
+    return remix_picture(before, _spectrogram(remix.samples), before_s, len(remix.samples) / RATE_HZ)
 
 
 def remix_checks(remix: Remix, style: Style) -> tuple[Check, ...]:

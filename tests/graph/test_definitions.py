@@ -59,7 +59,7 @@ CHECKS = {
     "sections": {"sections_cover_song"},
     "lyric_alignment": {"words_are_aligned"},
     "storyboard": {"scenes_cover_song", "cuts_on_beats", "within_budget", "price_is_known", "overrides_fit"},
-    "music_remix": {"not_silent", "not_clipped"},
+    "music_remix": {"not_silent", "not_clipped", "loudness"},
 }
 """Assets that are not named here have none."""
 

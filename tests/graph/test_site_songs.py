@@ -599,6 +599,7 @@ def test_what_is_not_registered_any_more_does_not_count_and_is_marked(store: Art
     n_scenes = len(board().scenes)
     page = ask(store, "/").text
     assert f"<b>{n_scenes}</b><span>scene_prompt" in page
+    assert f">{n_scenes} scenes<" in page
     assert page.count('class="chip old"') == 0, "the song stands for its scenes, and is registered"
     assert ask(store, f"/?script={SONG}").text.count('class="chip old"') == 1
     store.delete(f"songs/{SONG}.json")

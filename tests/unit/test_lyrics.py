@@ -35,10 +35,14 @@ def test_a_record_gives_back_its_lyrics(lyrics: Lyrics) -> None:
 @given(st.text())
 def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     try:
-        assert any(line.words for line in parse_lyrics(text, "x.txt").lines)
+        lyrics = parse_lyrics(text, "x.txt")
     except LyricsError as error:
-        assert str(error).startswith("x.txt")
-        assert "\n" not in str(error)
+        message = str(error)
+    else:
+        message = "x.txt"
+        assert any(line.words for line in lyrics.lines)
+    assert message.startswith("x.txt")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("record", [{}, {"schema": "other"}, {"schema": "audio-assets.lyrics.1"}])
@@ -141,8 +145,12 @@ def test_text_without_a_stamp_among_stamped_lines_is_noted() -> None:
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [("[00:01.00]a\n[00:75.00]b", "line 2"), ("[00:01.00]a\n[0a:12.00]b", "line 2"), ("[offset:x]\n[00:01.00]a", "offset")],
-)  # fmt: skip
+    [
+        ("[00:01.00]a\n[00:75.00]b", "line 2"),
+        ("[00:01.00]a\n[0a:12.00]b", "line 2"),
+        ("[offset:x]\n[00:01.00]a", "offset"),
+    ],
+)
 def test_a_broken_stamp_is_named(text: str, place: str) -> None:
     with pytest.raises(LyricsError, match=place):
         parse_lyrics(text, "x")

@@ -30,10 +30,10 @@ def voice(duration_s: float) -> Floats:
 
 
 def wide_music(duration_s: float) -> Floats:
-    """Detuned chords, different on each side, and noise."""
+    """Two instruments, one on each side, and noise that is different there."""
     t = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
-    sides = [sum(np.sin(2 * np.pi * hz * detune * t) for hz in (196, 247, 294, 392, 494)) for detune in (1.003, 0.996)]
-    return np.asarray(0.06 * np.stack(sides, axis=1) + 0.05 * noise(len(t)), np.float32)
+    sides = [sum(np.sin(2 * np.pi * hz * t) for hz in chord) for chord in ((196, 294, 494), (247, 392, 587))]
+    return np.asarray(0.08 * np.stack(sides, axis=1) + 0.05 * noise(len(t)), np.float32)
 
 
 def si_sdr_db(estimate: Floats, truth: Floats) -> float:

@@ -23,9 +23,9 @@ _AGREE_S = 0.015
 _STIFFNESS = 8.0  # of a drifting grid: beats played exactly count 1, a change of interval counts this
 _SOUNDING_DB = -45.0  # against the loud frames: softer is the silence before and after the music
 # Clarity at which a beat is as likely as not in a long song, what is added over the root of the seconds, how sharply.
-# In a minute of noise, of chords that swell or of speech the best line has 0.1 to 0.4, the best path 0.5 to 1.3.
+# In a minute of noise, of chords that swell or of speech the best line has 0.1 to 0.4, the best path 0.5 to 1.45.
 _STEADY_CLARITY = (0.5, 2.5, 0.12)
-_FREE_CLARITY = (1.6, 1.5, 0.25)
+_FREE_CLARITY = (1.7, 1.5, 0.25)
 _TEMPO_TOLERANCE = 0.005
 
 

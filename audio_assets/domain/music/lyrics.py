@@ -56,18 +56,20 @@ def _parse_plain(rows: Sequence[str]) -> Lyrics:
     lines: list[LyricLine] = []
     notes: list[str] = []
     parts: dict[str, list[LyricLine]] = {}
+    last: list[LyricLine] = []
     for header, n_times, block, row in _blocks(rows):
         own = [line for text in block for line in _repeated(text)]
         name = header.casefold()
         if own:
             parts.setdefault(name, own)
-        elif name in parts:
+        elif name in parts and name:
             own = parts[name]
         elif n_times > 1 and not name:
-            own, n_times = lines[-_last_block_length(rows, row) :], n_times - 1
-        elif header and n_times > 1:
+            own, n_times = last, n_times - 1
+        elif n_times > 1:
             notes.append(f"line {row}: nothing is known to repeat for [{header}]")
         lines += own * n_times
+        last = own or last
     return Lyrics(tuple(lines), "plain", notes=tuple(notes))
 
 
@@ -112,12 +114,6 @@ def _repeated(text: str) -> list[LyricLine]:
     bare, n_times = _n_times(text)
     words = sung_words(bare)
     return [LyricLine(bare, tuple(LyricWord(word) for word in words))] * n_times if words else []
-
-
-def _last_block_length(rows: Sequence[str], before_row: int) -> int:
-    """How many sung lines the block before `before_row` has."""
-    earlier = [block for *_, block, row in _blocks(rows) if block and row < before_row]
-    return sum(len(_repeated(text)) for text in earlier[-1]) if earlier else 0
 
 
 # --- records -----------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ Numbers = NDArray[np.float64]
 
 _LOCAL_S = 4.0  # loud and quiet stretches count alike on this scale
 _LOUDEST = 6.0  # times the local mean: one crash is no louder evidence than this
+_FAINT_DB = 0.05  # mean rise of a steady tone; that of music is 0.3 to 1.3
+_FAINT = 0.15  # share of the mean novelty, or of music's 0.3, that a stretch needs to count
 _HARMONICS = np.array([0.3, 1.0, 0.5, 0.8])  # how much onsets at 1, 1/2, 1/3, 1/4 of the pulse count
 _GAIN = 4.0  # how much a second of perfect pulse counts against the costs below
 _STEP_S = 0.5
@@ -75,7 +77,7 @@ class _Search:
 
 
 _STIFF = _Search(window_s=6.0, tempo_step=1.004, max_steps=3, tempo_cost=0.6, gate=0.08)
-_FREE = _Search(window_s=3.0, tempo_step=1.008, max_steps=4, tempo_cost=0.2, gate=0.3)
+_FREE = _Search(window_s=3.0, tempo_step=1.012, max_steps=4, tempo_cost=0.15, gate=0.4)
 
 
 def whitened(onset: Array, rate_hz: float) -> Array:
@@ -83,7 +85,7 @@ def whitened(onset: Array, rate_hz: float) -> Array:
     if not len(onset):
         return onset
     local = ndimage.uniform_filter1d(onset, int(_LOCAL_S * rate_hz) | 1, axis=0, mode="nearest")
-    relative = onset / (local + 0.25 * onset.mean(axis=0) + 1e-6)
+    relative = onset / (local + 0.25 * onset.mean(axis=0) + _FAINT_DB)
     return np.asarray(np.minimum(relative, _LOUDEST), dtype=np.float32)
 
 
@@ -207,7 +209,7 @@ def _local_spectra(novelty: Array, rate_hz: float, tempi_hz: Numbers, length: in
     harmonic = np.arange(1, len(_HARMONICS) + 1)
     hz = (tempi_hz[:, None] * harmonic).reshape(-1)
     turning = np.exp(-2j * np.pi * offset_s[:, None] * hz).astype(np.complex64)
-    faint = 0.15 * float(novelty.mean()) * float(np.hanning(length).sum())
+    faint = _FAINT * max(float(novelty.mean()), 0.3) * float(np.hanning(length).sum())
     n = len(novelty) // hop + 1
     windows = _windows(novelty, length, hop)
     spectra = (windows @ turning.real + 1j * (windows @ turning.imag)) / (windows.sum(axis=1) + faint)[:, None]

@@ -68,7 +68,7 @@ export class Picture {
   }
 
   readColours() {
-    const names = ["text", "muted", "card", "line", "grid", "accent", "wave", "wave-low", "wave-past", "beat", "energy", "voice", "word", "weak", "performance", "broll"];
+    const names = ["text", "muted", "card", "line", "grid", "accent", "wave", "wave-low", "wave-past", "beat", "tick", "energy", "voice", "word", "weak", "performance", "broll"];
     this.ink = Object.fromEntries(names.map((name) => [`--${name}`, colour(`--${name}`)]));
     for (let i = 0; i < LABELS; i++) this.ink[`--label-${i}`] = colour(`--label-${i}`);
     this.family = getComputedStyle(document.body).fontFamily;
@@ -102,8 +102,8 @@ export class Picture {
     this.p = pen;
     this.drawAxis(lanes);
     this.drawSections(lanes);
-    this.drawGrid(lanes);
     this.drawWave(lanes.wave, 0.5);
+    this.drawGrid(lanes);
     this.drawBeats(lanes);
     this.drawOnsets(lanes);
     this.drawEnergy(lanes);
@@ -175,8 +175,8 @@ export class Picture {
       const x = Math.round(this.x(t));
       const isShown = bar ? apart * perBar >= 14 || (bar - 1) % every === 0 : apart >= 6;
       if (isShown) {
-        p.fillStyle = this.ink[bar ? "--beat" : "--muted"];
-        p.globalAlpha = bar ? 0.75 : 0.22;
+        p.fillStyle = this.ink[bar ? "--beat" : "--tick"];
+        p.globalAlpha = bar ? 0.85 : 0.45;
         p.fillRect(x, bar ? top - 12 : top, 1, height + (bar ? 12 : 0));
         p.globalAlpha = 1;
       }
@@ -301,10 +301,11 @@ export class Picture {
       const width = Math.max(1, (entry[end] - entry[start]) * this.scale - 1);
       p.fillStyle = fill(entry);
       round(p, x, lane.y, width, lane.height);
-      const left = Math.max(x, 0) + 4, shown = x + width > left ? fitting(p, entry[0], next - left - 3) : "";
+      const left = Math.max(x, 0) + 4, room = x + width - left - 3;
+      let shown = room > 0 ? fitting(p, entry[0], next - left - 3) : "";
+      if (p.measureText(shown).width * 0.6 > width) shown = fitting(p, entry[0], room); // not beside a box that is hardly seen
       p.fillStyle = this.ink["--text"];
-      const isMostlyIn = p.measureText(shown).width * 0.6 < width; // not beside a box that is hardly seen
-      if (shown && isMostlyIn) p.fillText(shown, left, lane.y + lane.height / 2 + 1);
+      if (shown) p.fillText(shown, left, lane.y + lane.height / 2 + 1);
     }
   }
 
