@@ -105,7 +105,7 @@ def test_whatever_moment_it_is_killed_at_the_next_run_finishes_the_rest(root: Pa
     found = plan(studio, DIALOGUE.opened(studio))
     assert (found.stale, found.stuck, found.n_current) == ([], [], N_ARTIFACTS)
     with open_instance(current()) as instance:
-        assert not order(instance, studio, found, DIALOGUE), "Dagster knows of everything, what the killed runs made too"
+        assert not order(instance, studio, found, DIALOGUE), "Dagster knows of all, what the killed runs made too"
         assert len(instance.get_materialized_partitions(dg.AssetKey("lipsync"))) == N_LINES
 
     deadline = time.monotonic() + 10

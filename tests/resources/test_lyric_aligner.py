@@ -8,6 +8,7 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
+from audio_assets.domain.alignment_text import text_words
 from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord
 from audio_assets.domain.music.lyrics import parse_lyrics
 from audio_assets.domain.speech import SpeechRequest
@@ -160,7 +161,7 @@ def test_words_that_can_not_be_said_are_left_out() -> None:
 def test_senones_are_those_that_pocketsphinx_goes_through() -> None:
     said = espeak.speak(SpeechRequest("The boy was there when the sun rose.", "en-us", (("en-us+f5", 1.0),), speed=0.8))
     samples = soxr.resample(said.pcm, said.sample_rate_hz, RATE_HZ)
-    units = pocketsphinx._units(pocketsphinx.text_words("the boy was there when the sun rose"), "en", {})
+    units = pocketsphinx._units(text_words("the boy was there when the sun rose"), "en", {})
     sounds = pocketsphinx._found(samples, units)
     n_checked = 0
     for before, own, after in zip(sounds, sounds[1:], sounds[2:], strict=False):
@@ -176,7 +177,7 @@ def test_an_unseen_neighbour_gives_the_plain_sound() -> None:
 
 
 def counts(scores: NDArray[np.floating]) -> NDArray[np.int16]:
-    return np.rint(scores / lyric_search.STEP).astype(np.int16)
+    return np.asarray(np.rint(scores / lyric_search.STEP), np.int16)
 
 
 def test_the_best_path_is_the_best_of_all() -> None:

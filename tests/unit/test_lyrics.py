@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord
-from audio_assets.domain.music.lyrics import LyricsError, lrc_text, lyrics_from_record, lyrics_record, parse_lyrics
+from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord, Span
+from audio_assets.domain.music.lyrics import (
+    LyricsError,
+    lrc_text,
+    lyrics_from_record,
+    lyrics_record,
+    parse_lyrics,
+    sung_spans,
+)
 
 times = st.none() | st.floats(0, 1e4)
 words = st.builds(LyricWord, st.text("abc'é", min_size=1), times, times, st.floats(0, 1))
@@ -45,10 +52,33 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     assert "\n" not in message
 
 
+pieces = st.sampled_from(
+    ["[00:01.20]", "[01:02.5]", "<00:03.00>", "<00:02.10>", "[offset:5]\n", "la", "~", " ", "\n", "- 3\n", "- 3 4\n"]
+    + ["\n: 1 2 3 x", "\n* 4 1 0  y", "#BPM:100\n", "#GAP:1,5\n", "P2\n", "E\n", "(x2)", "[Chorus]", "[", "x3", ":"]
+)
+
+
+@given(st.lists(pieces, max_size=14).map("".join))
+def test_whatever_notations_are_mixed_times_are_in_order_or_the_text_is_refused(text: str) -> None:
+    try:
+        lyrics = parse_lyrics(text, "x")
+    except LyricsError:
+        return
+    for word in (word for line in lyrics.lines for word in line.words):
+        assert word.start_time is None or 0 <= word.start_time <= (word.end_time or word.start_time)
+    lrc_text(lyrics)
+
+
 @pytest.mark.parametrize("record", [{}, {"schema": "other"}, {"schema": "audio-assets.lyrics.1"}])
 def test_another_record_is_refused(record: dict[str, str]) -> None:
     with pytest.raises(LyricsError):
         lyrics_from_record(record)
+
+
+def test_sung_spans_close_short_gaps_and_pass_over_unsure_words() -> None:
+    sung = [(1.0, 2.0, 0.9), (2.5, 3.0, 0.5), (5.0, 6.0, 1.0), (6.5, 9.0, 0.4), (None, None, 0.0)]
+    line = LyricLine("", tuple(LyricWord("la", start_s, end_s, sure) for start_s, end_s, sure in sung))
+    assert sung_spans(Lyrics((line,), "plain")) == (Span(1.0, 3.0), Span(5.0, 6.0))
 
 
 # --- plain -------------------------------------------------------------------------------------------------------

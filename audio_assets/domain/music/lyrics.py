@@ -6,18 +6,19 @@ sound is no matter of this module: see `resources/engines/lyric_aligner.py`.
 - `parse_lyrics`: a file's text to lyrics, whatever its notation.
 - `lyrics_record`, `lyrics_from_record`: plain values for JSON, and back.
 - `lrc_text`: lyrics with times as an LRC file that players read.
+- `sung_spans`: where words are sung: with lyrics at hand, better than what levels say of voice.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord
+from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord, Span
 from audio_assets.domain.music.lyrics_lrc import is_lrc, parse_lrc
 from audio_assets.domain.music.lyrics_text import LyricsError, sung_words
 from audio_assets.domain.music.lyrics_ultrastar import is_ultrastar, parse_ultrastar
 
-__all__ = ["LyricsError", "lrc_text", "lyrics_from_record", "lyrics_record", "parse_lyrics"]
+__all__ = ["LyricsError", "lrc_text", "lyrics_from_record", "lyrics_record", "parse_lyrics", "sung_spans"]
 
 SCHEMA = "audio-assets.lyrics.1"
 
@@ -185,3 +186,20 @@ def lrc_text(lyrics: Lyrics) -> str:
 def _stamp(time_s: float) -> str:
     minutes, milliseconds = divmod(round(time_s * 1000), 60_000)
     return f"{minutes:02d}:{milliseconds // 1000:02d}.{milliseconds % 1000:03d}"
+
+
+def sung_spans(lyrics: Lyrics, *, least_confidence: float = 0.5, bridged_s: float = 1.0) -> tuple[Span, ...]:
+    """Return where words of `least_confidence` or more are sung, gaps shorter than `bridged_s` closed, in order."""
+    words = sorted(
+        (word.start_time, max(word.end_time, word.start_time))
+        for line in lyrics.lines
+        for word in line.words
+        if word.start_time is not None and word.end_time is not None and word.confidence >= least_confidence
+    )
+    spans: list[Span] = []
+    for start_s, end_s in words:
+        if spans and start_s - spans[-1].end_time < bridged_s:
+            spans[-1] = Span(spans[-1].start_time, max(end_s, spans[-1].end_time))
+        else:
+            spans.append(Span(start_s, end_s))
+    return tuple(spans)

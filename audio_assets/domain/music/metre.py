@@ -36,6 +36,7 @@ _MIN_BEATS = 8
 _ALIKE_AFTER = (1, 2, 3, 4, 6, 8)  # beats
 _LATENCY_S = 0.01  # of onset frames; only for the harmony, whose frames have none
 _HARMONY_S = 0.45
+_THREE_FROM = 0.03  # how much more alike beats 3 and 6 apart are than those 2, 4 and 8 apart, in music in three
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,16 @@ def _harmony_change(features: SongFeatures, times: Numbers) -> Numbers:
 def _evidence(strength: Array, change: Numbers, prior: float) -> Numbers:
     """What the weights weigh, one row for each bar that may be counted: of four from each beat, of three from each.
 
-    A row has a block for bars of four and one for bars of three, the other's being 0, and last the tempo.
+    A row has a block for bars of four and one for bars of three, the other's being 0, then how far the likeness of
+    beats speaks against such a bar, and last the tempo.
     """
-    alike = 4 * _likeness(strength[:, :, 3:])
+    _, two, three, four, six, eight = likeness = _likeness(strength[:, :, 3:])
+    alike = 4 * likeness
+    of_three = (three - (two + four) / 2) + (six - (four + eight) / 2) - _THREE_FROM
+    against = 10 * np.repeat(np.maximum([of_three, -of_three], 0), BARS)
     blocks = [_bars(strength, change, alike, n_beats) for n_beats in BARS]
     blocks[1] = np.concatenate([blocks[1], np.ones((BARS[1], 1))], axis=1)
-    return np.concatenate([linalg.block_diag(*blocks), np.full((sum(BARS), 1), prior)], axis=1)
+    return np.concatenate([linalg.block_diag(*blocks), against[:, None], np.full((sum(BARS), 1), prior)], axis=1)
 
 
 def _bars(strength: Array, change: Numbers, alike: Numbers, n_beats: int) -> Numbers:

@@ -217,6 +217,12 @@ def _local_spectra(novelty: Array, rate_hz: float, tempi_hz: Numbers, length: in
 
 
 @compiled
+def _moved(advance: float, before: float) -> int:  # pragma: no cover - compiled
+    """By how many phases the state before lies off, for the mean of two advances."""
+    return math.floor(0.5 - 0.5 * (advance + before) * _N_PHASES)
+
+
+@compiled
 def _viterbi(
     spectra: NDArray[np.complex64],
     advance: Numbers,
@@ -238,9 +244,11 @@ def _viterbi(
             turn[h, p] = np.exp(2j * np.pi * (h + 1) * p / n_phases)
     low = np.float32(-1e30)
     total = np.full((n_tempi, n_phases), low, np.float32)
+    rounds = np.full((n_tempi, 2 * n_phases + 2), low, np.float32)  # `total` from phase -1 on, twice round
     jumped = np.uint8(255)
     came_from = np.full((n, n_tempi, n_phases), jumped, np.uint8)
     jump_from = np.zeros((n, 2), np.int64)
+    best, code = np.empty(n_phases, np.float32), np.empty(n_phases, np.uint8)
     for t in range(n):
         top = low
         for k in range(n_tempi):
@@ -248,26 +256,31 @@ def _viterbi(
                 if total[k, p] > top:
                     top = total[k, p]
                     jump_from[t, 0], jump_from[t, 1] = k, p
-        new = np.full((n_tempi, n_phases), low, np.float32)
+            for p in range(2 * n_phases + 2):
+                rounds[k, p] = total[k, (p - 1) % n_phases]
+        total[:] = low
         for k in range(first[t], last[t]):
+            best[:] = np.float32(top - _JUMP_COST) if t else np.float32(0)
+            code[:] = jumped
+            from_tempo = max(first[t - 1], k - reach) if t else 0
+            to_tempo = min(last[t - 1], k + reach + 1) if t else 0
+            for j in range(from_tempo, to_tempo):
+                start = _moved(advance[k], advance[j]) % n_phases
+                for off in range(3):
+                    cost = np.float32(tempo_cost * abs(j - k) + _PHASE_COST * abs(off - 1))
+                    this = np.uint8((j - k + reach) * 3 + off)
+                    for p in range(n_phases):
+                        value = rounds[j, start + off + p] - cost
+                        if value > best[p]:
+                            best[p] = value
+                            code[p] = this
             for p in range(n_phases):
-                best = np.float32(top - _JUMP_COST) if t else np.float32(0)
-                code = jumped
-                if t:
-                    for j in range(max(first[t - 1], k - reach), min(last[t - 1], k + reach + 1)):
-                        q = math.floor(p - 0.5 * (advance[k] + advance[j]) * n_phases + 0.5)
-                        for off in range(-1, 2):
-                            value = total[j, (q + off) % n_phases] - tempo_cost * abs(j - k) - _PHASE_COST * abs(off)
-                            if value > best:
-                                best = np.float32(value)
-                                code = np.uint8((j - k + reach) * 3 + off + 1)
                 evidence = np.float32(0)
                 for h in range(n_harmonics):
                     z, w = spectra[t, k, h], turn[h, p]
                     evidence += z.real * w.real + z.imag * w.imag
-                new[k, p] = best + evidence
-                came_from[t, k, p] = code
-        total = new
+                total[k, p] = best[p] + evidence
+                came_from[t, k, p] = code[p]
     k, p, top = 0, 0, low
     for a in range(n_tempi):
         for b in range(n_phases):
@@ -276,13 +289,12 @@ def _viterbi(
     tempi, phases = np.empty(n, np.int64), np.empty(n, np.int64)
     for t in range(n - 1, -1, -1):
         tempi[t], phases[t] = k, p
-        code = came_from[t, k, p]
-        if t and code == jumped:
+        step = came_from[t, k, p]
+        if t and step == jumped:
             k, p = jump_from[t, 0], jump_from[t, 1]
         elif t:
-            j = k + int(code) // 3 - reach
-            q = math.floor(p - 0.5 * (advance[k] + advance[j]) * n_phases + 0.5)
-            k, p = j, (q + int(code) % 3 - 1) % n_phases
+            j = k + int(step) // 3 - reach
+            k, p = j, (p + _moved(advance[k], advance[j]) + int(step) % 3 - 1) % n_phases
     return tempi, phases, float(top)
 
 
