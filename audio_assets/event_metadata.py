@@ -6,6 +6,7 @@ An event's payload stays under 8 KB, of which Dagster's own envelope is 3.4 KB: 
 
 import base64
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -26,7 +27,7 @@ def event_metadata(recipe: Recipe, outcome: Outcome, *, with_picture: bool) -> M
     sidecar = outcome.sidecar
     if sidecar is None:
         return {}
-    page = f"{recipe.studio.settings.artifact_url}/a/{recipe.asset}/{outcome.partition}"
+    page = f"{recipe.studio.settings.artifact_url}/a/{recipe.asset}/{quote(outcome.partition, safe='')}"
     shown: dict[str, dg.MetadataValue] = {"open": dg.MetadataValue.url(page)}
     if with_picture and PICTURE in sidecar.files:
         png = recipe.store.read(f"{outcome.folder}/{PICTURE}") or b""

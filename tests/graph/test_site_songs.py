@@ -217,7 +217,8 @@ def test_every_asset_of_a_song_plays_it_with_all_that_is_known(any_store: Artifa
     assert player["sung"] == [[0.5, 4]]
     heard = made["vocals"] + "/vocals.flac" if asset == "vocals" else made["song_audio"] + "/song.wav"
     assert f'<audio id="audio" controls preload="metadata" src="/files/{heard}">' in page.text
-    assert ask(any_store, f"/files/{heard}").status_code == 200
+    kind = "audio/flac" if asset == "vocals" else "audio/wav"
+    assert ask(any_store, f"/files/{heard}").headers["content-type"] == kind
 
 
 def test_lyrics_are_shown_as_they_were_written_with_their_words_times(store: ArtifactStore) -> None:
@@ -418,6 +419,21 @@ def test_a_storyboard_without_a_price_says_so(store: ArtifactStore) -> None:
     page = ask(store, f"/a/storyboard/{SONG}").text
     assert "not known" in page
     assert "None" not in page
+
+
+def test_every_text_of_a_storyboard_is_text(store: ArtifactStore) -> None:
+    made = put_song(store)
+    plan, bad = board(), "<i>bad</i>"
+    scenes = tuple(
+        replace(scene, lyrics=bad, mood=bad, section=bad, style_preset=bad, directive=bad, overridden=(bad,))
+        for scene in plan.scenes
+    )
+    hostile = replace(plan, scenes=scenes, unfit=(bad,), notes=(bad,), title=bad, video_provider=bad)
+    store.write(f"{made['storyboard']}/storyboard.json", board_schema.to_bytes(hostile))
+    for path in (f"/a/storyboard/{SONG}", f"/a/scene_prompt/s001|{SONG}", f"/?script={SONG}", f"/a/sections/{SONG}"):
+        page = ask(store, path).text
+        assert_is_clean(page)
+        assert path.startswith("/a/sections") or bad in unescape(page)
 
 
 @pytest.mark.parametrize("bar", ["|", "%7C", "%7c"])

@@ -53,9 +53,11 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
 
 
 pieces = st.sampled_from(
-    ["[00:01.20]", "[01:02.5]", "<00:03.00>", "<00:02.10>", "[offset:5]\n", "la", "~", " ", "\n", "- 3\n", "- 3 4\n"]
-    + ["\n: 1 2 3 x", "\n* 4 1 0  y", "#BPM:100\n", "#GAP:1,5\n", "P2\n", "E\n", "(x2)", "[Chorus]", "[", "x3", ":"]
-)
+    [
+        "[00:01.20]", "[01:02.5]", "<00:03.00>", "<00:02.10>", "[offset:5]\n", "la", "~", " ", "\n", "- 3\n", "- 3 4\n",
+        "\n: 1 2 3 x", "\n* 4 1 0  y", "#BPM:100\n", "#GAP:1,5\n", "P2\n", "E\n", "(x2)", "[Chorus]", "[", "x3", ":",
+    ]
+)  # fmt: skip
 
 
 @given(st.lists(pieces, max_size=14).map("".join))

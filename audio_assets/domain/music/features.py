@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft, ndimage, sparse
 
 Array = NDArray[np.float32]
 
@@ -118,9 +118,14 @@ def _measured(samples: Array) -> _Batch:
     inset = (_CHROMA_WINDOW - _WINDOW) // 2
     spectra = _power_spectra(samples[inset : len(samples) - inset], _HANN, _HOP)
     frames = spectra.reshape(-1, _HOPS_PER_FRAME, spectra.shape[1]).mean(axis=1)
-    pitched = _power_spectra(samples, _CHROMA_HANN, _HOP * _HOPS_PER_FRAME)[:, : len(_CHROMA_WEIGHTS)]
-    chroma = np.sqrt(pitched) @ _CHROMA_WEIGHTS
-    return _Batch(spectra @ _MEL_WEIGHTS, chroma, frames.sum(axis=1), _shape_of(frames))
+    pitched = _power_spectra(samples, _CHROMA_HANN, _HOP * _HOPS_PER_FRAME)[:, : _CHROMA_OF_BINS.shape[1]]
+    chroma = _weighed(np.sqrt(pitched), _CHROMA_OF_BINS)
+    return _Batch(_weighed(spectra, _MEL_OF_BINS), chroma, frames.sum(axis=1), _shape_of(frames))
+
+
+def _weighed(values: Array, weights: Any) -> Array:
+    """Sums of each row of `values` (n, n_in) by the sparse weights (n_out, n_in), as (n, n_out)."""
+    return np.ascontiguousarray((weights @ values.T).T, dtype=np.float32)
 
 
 def _power_spectra(samples: Array, window: Array, hop: int) -> Array:
@@ -137,8 +142,8 @@ def _shape_of(power: Array) -> Array:
     total = power.sum(axis=1)
     heard = total > 1e-10
     safe = np.where(heard, total, 1.0).astype(np.float32)
-    centroid = power @ _BINS_HZ / safe
-    bandwidth = np.sqrt(np.maximum(power @ _BINS_HZ**2 / safe - centroid**2, 0.0))
+    centroid = np.einsum("ij,j", power, _BINS_HZ) / safe
+    bandwidth = np.sqrt(np.maximum(np.einsum("ij,j", power, _BINS_HZ**2) / safe - centroid**2, 0.0))
     rolloff = _BINS_HZ[(np.cumsum(power, axis=1) < _ROLLOFF_SHARE * safe[:, None]).sum(axis=1).clip(max=_WINDOW // 2)]
     flatness = np.exp(np.log(power + 1e-14).mean(axis=1)) / (safe / power.shape[1])
     shape: Array = np.stack([centroid, bandwidth, rolloff, np.minimum(flatness, 1.0)], axis=1) * heard[:, None]
@@ -193,7 +198,7 @@ def _onset_strength(mel: Array) -> Array:
             level = np.concatenate([np.full((_ONSET_LAG, N_MEL_BANDS), 10 * np.log10(floor), np.float32), level])
         before = ndimage.maximum_filter1d(level[:-_ONSET_LAG], 3, axis=1)
         rise = np.maximum(level[_ONSET_LAG:] - before, 0.0)
-        strength[start:stop] = rise @ _ONSET_WEIGHTS
+        strength[start:stop] = _weighed(rise, _ONSET_OF_MEL)
     return strength
 
 
@@ -253,7 +258,10 @@ def _chroma_weights() -> Array:
 
 
 _HANN, _CHROMA_HANN = _hann(_WINDOW), _hann(_CHROMA_WINDOW)
-_MEL_WEIGHTS, _ONSET_WEIGHTS, _CHROMA_WEIGHTS = _mel_weights(), _onset_weights(), _chroma_weights()
+# Rows are bands. Sparse, so that no BLAS is called, whose idle threads would take as much time as all else together.
+_MEL_OF_BINS = sparse.csr_array(_mel_weights().T)
+_ONSET_OF_MEL = sparse.csr_array(_onset_weights().T)
+_CHROMA_OF_BINS = sparse.csr_array(np.where(_chroma_weights() > 1e-3, _chroma_weights(), 0).T)
 
 
 def to_bytes(f: SongFeatures) -> bytes:
