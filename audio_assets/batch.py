@@ -12,6 +12,7 @@ Why one job of ops: runs launched per partition cost 1.6 to 2.9 s each, an asset
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+
 import dagster as dg
 
 from audio_assets.event_log import keeping_logs_open

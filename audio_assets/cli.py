@@ -236,7 +236,9 @@ def analyze(songs: Sequence[Path], no_render: bool, retry_failed: bool, as_json:
 @main.command()
 @click.argument("spec", required=False, type=click.Path(path_type=Path))
 @click.option("--scene", "scene_id", help="The scene that the music is for.")
-@click.option("--style", "target_style", help="lofi, slowed_reverb, nightcore, ambient, 8bit, club, or one of your own.")
+@click.option(
+    "--style", "target_style", help="lofi, slowed_reverb, nightcore, ambient, 8bit, club, or one of your own."
+)
 @click.option("--source", "source_track", help="A registered song or an audio file; without one a cue is composed.")
 @click.option("--seed", type=int, help="Another seed, another crackle or tune.")
 @click.option("--mood", "mood_tags", multiple=True, help="A mood of the cue; may be given several times.")
@@ -249,7 +251,9 @@ def remix(spec: Path | None, name: str | None, as_json: bool, **given: Any) -> N
     from audio_assets import music_commands
 
     value = music_commands.read_request(spec) if spec else {}
-    value |= {key: list(said) if isinstance(said, tuple) else said for key, said in given.items() if said not in (None, ())}
+    value |= {
+        key: list(said) if isinstance(said, tuple) else said for key, said in given.items() if said not in (None, ())
+    }
     mixed = music_commands.remix(value, name, str(spec) if spec else "the options")
     if as_json:
         _print_json(mixed)

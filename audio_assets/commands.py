@@ -28,8 +28,8 @@ from audio_assets.render import Outcome, Recipe, render
 from audio_assets.running import RunReport, run_here
 from audio_assets.script_registration import Registration, ScriptReport, find_files, load_script, register
 from audio_assets.settings import current
-from audio_assets.speech import Alignment, VoiceLine
 from audio_assets.songbook import REMIXES, SONGS
+from audio_assets.speech import Alignment, VoiceLine
 from audio_assets.studio import Studio
 from resources import models, render_lock
 
@@ -337,7 +337,12 @@ def retire(name: str) -> int:
     elif name in studio.songs.remixes:
         studio.store.delete(f"{REMIXES}/{name}.json")
     else:
-        registered = [*studio.dialogue.scripts, *studio.dialogue.mix_specs, *studio.songs.records, *studio.songs.remixes]
+        registered = [
+            *studio.dialogue.scripts,
+            *studio.dialogue.mix_specs,
+            *studio.songs.records,
+            *studio.songs.remixes,
+        ]
         raise ValueError(
             f"no script, mix, song or remix '{name}' is registered; there are {', '.join(registered) or 'none'}"
         )

@@ -13,12 +13,14 @@ import dagster as dg
 from audio_assets.domain.artifacts import PICTURE
 from audio_assets.render import Outcome, Recipe
 
-_SHOWN = ("text", "character", "voice", "engine", "source", "lang", "duration_s", "fps", "n_frames", "n_phonemes",
-          "n_words", "n_tracks", "integrated_lufs", "true_peak_db", "ducked_share", "sample_rate_hz", "codec", "n_channels",
-          "key", "bpm", "n_beats", "beats_per_bar", "beat_confidence", "n_onsets", "onsets_per_s", "mean_energy",
-          "sections", "voice_share", "n_aligned", "mean_confidence", "aligned_by", "title", "n_scenes", "n_performance",
-          "clip_seconds", "frame_rate", "estimated_usd_with_retries", "budget_cap_usd", "bpm_before", "bpm_after",
-          "style", "pitch_semitones", "n_bars")  # fmt: skip
+_SHOWN = (
+    "text", "character", "voice", "engine", "source", "lang", "duration_s", "fps", "n_frames", "n_phonemes",
+    "n_words", "n_tracks", "integrated_lufs", "true_peak_db", "ducked_share", "sample_rate_hz", "codec",
+    "n_channels", "key", "bpm", "n_beats", "beats_per_bar", "beat_confidence", "n_onsets", "onsets_per_s",
+    "mean_energy", "sections", "voice_share", "n_aligned", "mean_confidence", "aligned_by", "title", "n_scenes",
+    "n_performance", "clip_seconds", "frame_rate", "estimated_usd_with_retries", "budget_cap_usd", "bpm_before",
+    "bpm_after", "style", "pitch_semitones", "n_bars",
+)  # fmt: skip
 _LONGEST_TEXT = 240
 
 

@@ -69,7 +69,7 @@ MUSIC = Pipeline(
     "render_music",
     (
         *(SongFile, SongLyrics, SongSettings, RemixRequest),
-        *(SongAudio, SpectralFeatures, BeatGrid, Onsets, EnergyCurve, Vocals, Sections, LyricAlignment),
+        *(SongAudio, SpectralFeatures, BeatGrid, Onsets, EnergyCurve, Vocals, LyricAlignment, Sections),
         *(Storyboard, SceneBrief, ScenePrompt),
         MusicRemix,
     ),

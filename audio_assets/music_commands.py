@@ -14,7 +14,7 @@ from audio_assets.domain.remix_spec import RemixRequest, parse_remix_request, re
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.scene_key import song_of
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.domain.toml_tables import parse_toml
+from audio_assets.domain.toml_tables import parse_toml, table
 from audio_assets.instance import open_instance
 from audio_assets.launch import MUSIC, Order, order, sync
 from audio_assets.plan import plan
@@ -153,9 +153,7 @@ def read_request(spec: Path) -> dict[str, Any]:
         value = orjson.loads(text) if spec.suffix.lower() == ".json" else parse_toml(text.encode(), str(spec))
     except orjson.JSONDecodeError as error:
         raise ValueError(f"{spec} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{spec}: a remix request is an object with scene_id and target_style")
-    return value
+    return dict(table(value, "", str(spec)))
 
 
 def remix(value: dict[str, Any], name: str | None, said_in: str) -> dict[str, Any]:

@@ -26,8 +26,8 @@ class Recipe(ABC):
     """How one asset's partitions are rendered; the one place that a stage fills in.
 
     `describe` is the only key function: runs and plans both call it. It must read nothing but refs and small files.
-    `source` stands for all that people write about a partition; `fan_in` are upstream assets of which many partitions go
-    into one; `members_of` is the asset of songs that says which scenes there are, where the partitions are scenes.
+    `source` stands for all that people write about a partition; `fan_in` are upstream assets of which many partitions
+    go into one; `members_of` is the asset of songs that says which scenes there are, where the partitions are scenes.
     """
 
     asset: ClassVar[str]

@@ -17,7 +17,7 @@ from audio_assets.domain.storyboard import Scene, Storyboard
 from resources.store import ArtifactStore
 
 SONG_STAGES = (
-    "song_audio", "spectral_features", "beat_grid", "onsets", "energy_curve", "vocals", "sections", "lyric_alignment",
+    "song_audio", "spectral_features", "beat_grid", "onsets", "energy_curve", "vocals", "lyric_alignment", "sections",
     "storyboard",
 )  # fmt: skip
 """The assets whose partitions are songs, in the order of the graph."""

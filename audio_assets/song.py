@@ -159,27 +159,6 @@ class Vocals(OfSong):
         return Call(engine.vocals, (self.song_path(partition), self.scratch_file(".flac")))
 
 
-class Sections(OfSong):
-    """Parts the song where the music changes, and labels what repeats."""
-
-    asset = "sections"
-    code_version = "1"
-    folder = "audio/sections"
-    reads = ("spectral_features", "beat_grid", "vocals")
-    identity = staticmethod(engine.analysers)
-
-    def call(self, partition: str, action: Action) -> Call:
-        """The parting's call."""
-        return Call(
-            engine.sections,
-            (
-                self.file("spectral_features", partition, engine.FEATURES),
-                self.file("beat_grid", partition, engine.BEAT_GRID),
-                self.file("vocals", partition, engine.VOICE),
-            ),
-        )
-
-
 class LyricAlignment(OfSong):
     """Says when each line and word is sung: as written where times came along, else found in the voice."""
 
@@ -210,6 +189,28 @@ class LyricAlignment(OfSong):
         )
 
 
+class Sections(OfSong):
+    """Parts the song where the music changes, and labels what repeats."""
+
+    asset = "sections"
+    code_version = "1"
+    folder = "audio/sections"
+    reads = ("spectral_features", "beat_grid", "vocals", "lyric_alignment")
+    identity = staticmethod(engine.analysers)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The parting's call."""
+        return Call(
+            engine.sections,
+            (
+                self.file("spectral_features", partition, engine.FEATURES),
+                self.file("beat_grid", partition, engine.BEAT_GRID),
+                self.file("vocals", partition, engine.VOICE),
+                self.file("lyric_alignment", partition, engine.LYRICS),
+            ),
+        )
+
+
 def _asset(recipe: type[OfSong], description: str, kind: str = "json") -> Any:
     source = [recipe.source.asset] if recipe.source else []
     return rendered_asset(
@@ -229,5 +230,5 @@ beat_grid = _asset(BeatGrid, "Every beat with its strength, the downbeats, tempo
 onsets = _asset(Onsets, "Where notes and hits begin, with their strength.")
 energy_curve = _asset(EnergyCurve, "How loud and full the song is over time, 0 to 1.")
 vocals = _asset(Vocals, "The voice taken out of the mix, sample for sample, and where one is heard.", "flac")
-sections = _asset(Sections, "Sections on bar lines; equal labels sound alike, types have a confidence.")
 lyric_alignment = _asset(LyricAlignment, "When each line and word is sung, with a confidence per word.")
+sections = _asset(Sections, "Sections on bar lines; equal labels sound alike, types have a confidence.")

@@ -1,6 +1,6 @@
-"""Today's songs: what is registered, written beside them, and shipped for all of them, and what that asks of each.
+"""Today's songs: what is registered, written beside them and shipped for all, and what that asks of each.
 
-Here: settings, lyrics, prices, prompt templates, remix requests, the current storyboards. Not here: parsing and planning
+Here: settings, lyrics, prices, prompt templates, remix requests, current storyboards. Not here: parsing and planning
 (`domain`), rendering (the stages), registering (`song_registration`).
 """
 
@@ -273,10 +273,8 @@ class SongBook:
             record.pop(name, None)
         cast = [{"name": who.name, "is_primary": who.is_primary} for who in self.settings(song).characters]
         priced = self.priced(song)
-        price = None if priced.price is None else {
-            "usd_per_second": priced.price.usd_per_second, "provider": priced.price.provider, "model": priced.price.model,
-        }  # fmt: skip
-        return {**record, "characters": cast, "price": price, "price_problem": priced.problem}
+        usd = None if priced.price is None else priced.price.usd_per_second
+        return {**record, "characters": cast, "usd_per_second": usd, "price_problem": priced.problem}
 
     def brief_version(self, partition: str) -> str:
         """Over all that the prompt of a scene is built from."""

@@ -1,4 +1,4 @@
-"""Everything that a recipe may look at: the store, today's dialogue and songs, the providers, how many processes there are.
+"""Everything that a recipe may look at: the store, today's dialogue and songs, the providers, the number of processes.
 
 One is made for each run, plan, tick or command, from resources; it is a snapshot and keeps what it has read.
 """

@@ -12,8 +12,8 @@ from dagster._core.loader import LoadingContextForTest
 from audio_assets import launch
 from audio_assets.definitions import build_defs, build_resources
 from audio_assets.plan import Plan, plan
-from audio_assets.script_registration import Registration, SourceFile, register
 from audio_assets.render import Outcome, Recipe, render
+from audio_assets.script_registration import Registration, SourceFile, register
 from audio_assets.settings import current
 from audio_assets.studio import Studio
 from tests.fakes import ToneAligner, ToneSpeech
@@ -98,7 +98,9 @@ class House:
     def recipe(self, kind: type[Recipe]) -> Recipe:
         return kind(self.studio())
 
-    def render(self, run_id: str = "run", kinds: Sequence[type[Recipe]] = launch.DIALOGUE.recipes) -> list[tuple[str, Outcome]]:
+    def render(
+        self, run_id: str = "run", kinds: Sequence[type[Recipe]] = launch.DIALOGUE.recipes
+    ) -> list[tuple[str, Outcome]]:
         """Every partition of every stage; (asset, outcome) in the order of the render."""
         studio = self.studio()
         return [

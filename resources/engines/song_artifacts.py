@@ -8,7 +8,7 @@ import hashlib
 import shutil
 from collections.abc import Collection
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from audio_assets.domain.dsp.loudness import LoudnessMeter
 from audio_assets.domain.music import pictures
-from audio_assets.domain.music.analysis import BeatGrid, Lyrics
+from audio_assets.domain.music.analysis import BeatGrid, Lyrics, Span
 from audio_assets.domain.music.beats import track_beats
 from audio_assets.domain.music.energy import energy_curve as follow_energy
 from audio_assets.domain.music.energy import spectral_summary
 from audio_assets.domain.music.features import RATE_HZ, FeatureExtractor, from_bytes, to_bytes
-from audio_assets.domain.music.lyrics import lrc_text
+from audio_assets.domain.music.lyrics import lrc_text, sung_spans
 from audio_assets.domain.music.onsets import find_onsets
 from audio_assets.domain.music.sections import find_sections
 from audio_assets.domain.music.vocals import VocalExtractor
@@ -46,6 +46,7 @@ _SILENT_BELOW_DB = -60.0
 _LEAST_CONFIDENCE = 0.4
 _SLOWEST_BPM, _FASTEST_BPM = 40.0, 240.0
 _OCTAVE = 1.8  # neighbouring tempi that differ by this factor or more: the tracker has changed its level
+_SURE, _LEAST_ALIGNED = 0.5, 0.5  # a word's confidence; the share of words that a song needs
 _ALIGNED_AT_HZ = 16_000  # the acoustic model's rate; two hours of it are 460 MB
 _ALIGNED_LANGUAGES = ("", "en")  # the aligner's acoustic model is English; who says nothing is taken to sing it
 
@@ -165,7 +166,7 @@ def beat_checks(grid: BeatGrid) -> tuple[Check, ...]:
     found = f"{len(grid.beats)} beats at {grid.bpm:.1f} bpm, confidence {grid.confidence:.2f}"
     tempi = [point.bpm for point in grid.tempo_curve]
     jumps = [
-        (before, after) for before, after in zip(tempi, tempi[1:], strict=False)
+        (before, after) for before, after in pairwise(tempi)
         if max(before, after) >= _OCTAVE * min(before, after)
     ]  # fmt: skip
     is_playable = not grid.beats or all(_SLOWEST_BPM <= bpm <= _FASTEST_BPM for bpm in [grid.bpm, *tempi])
@@ -235,7 +236,9 @@ def vocals(song: Path, out: Path) -> Rendered:
         "voice_share": round(activity.share, 3),
         "voice_confidence": round(activity.confidence, 3),
     }
-    notes = () if n_channels > 1 else ("the song is mono: its voice can not be told by its place in the stereo picture",)
+    notes = (
+        () if n_channels > 1 else ("the song is mono: its voice can not be told by its place in the stereo picture",)
+    )
     return Rendered(
         files={VOCALS: out, VOICE: schema.voice_to_bytes(activity.spans, {**facts, "duration_s": duration_s})},
         previews={PICTURE: pictures.vocals_picture(mixed.rms(), heard.rms(), activity.spans, duration_s)},
@@ -266,14 +269,14 @@ class _Envelope:
         return np.concatenate([np.zeros(0), *self._rms])
 
 
-def sections(features_file: Path, grid_file: Path, voice_file: Path) -> Rendered:
+def sections(features_file: Path, grid_file: Path, voice_file: Path, lyrics_file: Path) -> Rendered:
     """`sections.json`, and the picture of the whole song."""
     features = from_bytes(features_file.read_bytes())
     grid = schema.beat_grid_from_bytes(grid_file.read_bytes())
-    found = find_sections(features, grid, voice=schema.voice_from_bytes(voice_file.read_bytes()))
+    found = find_sections(features, grid, voice=sung(voice_file, lyrics_file))
     energy = [(point.time, point.energy) for point in follow_energy(features)]
     is_covered = bool(found) and found[0].start_time == 0 and abs(found[-1].end_time - features.duration_s) < 1e-3
-    is_covered &= all(a.end_time == b.start_time for a, b in zip(found, found[1:], strict=False))
+    is_covered &= all(a.end_time == b.start_time for a, b in pairwise(found))
     return Rendered(
         files={SECTIONS: schema.sections_to_bytes(found)},
         previews={PICTURE: pictures.song_picture(features.rms, features.duration_s, grid, found, energy)},
@@ -284,6 +287,19 @@ def sections(features_file: Path, grid_file: Path, voice_file: Path) -> Rendered
         },
         checks=(Check("sections_cover_song", is_covered, f"{len(found)} sections", blocking=True),),
     )
+
+
+def sung(voice_file: Path, lyrics_file: Path) -> tuple[Span, ...]:
+    """Where somebody sings: where the lyrics are, if most of them were found, else where a voice is heard.
+
+    Loud centred instruments pass for a voice (of instrumental rock about two thirds); aligned words do not.
+    """
+    lyrics = schema.lyrics_from_bytes(lyrics_file.read_bytes())
+    words = [word for line in lyrics.lines for word in line.words]
+    n_sure = sum(word.confidence >= _SURE for word in words)
+    if words and n_sure >= _LEAST_ALIGNED * len(words):
+        return sung_spans(lyrics, least_confidence=_SURE)
+    return schema.voice_from_bytes(voice_file.read_bytes())
 
 
 def lyric_alignment(
@@ -314,7 +330,7 @@ def lyric_alignment(
             "aligned_by": by,
             "duration_s": round(duration_s, 4),
         },
-        checks=(Check("words_are_aligned", share >= 0.5, f"{n_aligned} of {len(words)} words have times"),),
+        checks=(Check("words_are_aligned", share >= _LEAST_ALIGNED, f"{n_aligned} of {len(words)} words have times"),),
         notes=(*aligned.notes, *notes),
     )
 

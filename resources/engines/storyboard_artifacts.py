@@ -1,12 +1,12 @@
 """The files of a storyboard and of a scene's prompt; these functions run in worker processes, on local paths."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from audio_assets.domain.music.analysis import BeatGrid
 from audio_assets.domain.music.energy import mood
 from audio_assets.domain.music.features import from_bytes
 from audio_assets.domain.music.pictures import Scene as DrawnScene
@@ -19,6 +19,7 @@ from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.schemas.storyboard import to_bytes
 from audio_assets.domain.song_settings import SongSettings
 from audio_assets.domain.storyboard import Storyboard, StoryboardError, plan_storyboard
+from resources.engines.song_artifacts import sung
 
 STORYBOARD = "storyboard.json"
 PROMPT, PROMPT_TEXT = "prompt.json", "prompt.txt"
@@ -54,7 +55,7 @@ def storyboard(
             settings,
             grid,
             schema.sections_from_bytes(files["sections"].read_bytes()),
-            schema.voice_from_bytes(files["voice"].read_bytes()),
+            sung(files["voice"], files["lyrics"]),
             schema.lyrics_from_bytes(files["lyrics"].read_bytes()),
             lambda start_s, end_s: mood(features, energy, start_s, end_s),
             price,
@@ -86,16 +87,16 @@ def storyboard(
             "budget_cap_usd": board.estimate.cap,
             "duration_s": round(board.duration_s, 4),
         },
-        checks=storyboard_checks(board, grid, price_problem),
+        checks=storyboard_checks(board, price_problem),
         notes=(*board.unfit, *board.notes),
     )
 
 
-def storyboard_checks(board: Storyboard, grid: BeatGrid, price_problem: str) -> tuple[Check, ...]:
+def storyboard_checks(board: Storyboard, price_problem: str) -> tuple[Check, ...]:
     """Coverage, cuts against the grid, budget, price, and what a person asked for that does not fit."""
     edges = [(scene.start_frame, scene.end_frame) for scene in board.scenes]
     is_covered = bool(edges) and edges[0][0] == 0 and edges[-1][1] == board.n_frames
-    is_covered &= all(before[1] == after[0] for before, after in zip(edges, edges[1:], strict=False))
+    is_covered &= all(before[1] == after[0] for before, after in pairwise(edges))
     on_beats = [scene for scene in board.scenes if scene.cut in ("beat", "downbeat")]
     worst = max((scene.cut_error_frames for scene in on_beats), default=0.0)
     estimate = board.estimate

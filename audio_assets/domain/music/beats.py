@@ -19,7 +19,7 @@ Numbers = NDArray[np.float64]
 
 _LATENCY_S = 0.006  # from the start of a drum to the highest onset frame, on drums with exact times
 _SEARCH_S = 0.035  # how far from the pulse a beat may be played
-_AGREE_S = 0.015
+_CLOSEST_S = 0.1  # where the pulse starts anew two beats may come nearer to each other than any are played
 _STIFFNESS = 8.0  # of a drifting grid: beats played exactly count 1, a change of interval counts this
 _SOUNDING_DB = -45.0  # against the loud frames: softer is the silence before and after the music
 # Clarity at which a beat is as likely as not in a long song, what is added over the root of the seconds, how sharply.
@@ -32,7 +32,7 @@ _TEMPO_TOLERANCE = 0.005
 def track_beats(features: SongFeatures) -> BeatGrid:
     """The beats of the whole song, from the first sound to the last; none where it is too short or silent for any.
 
-    `confidence` is the chance that there is a beat (from the pulse's clarity) times that of this reading of it.
+    `confidence` is the chance that there is a beat (by the pulse's clarity), times 0.3 to 1 for this reading of it.
     """
     none = BeatGrid(0.0, (), (), 4, (), 0.0, features.duration_s)
     white = whitened(features.onset, features.onset_rate_hz)
@@ -43,12 +43,13 @@ def track_beats(features: SongFeatures) -> BeatGrid:
     times, first_number = _sounding(features, *_placed(features, white, pulse, reading))
     if len(times) < 2:
         return none
+    times = np.round(times, 4)
     strengths = _strengths(features, times)
     numbers = np.arange(first_number, first_number + len(times))
     downbeats = times[(numbers - reading.downbeat) % reading.beats_per_bar == 0]
     curve = _tempo_curve(times, reading.beats_per_bar, pulse.is_steady)
     return BeatGrid(
-        bpm=round(float(60 / np.median(np.diff(times))), 3),
+        bpm=curve[0].bpm if pulse.is_steady else round(float(60 / np.median(np.diff(times))), 3),
         beats=tuple(Beat(float(t), float(s)) for t, s in zip(times, strengths, strict=True)),
         downbeats=tuple(float(t) for t in downbeats),
         beats_per_bar=reading.beats_per_bar,
@@ -77,7 +78,8 @@ def _placed(features: SongFeatures, white: Array, pulse: Pulse, reading: Reading
     else:
         times = _following(onset, times, features.onset_rate_hz)
     times = times - _LATENCY_S
-    inside = (times >= 0) & (times <= features.duration_s)
+    since_last = times - np.maximum.accumulate(np.concatenate([[-np.inf], times[:-1]]))
+    inside = (times >= 0) & (times <= features.duration_s) & (since_last > _CLOSEST_S)
     return times[inside], int(np.argmax(inside)) - before
 
 
@@ -88,14 +90,13 @@ def _around(onset: Array, at: Numbers, reach: int, parts: int) -> Numbers:
 
 
 def _aligned(onset: Array, times: Numbers, rate_hz: float) -> Numbers:
-    """An even grid next to `times` that runs through the onsets there: a line fitted to the ones that agree with it."""
-    played, weight = _played(onset, times, rate_hz)
-    number = np.arange(len(times))
-    line = times + np.median(played - times)
-    for _ in range(5):
-        agreeing = weight * np.exp(-0.5 * ((played - line) / _AGREE_S) ** 2) + 1e-9
-        line = np.polynomial.Polynomial.fit(number, played, 1, w=np.sqrt(agreeing))(number)
-    return line
+    """The even grid next to `times` that the most onset strength is on: its start and end are searched for."""
+    frame, share = np.arange(len(onset)), np.linspace(0, 1, len(times))
+    for step_s in (_SEARCH_S / 8, _SEARCH_S / 40):
+        offset = np.arange(-8, 9) * step_s
+        grids = [times + start + (end - start) * share for start in offset for end in offset]
+        times = max(grids, key=lambda grid: float(np.interp(grid * rate_hz, frame, onset).sum()))
+    return times
 
 
 def _played(onset: Array, times: Numbers, rate_hz: float) -> tuple[Numbers, Numbers]:

@@ -200,6 +200,8 @@ def _phase_path(novelty: Array, rate_hz: float, slow_bpm: Numbers, search: _Sear
     for i in range(1, n):
         expected = phase[i - 1] + 0.5 * (advance[i - 1] + advance[i])
         phase[i] = expected + (phases[i] / _N_PHASES - expected + 0.5) % 1 - 0.5
+        if phase[i] <= phase[i - 1]:  # a jump, which must not go back
+            phase[i] += 1
     return Pulse(times, phase, is_steady=False, clarity=float(total) / n)
 
 
