@@ -273,7 +273,8 @@ def sections(features_file: Path, grid_file: Path, voice_file: Path, lyrics_file
     """`sections.json`, and the picture of the whole song."""
     features = from_bytes(features_file.read_bytes())
     grid = schema.beat_grid_from_bytes(grid_file.read_bytes())
-    found = find_sections(features, grid, voice=sung(voice_file, lyrics_file))
+    voice, _ = sung(voice_file, lyrics_file)
+    found = find_sections(features, grid, voice=voice)
     energy = [(point.time, point.energy) for point in follow_energy(features)]
     is_covered = bool(found) and found[0].start_time == 0 and abs(found[-1].end_time - features.duration_s) < 1e-3
     is_covered &= all(a.end_time == b.start_time for a, b in pairwise(found))
@@ -289,8 +290,8 @@ def sections(features_file: Path, grid_file: Path, voice_file: Path, lyrics_file
     )
 
 
-def sung(voice_file: Path, lyrics_file: Path) -> tuple[Span, ...]:
-    """Where somebody sings: where the lyrics are, if most of them were found, else where a voice is heard.
+def sung(voice_file: Path, lyrics_file: Path) -> tuple[tuple[Span, ...], bool]:
+    """Where somebody sings, and whether that is known: from the lyrics if most were found, else from the sound.
 
     Loud centred instruments pass for a voice (of instrumental rock about two thirds); aligned words do not.
     """
@@ -298,8 +299,8 @@ def sung(voice_file: Path, lyrics_file: Path) -> tuple[Span, ...]:
     words = [word for line in lyrics.lines for word in line.words]
     n_sure = sum(word.confidence >= _SURE for word in words)
     if words and n_sure >= _LEAST_ALIGNED * len(words):
-        return sung_spans(lyrics, least_confidence=_SURE)
-    return schema.voice_from_bytes(voice_file.read_bytes())
+        return sung_spans(lyrics, least_confidence=_SURE), True
+    return schema.voice_from_bytes(voice_file.read_bytes()), False
 
 
 def lyric_alignment(

@@ -27,6 +27,7 @@ PICTURE = "picture.png"
 SLOTS_SETTING = "AUDIO_ASSETS_SCENE_SLOTS"
 
 _LARGEST_CUT_ERROR = 0.5  # frames
+_GUESSED_VOICE = "where somebody sings is a guess from the sound alone: give the lyrics, or scene types by hand"
 
 
 def planner() -> dict[str, str]:
@@ -50,12 +51,13 @@ def storyboard(
     grid = schema.beat_grid_from_bytes(files["beat_grid"].read_bytes())
     energy = schema.energy_curve_from_bytes(files["energy_curve"].read_bytes())
     features = from_bytes(files["features"].read_bytes())
+    voice, is_voice_known = sung(files["voice"], files["lyrics"])
     try:
         board = plan_storyboard(
             settings,
             grid,
             schema.sections_from_bytes(files["sections"].read_bytes()),
-            sung(files["voice"], files["lyrics"]),
+            voice,
             schema.lyrics_from_bytes(files["lyrics"].read_bytes()),
             lambda start_s, end_s: mood(features, energy, start_s, end_s),
             price,
@@ -88,7 +90,7 @@ def storyboard(
             "duration_s": round(board.duration_s, 4),
         },
         checks=storyboard_checks(board, price_problem),
-        notes=(*board.unfit, *board.notes),
+        notes=(*board.unfit, *board.notes, *(() if is_voice_known or not n_performance else (_GUESSED_VOICE,))),
     )
 
 
