@@ -28,7 +28,7 @@ _SUNG = ("verse", "chorus")
 _LINES, _BARS_A_LINE = 4, 2
 _VOICE_OVER_MUSIC_DB = 3.0  # of RMS where the voice sounds
 _LOUDNESS_LUFS = -14.0
-_DURATION_S = 88.0
+_DURATION_S = 125.0  # from 110 s on verses and choruses have eight bars
 
 
 def main() -> None:
@@ -56,6 +56,8 @@ def _voice(cue: Cue, lines: list[str]) -> NDArray[np.float32]:
     speak = KokoroSpeech(cache=str(current().cache)).speaker()
     sung = [(start_s, end_s) for name, start_s, end_s in cue.sections if name in _SUNG]
     bar_s = BEATS_PER_BAR * 60 / cue.bpm
+    if any(end_s - start_s < (_LINES * _BARS_A_LINE - 0.5) * bar_s for start_s, end_s in sung):
+        raise RuntimeError("a verse or chorus is too short for its lines")
     places = list(chain.from_iterable(_places(start_s, bar_s) for start_s, _ in sung))
     if len(places) != len(lines):
         raise RuntimeError(f"the song has room for {len(places)} lines, there are {len(lines)}")
