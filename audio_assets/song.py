@@ -1,29 +1,36 @@
 """Stage `song`: an audio file becomes its beats, onsets, energy, sections, voice and timed lyrics."""
 
 import uuid
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from audio_assets import partitions, song_sources
 from audio_assets.domain.action import Action
 from audio_assets.domain.music.lyrics import lyrics_record
+from audio_assets.domain.rendering import Rendered
 from audio_assets.render import Recipe
 from audio_assets.stage import rendered_asset
 from resources.engines import song_artifacts as engine
 from resources.pool import Call
 
+THE_SONG = "song.*"
+"""Stands for the song's own file, whose suffix is that of the dropped one."""
+
 
 class OfSong(Recipe):
-    """A recipe whose partitions are the songs: its key holds the engine and the content of every input."""
+    """A recipe whose partitions are the songs: its key holds the engine and the content of every input.
 
-    reads: ClassVar[Sequence[str]]
+    `files` names, of each asset that it reads, the file that `render` gets the local path of, in this order.
+    """
+
+    files: ClassVar[Mapping[str, str]] = {}
+    render: ClassVar[Callable[..., Rendered]]
 
     @staticmethod
-    @abstractmethod
     def identity() -> Mapping[str, str]:
         """The engine, with all of it that decides the bytes."""
+        return engine.analysers()
 
     def partitions(self) -> Sequence[str]:
         """Every registered song."""
@@ -31,25 +38,29 @@ class OfSong(Recipe):
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The same song of every asset that it reads."""
-        return [(asset, partition) for asset in self.reads]
+        return [(asset, partition) for asset in self.files]
 
     def describe(self, partition: str) -> Action:
         """Engine and inputs."""
-        inputs = {asset: self.upstream(asset, partition).content for asset in self.reads}
+        inputs = {asset: self.upstream(asset, partition).content for asset in self.files}
         return Action(self.asset, self.code_version, self.identity(), self.params(partition), inputs)
 
     def params(self, partition: str) -> dict[str, Any]:
         """The settings that can change the bytes; most have none."""
         return {}
 
-    def file(self, asset: str, partition: str, name: str) -> Path:
-        """A local path with a file of an input."""
-        return self.local_file(self.upstream(asset, partition), name)
+    def call(self, partition: str, action: Action) -> Call:
+        """The engine's call on the files that it reads."""
+        return Call(self.render, tuple(self.paths(partition).values()))
 
-    def song_path(self, partition: str) -> Path:
-        """A local path with the song itself."""
-        ref = self.upstream(SongAudio.asset, partition)
-        return self.local_file(ref, engine.song_file_name(self.sidecar(ref).files))
+    def paths(self, partition: str) -> dict[str, Path]:
+        """A local path for each of `files`, by asset."""
+        return {asset: self.file(asset, partition, name) for asset, name in self.files.items()}
+
+    def file(self, asset: str, partition: str, name: str) -> Path:
+        """A local path with a file of an input; the song itself has its own suffix."""
+        ref = self.upstream(asset, partition)
+        return self.local_file(ref, engine.song_file_name(self.sidecar(ref).files) if name == THE_SONG else name)
 
     def scratch_file(self, suffix: str) -> Path:
         """A new file for the engine to write; the store takes it over."""
@@ -65,7 +76,6 @@ class SongAudio(OfSong):
     code_version = "1"
     folder = "audio/song_audio"
     source = song_sources.SongFile
-    reads = ()
     identity = staticmethod(engine.decoders)
 
     def describe(self, partition: str) -> Action:
@@ -95,12 +105,8 @@ class SpectralFeatures(OfSong):
     asset = "spectral_features"
     code_version = "1"
     folder = "audio/spectral_features"
-    reads = ("song_audio",)
-    identity = staticmethod(engine.analysers)
-
-    def call(self, partition: str, action: Action) -> Call:
-        """One pass over the song."""
-        return Call(engine.spectral_features, (self.song_path(partition),))
+    files = {"song_audio": THE_SONG}
+    render = staticmethod(engine.spectral_features)
 
 
 class BeatGrid(OfSong):
@@ -109,12 +115,8 @@ class BeatGrid(OfSong):
     asset = "beat_grid"
     code_version = "1"
     folder = "audio/beat_grid"
-    reads = ("spectral_features",)
-    identity = staticmethod(engine.analysers)
-
-    def call(self, partition: str, action: Action) -> Call:
-        """The tracker's call."""
-        return Call(engine.beat_grid, (self.file("spectral_features", partition, engine.FEATURES),))
+    files = {"spectral_features": engine.FEATURES}
+    render = staticmethod(engine.beat_grid)
 
 
 class Onsets(OfSong):
@@ -123,12 +125,8 @@ class Onsets(OfSong):
     asset = "onsets"
     code_version = "1"
     folder = "audio/onsets"
-    reads = ("spectral_features",)
-    identity = staticmethod(engine.analysers)
-
-    def call(self, partition: str, action: Action) -> Call:
-        """The picker's call."""
-        return Call(engine.onsets, (self.file("spectral_features", partition, engine.FEATURES),))
+    files = {"spectral_features": engine.FEATURES}
+    render = staticmethod(engine.onsets)
 
 
 class EnergyCurve(OfSong):
@@ -137,12 +135,8 @@ class EnergyCurve(OfSong):
     asset = "energy_curve"
     code_version = "1"
     folder = "audio/energy_curve"
-    reads = ("spectral_features",)
-    identity = staticmethod(engine.analysers)
-
-    def call(self, partition: str, action: Action) -> Call:
-        """The curve's call."""
-        return Call(engine.energy_curve, (self.file("spectral_features", partition, engine.FEATURES),))
+    files = {"spectral_features": engine.FEATURES}
+    render = staticmethod(engine.energy_curve)
 
 
 class Vocals(OfSong):
@@ -151,12 +145,11 @@ class Vocals(OfSong):
     asset = "vocals"
     code_version = "1"
     folder = "audio/vocals"
-    reads = ("song_audio",)
-    identity = staticmethod(engine.analysers)
+    files = {"song_audio": THE_SONG}
 
     def call(self, partition: str, action: Action) -> Call:
         """The extractor's call."""
-        return Call(engine.vocals, (self.song_path(partition), self.scratch_file(".flac")))
+        return Call(engine.vocals, (*self.paths(partition).values(), self.scratch_file(".flac")))
 
 
 class LyricAlignment(OfSong):
@@ -166,7 +159,7 @@ class LyricAlignment(OfSong):
     code_version = "1"
     folder = "audio/lyric_alignment"
     source = song_sources.SongLyrics
-    reads = ("vocals", "beat_grid")
+    files = {"vocals": engine.VOCALS, "beat_grid": engine.BEAT_GRID}
     identity = staticmethod(engine.lyric_aligners)
 
     def params(self, partition: str) -> dict[str, Any]:
@@ -177,15 +170,11 @@ class LyricAlignment(OfSong):
 
     def call(self, partition: str, action: Action) -> Call:
         """The aligner's call."""
+        paths = self.paths(partition)
+        voice = self.file("vocals", partition, engine.VOICE)
+        lyrics = self.studio.songs.lyrics(partition)
         return Call(
-            engine.lyric_alignment,
-            (
-                self.studio.songs.lyrics(partition),
-                action.params["language"],
-                self.file("vocals", partition, engine.VOCALS),
-                self.file("vocals", partition, engine.VOICE),
-                self.file("beat_grid", partition, engine.BEAT_GRID),
-            ),
+            engine.lyric_alignment, (lyrics, action.params["language"], paths["vocals"], voice, paths["beat_grid"])
         )
 
 
@@ -195,20 +184,13 @@ class Sections(OfSong):
     asset = "sections"
     code_version = "1"
     folder = "audio/sections"
-    reads = ("spectral_features", "beat_grid", "vocals", "lyric_alignment")
-    identity = staticmethod(engine.analysers)
-
-    def call(self, partition: str, action: Action) -> Call:
-        """The parting's call."""
-        return Call(
-            engine.sections,
-            (
-                self.file("spectral_features", partition, engine.FEATURES),
-                self.file("beat_grid", partition, engine.BEAT_GRID),
-                self.file("vocals", partition, engine.VOICE),
-                self.file("lyric_alignment", partition, engine.LYRICS),
-            ),
-        )
+    files = {
+        "spectral_features": engine.FEATURES,
+        "beat_grid": engine.BEAT_GRID,
+        "vocals": engine.VOICE,
+        "lyric_alignment": engine.LYRICS,
+    }
+    render = staticmethod(engine.sections)
 
 
 def _asset(recipe: type[OfSong], description: str, kind: str = "json") -> Any:
@@ -220,7 +202,7 @@ def _asset(recipe: type[OfSong], description: str, kind: str = "json") -> Any:
         group="song",
         owner="team:music",
         kind=kind,
-        deps=[*source, *recipe.reads],
+        deps=[*source, *recipe.files],
     )
 
 

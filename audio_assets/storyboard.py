@@ -23,7 +23,14 @@ class Storyboard(OfSong):
     code_version = "1"
     folder = "video/storyboard"
     source = song_sources.SongSettings
-    reads = ("beat_grid", "sections", "vocals", "lyric_alignment", "energy_curve", "spectral_features")
+    files = {
+        "beat_grid": analysis.BEAT_GRID,
+        "sections": analysis.SECTIONS,
+        "vocals": analysis.VOICE,
+        "lyric_alignment": analysis.LYRICS,
+        "energy_curve": analysis.ENERGY,
+        "spectral_features": analysis.FEATURES,
+    }
     identity = staticmethod(engine.planner)
 
     def params(self, partition: str) -> dict[str, Any]:
@@ -32,19 +39,17 @@ class Storyboard(OfSong):
 
     def call(self, partition: str, action: Action) -> Call:
         """The planner's call."""
-        files = {
-            "beat_grid": self.file("beat_grid", partition, analysis.BEAT_GRID),
-            "sections": self.file("sections", partition, analysis.SECTIONS),
-            "voice": self.file("vocals", partition, analysis.VOICE),
-            "lyrics": self.file("lyric_alignment", partition, analysis.LYRICS),
-            "energy_curve": self.file("energy_curve", partition, analysis.ENERGY),
-            "features": self.file("spectral_features", partition, analysis.FEATURES),
-        }
         book = self.studio.songs
         priced = book.priced(partition)
         return Call(
             engine.storyboard,
-            (book.settings(partition), priced.price, priced.problem, files, self.studio.settings.scene_slots),
+            (
+                book.settings(partition),
+                priced.price,
+                priced.problem,
+                self.paths(partition),
+                self.studio.settings.scene_slots,
+            ),
         )
 
 
@@ -88,7 +93,7 @@ storyboard = rendered_asset(
     group="storyboard",
     owner="team:video",
     kind="json",
-    deps=["song_settings", *Storyboard.reads],
+    deps=["song_settings", *Storyboard.files],
 )
 
 scene_prompt = rendered_asset(

@@ -50,15 +50,15 @@ def storyboard(
     """
     grid = schema.beat_grid_from_bytes(files["beat_grid"].read_bytes())
     energy = schema.energy_curve_from_bytes(files["energy_curve"].read_bytes())
-    features = from_bytes(files["features"].read_bytes())
-    voice, is_voice_known = sung(files["voice"], files["lyrics"])
+    features = from_bytes(files["spectral_features"].read_bytes())
+    voice, is_voice_known = sung(files["vocals"], files["lyric_alignment"])
     try:
         board = plan_storyboard(
             settings,
             grid,
             schema.sections_from_bytes(files["sections"].read_bytes()),
             voice,
-            schema.lyrics_from_bytes(files["lyrics"].read_bytes()),
+            schema.lyrics_from_bytes(files["lyric_alignment"].read_bytes()),
             lambda start_s, end_s: mood(features, energy, start_s, end_s),
             price,
             max_scenes=max_scenes,

@@ -64,10 +64,10 @@ def board_of(folder: Path, settings: SongSettings) -> Storyboard:
     files = {
         "beat_grid": folder / analysis.BEAT_GRID,
         "sections": folder / analysis.SECTIONS,
-        "voice": folder / analysis.VOICE,
-        "lyrics": folder / analysis.LYRICS,
+        "vocals": folder / analysis.VOICE,
+        "lyric_alignment": folder / analysis.LYRICS,
         "energy_curve": folder / analysis.ENERGY,
-        "features": folder / analysis.FEATURES,
+        "spectral_features": folder / analysis.FEATURES,
     }
     rendered = planning.storyboard(settings, None, "", files, 999)
     data = rendered.files[planning.STORYBOARD]
