@@ -1,0 +1,220 @@
+"""Video files: what is in one, its frames out, frames in. The one place that opens them, through PyAV.
+
+A file from outside is handed to FFmpeg open, with the one demuxer that its first bytes call for, so that a playlist or
+a concat script named `.mp4` is no video and can not make it read another file or an address (as in `song_decoding`).
+
+What is written here is H.264 without B-frames: packets stand in the order in which they are shown, so that a clip is
+cut to the frame by dropping packets, and clips of equal settings are joined without encoding again. BT.709, limited
+range. The same frames give the same bytes (bit-exact flags, fixed threads).
+"""
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+"""Shape (height, width, 3), RGB."""
+
+SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
+CRF, PRESET = 20, "veryfast"
+KEY_FRAME_S = 2
+_BITEXACT_CODEC = 1 << 23
+_MAX_PIXELS = 8192 * 8192
+
+
+class VideoFileError(ValueError):
+    """A file can not be used as a video; the message is one sentence: what, where, what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a file holds; two files whose `joint` is the same can be joined without encoding again.
+
+    `n_frames` is counted, not taken from a header. `first_pts_s` is where the first frame is shown.
+    """
+
+    container: str
+    codec: str
+    width: int
+    height: int
+    frame_rate: Fraction
+    n_frames: int
+    pixel_format: str
+    has_audio: bool
+    first_pts_s: float
+    is_in_order: bool
+    joint: str
+
+    @property
+    def duration_s(self) -> float:
+        """Frames by rate."""
+        return float(self.n_frames / self.frame_rate)
+
+
+def container_of(head: bytes) -> str:
+    """FFmpeg's demuxer for a file with these first bytes, "" for none that is read as video here."""
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+        return "mov"
+    return "matroska" if head[:4] == b"\x1a\x45\xdf\xa3" else ""
+
+
+def open_video(file: BinaryIO, name: str) -> InputContainer:
+    """An opened file's container; close it before the file.
+
+    Raises:
+        VideoFileError: it is no video that is read here.
+    """
+    container = container_of(file.read(16))
+    file.seek(0)
+    if not container:
+        raise VideoFileError(f"{name} is no video (mp4, mov, mkv and webm are read)")
+    try:
+        opened = av.open(file, mode="r", format=container)
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoFileError(f"{name} can not be read as video: {error}") from error
+    if not opened.streams.video:
+        opened.close()
+        raise VideoFileError(f"{name} has no picture in it")
+    return opened
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """What the file holds; every packet is read, no frame is decoded.
+
+    Raises:
+        VideoFileError: it can not be read, is empty, or has no fixed frame rate.
+        FileNotFoundError: there is no such file.
+    """
+    with path.open("rb") as file, closing(open_video(file, path.name)) as container:
+        stream = container.streams.video[0]
+        try:
+            packets = [(p.pts, p.dts) for p in container.demux(stream) if p.pts is not None]
+        except av.FFmpegError as error:
+            raise VideoFileError(f"{path.name} is damaged: {error}") from error
+        context = stream.codec_context
+        rate = stream.average_rate or stream.guessed_rate
+        if not packets or not rate or not stream.time_base:
+            raise VideoFileError(f"{path.name} has no frames that can be counted")
+        if context.width * context.height > _MAX_PIXELS:
+            raise VideoFileError(f"{path.name} is {context.width} x {context.height} pixels, too large to be a clip")
+        times = [pts for pts, _ in packets]
+        return VideoInfo(
+            container=container.format.name,
+            codec=context.name,
+            width=context.width,
+            height=context.height,
+            frame_rate=Fraction(rate),
+            n_frames=len(packets),
+            pixel_format=context.pix_fmt or "",
+            has_audio=bool(container.streams.audio),
+            first_pts_s=float(min(times) * stream.time_base),
+            is_in_order=times == sorted(times),
+            joint=_joint(stream),
+        )
+
+
+def _joint(stream: VideoStream) -> str:
+    """Over all that has to agree between joined clips: codec, parameter sets, size, pixels, colours."""
+    context = stream.codec_context
+    facts = (
+        context.name, context.width, context.height, context.pix_fmt, context.color_range, context.colorspace,
+        stream.sample_aspect_ratio, sha256(context.extradata or b"").hexdigest(),
+    )  # fmt: skip
+    return sha256(repr(facts).encode()).hexdigest()
+
+
+def read_frames(path: Path, *, width: int = 0, height: int = 0, n_threads: int = 1) -> Generator[Picture, None, None]:
+    """Every frame in the order shown, scaled to `width` x `height` where given.
+
+    Raises:
+        VideoFileError: it can not be read.
+    """
+    with path.open("rb") as file, closing(open_video(file, path.name)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = n_threads
+        try:
+            for frame in container.decode(stream):
+                yield as_picture(frame, width or frame.width, height or frame.height)
+        except av.FFmpegError as error:
+            raise VideoFileError(f"{path.name} is damaged: {error}") from error
+
+
+def as_picture(frame: VideoFrame, width: int, height: int) -> Picture:
+    """A decoded frame as RGB; one that does not say its colours is BT.709 from 720 lines on, as players take it."""
+    space = frame.colorspace if frame.colorspace in (1, 5, 6) else (1 if frame.height >= 720 else 5)
+    shown = frame.reformat(
+        width, height, "rgb24", src_colorspace=Colorspace.ITU709 if space == 1 else Colorspace.ITU601,
+        dst_color_range=ColorRange.JPEG,
+    )  # fmt: skip
+    return np.asarray(shown.to_ndarray(), np.uint8)
+
+
+class VideoWriter:
+    """Writes frames to an MP4 file; leaves a whole file at the end of its `with`, and no file after an error.
+
+    Raises (from its methods):
+        VideoFileError: the encoder refuses.
+    """
+
+    def __init__(
+        self, target: Path, width: int, height: int, frame_rate: Fraction, *, crf: int = CRF, n_threads: int = 1
+    ) -> None:
+        self.target, self.width, self.height = target, width, height
+        self.n_frames = 0
+        self._container = av.open(
+            str(target), mode="w", format="mp4", options={"fflags": "+bitexact", "movflags": "+faststart"}
+        )
+        self._stream = self._container.add_stream("libx264", rate=frame_rate)
+        context = self._stream.codec_context
+        context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+        context.time_base = 1 / frame_rate
+        context.color_range, context.colorspace = 1, 1
+        context.color_primaries, context.color_trc = 1, 1
+        context.thread_count = n_threads
+        context.flags |= _BITEXACT_CODEC
+        gop = round(KEY_FRAME_S * frame_rate)
+        context.options = {
+            "preset": PRESET, "crf": str(crf),
+            "x264-params": f"bframes=0:keyint={gop}:min-keyint={gop}:scenecut=0:threads={n_threads}",
+        }  # fmt: skip
+
+    def write(self, picture: Picture) -> None:
+        """Append one frame."""
+        self.write_frame(VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24"))
+
+    def write_frame(self, frame: VideoFrame) -> None:
+        """Append one frame of PyAV's, in any pixel format; its own time is ignored."""
+        shown = frame.reformat(
+            self.width, self.height, "yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        )
+        shown.pts, shown.time_base = self.n_frames, self._stream.codec_context.time_base
+        self.n_frames += 1
+        try:
+            self._container.mux(self._stream.encode(shown))
+        except av.FFmpegError as error:
+            raise VideoFileError(f"{self.target.name} could not be encoded: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()
+        if error is not None:
+            self.target.unlink(missing_ok=True)
