@@ -62,7 +62,8 @@ class Failed(dg.Failure):
 
 
 def _retry_helps(kind: str) -> str:
-    return {"transient": "yes", "upstream": "once its input is rendered"}.get(kind, "no: change the input")
+    helps = {"transient": "yes", "upstream": "once its input is rendered", "budget": "once the budget allows it"}
+    return helps.get(kind, "no: change the input")
 
 
 def run_asset(context: dg.AssetExecutionContext, recipe: Recipe) -> Iterator[dg.MaterializeResult[None]]:

@@ -24,12 +24,11 @@ def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = No
         "kokoro": KokoroSpeech(cache=str(settings.cache)),
         "espeak": EspeakSpeech(),
         "aligner": PocketsphinxAligner(),
+        "animatic": AnimaticVideo(),
+        "mouth_warp": MouthWarp(cache=str(settings.cache)),
         **(overrides or {}),
     }
-    return {
-        **parts,
-        "studio": StudioResource(**{name: parts[name] for name in ("store", "kokoro", "espeak", "aligner")}),
-    }
+    return {**parts, "studio": StudioResource(**parts)}
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

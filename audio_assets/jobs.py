@@ -12,7 +12,7 @@ from audio_assets.batch import Batch, Failed, run_op, source_event
 from audio_assets.checks import evaluations
 from audio_assets.domain.scene_key import SEPARATOR
 from audio_assets.event_log import keeping_logs_open
-from audio_assets.launch import DIALOGUE, MUSIC, Pipeline, Step, members
+from audio_assets.launch import DIALOGUE, FILM, MUSIC, Pipeline, Step, members
 from audio_assets.render import Outcome, Recipe
 from audio_assets.source import Source
 from audio_assets.studio import Studio, StudioResource
@@ -65,12 +65,12 @@ def _concluding_op(pipeline: Pipeline) -> dg.OpDefinition:
         for evaluation in evaluations(opened, pipeline):
             context.instance.report_runless_asset_event(evaluation)
         failed = {
-            recipe.asset: [
+            asset: [
                 Outcome(partition, "failed", failure=failure)
-                for partition, failure in opened.store.failures(recipe.asset).items()
+                for partition, failure in opened.store.failures(asset).items()
                 if failure.run_id == context.run.run_id
             ]
-            for recipe in pipeline.recipes
+            for asset in pipeline.rendered
         }
         if any(failed.values()):
             raise Failed(failed)
@@ -96,4 +96,7 @@ render_dialogue = _job(
 )
 render_music = _job(
     MUSIC, "Analyse the named songs, plan and prompt their scenes, make remixes; the sensor and the command launch it."
+)
+render_film = _job(
+    FILM, "Make takes of the named scenes, and from the selected ones the film; the sensor and the command launch it."
 )

@@ -13,8 +13,11 @@ import dagster as dg
 from audio_assets import partitions
 from audio_assets.batch import newest_events, recorded_versions, source_event
 from audio_assets.domain.scene_key import song_of
+from audio_assets.film import CostReport, Deliverable, FinalVideo, SceneClip, Timeline
+from audio_assets.film_sources import DeliveryRequest, SceneSpan, SceneTreatment, TakeRequest
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
+from audio_assets.performance import LipsyncedTake, SceneAlignment, VocalSegment
 from audio_assets.plan import Plan, plan
 from audio_assets.remix import MusicRemix
 from audio_assets.render import Recipe
@@ -34,6 +37,7 @@ from audio_assets.source import Source
 from audio_assets.speech import Alignment, VoiceLine
 from audio_assets.storyboard import ScenePrompt, Storyboard
 from audio_assets.studio import Studio
+from audio_assets.takes import ContactSheet, SceneTake, SelectedTake, TakeQuality, TakeReview
 
 Step = type[Source] | type[Recipe]
 Order = Mapping[str, Sequence[str]]
@@ -59,6 +63,11 @@ class Pipeline:
         """Its rendered assets, in the order of a run."""
         return tuple(step for step in self.steps if issubclass(step, Recipe))
 
+    @property
+    def rendered(self) -> tuple[str, ...]:
+        """The names under which renders of a run may have failed: its assets, and their parts."""
+        return tuple(name for recipe in self.recipes for name in (*recipe.part_assets, recipe.asset))
+
     def opened(self, studio: Studio) -> list[Recipe]:
         """One of each recipe, in the order of a run."""
         return [recipe(studio) for recipe in self.recipes]
@@ -74,7 +83,16 @@ MUSIC = Pipeline(
         MusicRemix,
     ),
 )
-PIPELINES = (DIALOGUE, MUSIC)
+FILM = Pipeline(
+    "render_film",
+    (
+        *(SceneSpan, TakeRequest, SceneTreatment, DeliveryRequest),
+        *(SceneTake, TakeQuality, TakeReview, SelectedTake, ContactSheet),
+        *(VocalSegment, SceneAlignment, LipsyncedTake),
+        *(SceneClip, FinalVideo, Timeline, Deliverable, CostReport),
+    ),
+)
+PIPELINES = (DIALOGUE, MUSIC, FILM)
 RECIPES: tuple[type[Recipe], ...] = tuple(recipe for pipeline in PIPELINES for recipe in pipeline.recipes)
 """Every rendered asset."""
 SOURCES: tuple[type[Source], ...] = tuple(source for pipeline in PIPELINES for source in pipeline.sources)

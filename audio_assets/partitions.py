@@ -5,6 +5,7 @@ Names of dynamic sets are shared by all code locations of one Dagster instance, 
 
 import dagster as dg
 
+from audio_assets.domain.film_settings import DELIVERIES
 from audio_assets.domain.scene_key import SEPARATOR, parse_scene_key, scene_id
 from audio_assets.settings import current
 
@@ -25,19 +26,22 @@ scenes = dg.MultiPartitionsDefinition(
 )
 """One scene of a song: `<scene>|<song>`. A song uses as many of the slots as its storyboard has scenes."""
 
+deliveries = dg.MultiPartitionsDefinition({"song": songs, "delivery": dg.StaticPartitionsDefinition(DELIVERIES)})
+"""One format that a song's film is delivered in: `<format>|<song>`. A song uses those that its settings name."""
+
 remixes = dg.DynamicPartitionsDefinition(name="audio_assets_remixes")
 """One remix: the slug of its request."""
 
 of_song = dg.MultiToSingleDimensionPartitionMapping("song")
-"""Between a song and its scenes, in both directions."""
+"""Between a song and its scenes or deliveries, in both directions."""
 
 
 def event_key(partition: str) -> str:
-    """The key as an event wants it: Dagster finds a scene's dimensions only in a key of its own class."""
+    """The key as an event wants it: Dagster finds the dimensions only in a key of its own class."""
     if SEPARATOR not in partition:
         return partition
-    scene, song = parse_scene_key(partition)
-    return dg.MultiPartitionKey({"scene": scene, "song": song})
+    first, song = parse_scene_key(partition)
+    return dg.MultiPartitionKey({"delivery" if first in DELIVERIES else "scene": first, "song": song})
 
 
 def sync(instance: dg.DagsterInstance, definition: dg.DynamicPartitionsDefinition, wanted: list[str]) -> None:

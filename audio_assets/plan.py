@@ -16,12 +16,13 @@ _TRANSIENT_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A partition to render, why, and about how long it takes on one core."""
+    """A partition to render, why, about how long it takes on one core, and what it costs."""
 
     asset: str
     partition: str
     causes: tuple[str, ...]
     estimated_s: float
+    estimated_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,11 @@ class Plan:
         """Seconds of work on one core."""
         return sum(entry.estimated_s for entry in self.stale)
 
+    @property
+    def estimated_usd(self) -> float:
+        """What paid providers ask for it."""
+        return round(sum(entry.estimated_usd for entry in self.stale), 4)
+
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
@@ -66,6 +72,7 @@ class Plan:
             "n_stale": len(self.stale),
             "n_current": self.n_current,
             "estimated_core_s": round(self.estimated_s, 1),
+            "estimated_usd": self.estimated_usd,
         }
 
 
@@ -108,7 +115,7 @@ def _judge(
             causes = (
                 ("new",) if ref is None else tuple(f"{a} {_named(k, partition)}renders again" for a, k in again[:5])
             )
-            return Stale(recipe.asset, partition, causes, recipe.estimate_s(partition))
+            return _stale(recipe, partition, causes)
         action = recipe.describe(partition)
     except PermanentError as error:
         return Stuck(recipe.asset, partition, "failed", str(error))
@@ -116,12 +123,17 @@ def _judge(
         return Stuck(recipe.asset, partition, "waiting", str(error))
     causes = _causes(recipe, action, ref)
     if not causes:
-        return None
+        more = recipe.unfinished(partition, retry_failed=retry_failed)
+        return _stale(recipe, partition, (more,)) if more else None
     if failure is not None and failure.action_key == action.key and not retry_failed:
-        is_final = failure.kind == "permanent" or failure.attempts >= _TRANSIENT_ATTEMPTS
-        if is_final:
+        is_final = failure.kind in ("permanent", "budget") or failure.attempts >= _TRANSIENT_ATTEMPTS
+        if is_final and not recipe.unfinished(partition, retry_failed=False):
             return Stuck(recipe.asset, partition, "failed", failure.reason)
-    return Stale(recipe.asset, partition, causes, recipe.estimate_s(partition))
+    return _stale(recipe, partition, causes)
+
+
+def _stale(recipe: Recipe, partition: str, causes: tuple[str, ...]) -> Stale:
+    return Stale(recipe.asset, partition, causes, recipe.estimate_s(partition), recipe.estimate_usd(partition))
 
 
 def _named(key: str, partition: str) -> str:

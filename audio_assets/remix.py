@@ -1,6 +1,5 @@
 """Stage `remix`: a source track in another style, or a cue composed for a scene."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
@@ -58,10 +57,8 @@ class MusicRemix(Recipe):
             grid = beat_grid_from_bytes(grid_json[analysis.BEAT_GRID])
         elif request.source_track:
             track = self._track(request.source_track)
-        scratch = self.studio.settings.scratch
-        scratch.mkdir(parents=True, exist_ok=True)
         style = self.studio.songs.style(request)
-        return Call(remix_artifact, (track, grid, request, style, scratch / f"{uuid.uuid4().hex}.wav"))
+        return Call(remix_artifact, (track, grid, request, style, self.studio.scratch_file(".wav")))
 
     def sources(self, partition: str) -> Mapping[str, str]:
         """The song's and its beats' objects, or the track's path."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from audio_assets.domain.action import Action
+from audio_assets.domain.budget import BudgetExceeded
 from audio_assets.domain.rendering import PermanentError, Rendered, TransientError, UpstreamError
 from audio_assets.domain.schemas.records import Failure, FailureKind, Ref, Sidecar, content_sha256
 from audio_assets.source import Source
@@ -26,17 +27,22 @@ class Recipe(ABC):
     """How one asset's partitions are rendered; the one place that a stage fills in.
 
     `describe` is the only key function: runs and plans both call it. It must read nothing but refs and small files.
-    `source` stands for all that people write about a partition; `fan_in` are upstream assets of which many partitions
-    go into one; `members_of` is the asset of songs that says which scenes there are, where the partitions are scenes.
+    `source` stands for all that people write about a partition; `fan_in` are upstream assets of which more goes in than
+    Dagster can follow, so that the source says when they matter; `gathers` are those of which all scenes of one song go
+    in, which Dagster can follow; `part_assets` are the names of its `parts`; `members_of` is the asset of songs that says which scenes there are, where the
+    partitions are scenes.
     """
 
     asset: ClassVar[str]
     code_version: ClassVar[str]
     folder: ClassVar[str]
     is_parallel: ClassVar[bool] = True
+    is_remote: ClassVar[bool] = False
     source: ClassVar[type[Source] | None] = None
     fan_in: ClassVar[tuple[str, ...]] = ()
+    gathers: ClassVar[tuple[str, ...]] = ()
     members_of: ClassVar[str] = ""
+    part_assets: ClassVar[tuple[str, ...]] = ()
     published: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, studio: Studio) -> None:
@@ -80,12 +86,11 @@ class Recipe(ABC):
     def versions(self, partition: str, action: Action) -> Mapping[str, str]:
         """The data version of every upstream asset in Dagster's graph, by asset name.
 
-        Of a fan-in the action's key: one version over all its partitions, for Dagster keeps one per upstream asset.
+        Of many partitions the action's key: one version over all of them, for Dagster keeps one per upstream asset.
         """
-        found = {
-            asset: self.upstream(asset, key).content for asset, key in self.needs(partition) if asset not in self.fan_in
-        }
-        found |= dict.fromkeys(self.fan_in, action.key)
+        many = (*self.fan_in, *self.gathers)
+        found = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition) if asset not in many}
+        found |= dict.fromkeys(many, action.key)
         return (
             found if self.source is None else {self.source.asset: self.source(self.studio).version(partition), **found}
         )
@@ -93,6 +98,21 @@ class Recipe(ABC):
     def estimate_s(self, partition: str) -> float:
         """About how long one render takes on one core, in seconds, for plans."""
         return 0.02
+
+    def estimate_usd(self, partition: str) -> float:
+        """What the paid part of one render costs, in US dollars, for plans."""
+        return 0.0
+
+    def parts(self, partitions: Sequence[str]) -> "Iterator[tuple[Recipe, Sequence[str]]]":
+        """Recipes that are no assets of their own, with their partitions: rendered before these partitions are.
+
+        A part that fails is reported as a failure of its own and costs nothing else; `describe` sees what is there.
+        """
+        return iter(())
+
+    def unfinished(self, partition: str, *, retry_failed: bool) -> str:
+        """Why a partition that is up to date should be rendered again all the same, "" for no reason."""
+        return ""
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Called after the ref points at the object; most assets have nothing more to do."""
@@ -202,6 +222,12 @@ def render(recipe: Recipe, partitions: Sequence[str], *, run_id: str) -> Iterato
     action share one render.
     """
     watcher = _watcher.get()
+    for part, keys in recipe.parts(partitions):
+        for outcome in _outcomes(part, keys, run_id):
+            if watcher is not None:
+                watcher(part, outcome)
+            if outcome.failure is not None:
+                yield outcome
     for outcome in _outcomes(recipe, partitions, run_id):
         if watcher is not None:
             watcher(recipe, outcome)
@@ -261,7 +287,10 @@ def _run(
     n_workers = recipe.studio.settings.n_workers
     has_failed = any(recipe.store.failure(recipe.asset, p) is not None for sharing in waiting.values() for p in sharing)
     is_worth_a_pool = recipe.is_parallel and ((len(waiting) > 1 and n_workers > 1) or has_failed)
-    yield from pool.run(calls(), n_workers) if is_worth_a_pool else map(pool.run_here, calls())
+    if recipe.is_remote:
+        yield from pool.run_waiting(calls(), recipe.studio.settings.requests)
+    else:
+        yield from pool.run(calls(), n_workers) if is_worth_a_pool else map(pool.run_here, calls())
     yield from unbuilt
 
 
@@ -291,7 +320,7 @@ def _commit(
         render_s=round(render_s, 3),
         run_id=run_id,
         licence=_licence(recipe, partition, action),
-        cost_usd=0.0,
+        cost_usd=rendered.cost_usd,
         notes=rendered.notes,
         published=recipe.published,
     )
@@ -327,6 +356,7 @@ def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, sta
 
 
 _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
+    (BudgetExceeded, "budget"),
     (UpstreamError, "upstream"),
     (TransientError, "transient"),
     (StoreError, "transient"),

@@ -26,6 +26,10 @@ class Settings(BaseSettings):
         description="model files, fetched once and shared by every data root",
     )
     workers: int = Field(default=0, ge=0, description="processes that run local engines; 0: one per core")
+    requests: int = Field(default=4, ge=1, le=64, description="requests to remote providers at once")
+    ledger: str = Field(
+        default="", description="database of budgets and costs, as an SQLAlchemy URL; empty: a file in the data root"
+    )
     language: str = Field(default="en", description="language of a script that does not name one")
     scene_slots: int = Field(default=96, ge=1, le=999, description="scenes that a song may have, at most")
     workflows: Path = Field(
@@ -77,6 +81,11 @@ class Settings(BaseSettings):
     def n_workers(self) -> int:
         """Processes for local engines, at least 1."""
         return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def ledger_url(self) -> str:
+        """The database of budgets and costs."""
+        return self.ledger or f"sqlite:///{self.root / 'ledger.db'}"
 
     @property
     def artifact_url(self) -> str:

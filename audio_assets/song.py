@@ -1,73 +1,16 @@
 """Stage `song`: an audio file becomes its beats, onsets, energy, sections, voice and timed lyrics."""
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from audio_assets import partitions, song_sources
 from audio_assets.domain.action import Action
 from audio_assets.domain.music.lyrics import lyrics_record
-from audio_assets.domain.rendering import Rendered
-from audio_assets.render import Recipe
+from audio_assets.music_recipes import THE_SONG, OfSong
 from audio_assets.stage import rendered_asset
 from resources.engines import song_artifacts as engine
 from resources.pool import Call
-
-THE_SONG = "song.*"
-"""Stands for the song's own file, whose suffix is that of the dropped one."""
-
-
-class OfSong(Recipe):
-    """A recipe whose partitions are the songs: its key holds the engine and the content of every input.
-
-    `files` names, of each asset that it reads, the file that `render` gets the local path of, in this order.
-    """
-
-    files: ClassVar[Mapping[str, str]] = {}
-    render: ClassVar[Callable[..., Rendered]]
-
-    @staticmethod
-    def identity() -> Mapping[str, str]:
-        """The engine, with all of it that decides the bytes."""
-        return engine.analysers()
-
-    def partitions(self) -> Sequence[str]:
-        """Every registered song."""
-        return list(self.studio.songs.records)
-
-    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
-        """The same song of every asset that it reads."""
-        return [(asset, partition) for asset in self.files]
-
-    def describe(self, partition: str) -> Action:
-        """Engine and inputs."""
-        inputs = {asset: self.upstream(asset, partition).content for asset in self.files}
-        return Action(self.asset, self.code_version, self.identity(), self.params(partition), inputs)
-
-    def params(self, partition: str) -> dict[str, Any]:
-        """The settings that can change the bytes; most have none."""
-        return {}
-
-    def call(self, partition: str, action: Action) -> Call:
-        """The engine's call on the files that it reads."""
-        return Call(self.render, tuple(self.paths(partition).values()))
-
-    def paths(self, partition: str) -> dict[str, Path]:
-        """A local path for each of `files`, by asset."""
-        return {asset: self.file(asset, partition, name) for asset, name in self.files.items()}
-
-    def file(self, asset: str, partition: str, name: str) -> Path:
-        """A local path with a file of an input; the song itself has its own suffix."""
-        ref = self.upstream(asset, partition)
-        return self.local_file(ref, engine.song_file_name(self.sidecar(ref).files) if name == THE_SONG else name)
-
-    def scratch_file(self, suffix: str) -> Path:
-        """A new file for the engine to write; the store takes it over."""
-        scratch = self.studio.settings.scratch
-        scratch.mkdir(parents=True, exist_ok=True)
-        return scratch / f"{uuid.uuid4().hex}{suffix}"
-
 
 class SongAudio(OfSong):
     """Takes a song's bytes into the store and says what they are."""
@@ -92,7 +35,7 @@ class SongAudio(OfSong):
         """Copy, verify, decode once."""
         record = self.studio.songs.record(partition)
         suffix = Path(record.name).suffix.lower()
-        return Call(engine.song_audio, (Path(record.path), record.sha256, self.scratch_file(suffix)))
+        return Call(engine.song_audio, (Path(record.path), record.sha256, self.studio.scratch_file(suffix)))
 
     def estimate_s(self, partition: str) -> float:
         """By the file's size: 4 MB of ogg decode and measure in about a second."""
@@ -149,7 +92,7 @@ class Vocals(OfSong):
 
     def call(self, partition: str, action: Action) -> Call:
         """The extractor's call."""
-        return Call(engine.vocals, (*self.paths(partition).values(), self.scratch_file(".flac")))
+        return Call(engine.vocals, (*self.paths(partition).values(), self.studio.scratch_file(".flac")))
 
 
 class LyricAlignment(OfSong):

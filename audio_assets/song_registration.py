@@ -150,13 +150,13 @@ def _with_companions(record: SongRecord, path: Path, problems: list[str]) -> Son
         record = _with_lyrics(record, path, settings.lyrics, settings.lyrics_file)
     except ValueError as error:
         problems.append(str(error))
-    images: dict[str, str] = {}
-    for character in settings.characters:
-        if character.reference_image:
-            image = _beside(path, character.reference_image, settings_path, problems)
-            if image is not None:
-                images[character.reference_image] = hashlib.sha256(image.read_bytes()).hexdigest()
-    return replace(record, images=images)
+    files: dict[str, str] = {}
+    named = [("characters.reference_image", who.reference_image) for who in settings.characters]
+    for key, name in (*named, ("film.lut", settings.film.lut)):
+        found = _beside(path, name, f"{settings_path}: [{key}]", problems) if name else None
+        if found is not None:
+            files[name] = hashlib.sha256(found.read_bytes()).hexdigest()
+    return replace(record, files=files)
 
 
 def _with_lyrics(record: SongRecord, path: Path, written: str, lyrics_file: str) -> SongRecord:
@@ -178,11 +178,11 @@ def _with_lyrics(record: SongRecord, path: Path, written: str, lyrics_file: str)
     return replace(record, lyrics=text, lyrics_path=str(found))
 
 
-def _beside(path: Path, name: str, settings_path: Path, problems: list[str]) -> Path | None:
+def _beside(path: Path, name: str, said_in: str, problems: list[str]) -> Path | None:
     found = path.parent / name
     if found.is_file() and found.resolve().is_relative_to(path.parent.resolve()):
         return found
-    problems.append(f"{settings_path}: [characters.reference_image] {name} is no file beside the song; put it there")
+    problems.append(f"{said_in} {name} is no file beside the song; put it there")
     return None
 
 
@@ -206,5 +206,5 @@ def _read_text(path: Path) -> str:
 def _changed(before: SongRecord | None, now: SongRecord) -> tuple[str, ...]:
     if before is None:
         return ("new",)
-    parts = {"audio": "sha256", "settings": "settings", "lyrics": "lyrics", "images": "images"}
+    parts = {"audio": "sha256", "settings": "settings", "lyrics": "lyrics", "files": "files"}
     return tuple(part for part, name in parts.items() if getattr(before, name) != getattr(now, name))

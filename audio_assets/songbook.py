@@ -24,7 +24,7 @@ from audio_assets.domain.remix_spec import (
     request_record,
     style_record,
 )
-from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.scene_prompt import Templates, parse_templates, prompt_inputs
 from audio_assets.domain.schemas.records import RecordError, Sidecar, read_record
@@ -217,6 +217,57 @@ class SongBook:
         except ValueError as error:
             raise PermanentError(str(error)) from error
 
+    # film
+
+    def span(self, partition: str) -> dict[str, Any]:
+        """Where a scene lies.
+
+        Raises:
+            PermanentError: there is no such scene.
+        """
+        _, scene = self.scene(partition)
+        rate = format_frame_rate(scene.frame_rate)
+        return {"start_frame": scene.start_frame, "end_frame": scene.end_frame, "frame_rate": rate}
+
+    def treatment(self, partition: str) -> dict[str, Any]:
+        """How a scene goes into the film.
+
+        Raises:
+            PermanentError: there is no such scene, or its song's settings can not be read.
+        """
+        board, scene = self.scene(partition)
+        song = parse_scene_key(partition)[1]
+        film = self.settings(song).film
+        into, out = transitions_of(board, film)[scene.order - 1]
+        return {
+            "size": board.size,
+            "fit": film.fit,
+            "lip_sync_method": scene.lip_sync_method if scene.lip_sync_enabled else None,
+            "transition_in": asdict(into),
+            "transition_out": asdict(out),
+            "grade": self.record(song).files.get(film.lut, "") if film.lut else "",
+        }
+
+    def delivery_partitions(self) -> list[str]:
+        """Every format that every song's settings name; of a song whose settings can not be read, none."""
+        found: list[str] = []
+        for song in self.records:
+            with suppress(PermanentError):
+                found += [scene_key(name, song) for name in self.settings(song).film.deliverables]
+        return found
+
+    def delivery_record(self, partition: str) -> dict[str, Any]:
+        """What the settings say of one format.
+
+        Raises:
+            PermanentError: they do not name it, or can not be read.
+        """
+        name, song = parse_scene_key(partition)
+        found = self.settings(song).film.deliverables.get(name)
+        if found is None:
+            raise PermanentError(f"the settings of {song} do not ask for {name}")
+        return asdict(found)
+
     # remixes
 
     @cached_property
@@ -256,20 +307,20 @@ class SongBook:
 
     def lyrics_version(self, song: str) -> str:
         """Over the lyrics and their language."""
-        return _version(lambda: [self.record(song).lyrics or self.settings(song).lyrics, self.language(song)])
+        return version_of(lambda: [self.record(song).lyrics or self.settings(song).lyrics, self.language(song)])
 
     def plan_version(self, song: str) -> str:
         """Over everything that the storyboard takes from the settings, with the price of today."""
-        return _version(lambda: self.plan_record(song))
+        return version_of(lambda: self.plan_record(song))
 
     def plan_record(self, song: str) -> dict[str, Any]:
-        """The settings without the lyrics (they are aligned first) and the characters' bibles (they are the prompt's).
+        """The settings that scenes are planned from; not lyrics, bibles, takes and film, which have stages of their own.
 
         Raises:
             PermanentError: settings or price card can not be read.
         """
         record = settings_record(self.settings(song))
-        for name in ("lyrics", "lyrics_file"):
+        for name in ("lyrics", "lyrics_file", "film"):
             record.pop(name, None)
         cast = [{"name": who.name, "is_primary": who.is_primary} for who in self.settings(song).characters]
         priced = self.priced(song)
@@ -278,7 +329,7 @@ class SongBook:
 
     def brief_version(self, partition: str) -> str:
         """Over all that the prompt of a scene is built from."""
-        return _version(lambda: self.brief(partition))
+        return version_of(lambda: self.brief(partition))
 
     def remix_version(self, partition: str) -> str:
         """Over the request, the steps of its style, and the source that it names."""
@@ -288,11 +339,12 @@ class SongBook:
             source = self.records.get(request.source_track)
             return [request_record(request), style_record(self.style(request)), source.sha256 if source else ""]
 
-        return _version(record)
+        return version_of(record)
 
 
-def _version(read: Callable[[], Any]) -> str:
+def version_of(read: Callable[[], Any]) -> str:
+    """The version of what `read` answers; what can not be resolved has a version of its own, that of its error."""
     try:
         return sha256_hex(canonical(read()))
-    except PermanentError as error:
+    except (PermanentError, UpstreamError) as error:
         return sha256_hex(str(error).encode())

@@ -8,8 +8,7 @@ import dagster as dg
 from audio_assets import partitions, song_sources
 from audio_assets.domain.action import Action
 from audio_assets.domain.scene_key import parse_scene_key
-from audio_assets.render import Recipe
-from audio_assets.song import OfSong
+from audio_assets.music_recipes import OfScene, OfSong
 from audio_assets.stage import rendered_asset
 from resources.engines import song_artifacts as analysis
 from resources.engines import storyboard_artifacts as engine
@@ -53,7 +52,7 @@ class Storyboard(OfSong):
         )
 
 
-class ScenePrompt(Recipe):
+class ScenePrompt(OfScene):
     """Writes the prompt of a scene."""
 
     asset = "scene_prompt"
@@ -61,11 +60,6 @@ class ScenePrompt(Recipe):
     folder = "video/scene_prompt"
     source = song_sources.SceneBrief
     fan_in = ("storyboard",)
-    members_of = "storyboard"
-
-    def partitions(self) -> Sequence[str]:
-        """Every scene of every current storyboard."""
-        return self.studio.songs.scene_partitions()
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The storyboard that the scene stands in."""

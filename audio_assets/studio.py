@@ -3,9 +3,11 @@
 One is made for each run, plan, tick or command, from resources; it is a snapshot and keeps what it has read.
 """
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import dagster as dg
 
@@ -14,9 +16,14 @@ from audio_assets.domain.artifacts import Align, Refine
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.settings import Settings, current
 from audio_assets.songbook import SongBook
+from audio_assets.takebook import TakeBook
+from resources import models
 from resources.alignment import Aligner
+from resources.ledger import Ledger
+from resources.lip_sync import LipSyncProvider
 from resources.speech import SpeechProvider
 from resources.store import ArtifactStore, Refs
+from resources.video import VideoProvider
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,19 @@ class Studio:
     """See the module."""
 
     def __init__(
-        self, settings: Settings, store: ArtifactStore, speakers: Sequence[SpeechProvider], aligner: Aligner
+        self,
+        settings: Settings,
+        store: ArtifactStore,
+        speakers: Sequence[SpeechProvider],
+        aligner: Aligner,
+        videos: Sequence[VideoProvider],
+        lip_syncer: LipSyncProvider,
     ) -> None:
         self.settings = settings
         self.store = store
         self.aligner = aligner
+        self.lip_syncer = lip_syncer
+        self.videos = {video.name: video for video in videos}
         self.speakers = {speaker.name: speaker for speaker in speakers}
         self._refs: dict[str, Refs] = {}
 
@@ -51,6 +66,25 @@ class Studio:
     def songs(self) -> SongBook:
         """Today's songs, with what is shipped for all of them."""
         return SongBook(self.store, self.settings.root, self.settings.workflows)
+
+    @cached_property
+    def takes(self) -> TakeBook:
+        """Today's takes, and what people asked for and said of them."""
+        return TakeBook(self.songs, self.store, self.settings.root, self.videos)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Budgets and costs; opened on first use."""
+        return Ledger(self.settings.ledger_url)
+
+    def model(self, name: str) -> Path | None:
+        """The folder of a model's files, None where they were not fetched."""
+        return models.installed(name, self.settings.cache)
+
+    def scratch_file(self, suffix: str) -> Path:
+        """A new file for an engine to write; the store takes it over."""
+        self.settings.scratch.mkdir(parents=True, exist_ok=True)
+        return self.settings.scratch / f"{uuid.uuid4().hex}{suffix}"
 
     def refs(self, asset: str) -> Refs:
         """The refs of an asset, shared by all recipes of this studio."""
@@ -91,7 +125,10 @@ class StudioResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # the 
     kokoro: dg.ResourceDependency[SpeechProvider]
     espeak: dg.ResourceDependency[SpeechProvider]
     aligner: dg.ResourceDependency[Aligner]
+    animatic: dg.ResourceDependency[VideoProvider]
+    mouth_warp: dg.ResourceDependency[LipSyncProvider]
 
     def open(self) -> Studio:
         """A new snapshot."""
-        return Studio(current(), self.store, (self.kokoro, self.espeak), self.aligner)
+        speakers, videos = (self.kokoro, self.espeak), (self.animatic,)
+        return Studio(current(), self.store, speakers, self.aligner, videos, self.mouth_warp)

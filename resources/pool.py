@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
@@ -79,6 +79,16 @@ def run(calls: Iterable[tuple[Item, Call]], n_workers: int) -> Iterator[Done[Ite
         for future in finished:
             item, call = pending.pop(future)
             yield _alone(item, call, n_workers) if _is_lost(future) else _answer(item, future)
+
+
+def run_waiting(calls: Iterable[tuple[Item, Call]], n_at_once: int) -> Iterator[Done[Item]]:
+    """Make calls that mostly wait for somebody else, in `n_at_once` threads here; answers in order of finishing."""
+    with ThreadPoolExecutor(n_at_once, thread_name_prefix="remote") as threads:
+        pending = {threads.submit(run_here, entry) for entry in calls}
+        while pending:
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
 
 
 def _submit(call: Call, n_workers: int) -> "Future[Any]":

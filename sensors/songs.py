@@ -16,8 +16,8 @@ from audio_assets.songbook import PRICES, PROMPTS, STYLES
 from audio_assets.studio import Studio, StudioResource
 from sensors.inbox import Cursor, ask, settled, signatures
 
-_BESIDE = (".toml", ".lrc", ".txt", ".png", ".jpg", ".jpeg", ".webp")
-"""What may lie beside a song: settings, lyrics, reference images."""
+_BESIDE = (".toml", ".lrc", ".txt", ".png", ".jpg", ".jpeg", ".webp", ".cube")
+"""What may lie beside a song: settings, lyrics, reference images, a grade."""
 _SETTINGS = (PROMPTS, PRICES, STYLES)
 
 

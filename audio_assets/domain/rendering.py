@@ -21,6 +21,7 @@ class Rendered:
     facts: Mapping[str, Any] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
+    cost_usd: float = 0.0
 
 
 class PermanentError(ValueError):

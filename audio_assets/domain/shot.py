@@ -76,7 +76,7 @@ class Shot:
     """One take of one scene: `n_frames` frames of `width` x `height` pixels at `frame_rate`.
 
     `clip_seconds` (4, 8 or 12) is what providers that sell whole clips are asked for; theirs may be longer than the
-    scene.
+    scene. `revision` is what a remix is to change, "" for a take of its own; the prompt ends with it.
     """
 
     prompt: str
@@ -87,6 +87,7 @@ class Shot:
     n_frames: int
     clip_seconds: int
     seed: int
+    revision: str = ""
     guide: Guide | None = None
 
     @property

@@ -16,6 +16,7 @@ Reading and checking belong here; planning with it is in `storyboard.py`. Every 
                                                  keeps them off the beat), and what is set: scene_type, section, lyrics,
                                                  mood, characters, style_preset, directive, prompt, clip_seconds,
                                                  lip_sync, lip_sync_method
+    n_takes, [animatic], [film], [deliverables]  see `film_settings.py`
 
 Times are seconds (62.5) or text ("1:02.5"). `at`, `start` and `end` hold when the song is analysed again; an `id` may
 then be another scene.
@@ -24,12 +25,14 @@ then be another scene.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from typing import Any, Literal
 
+from audio_assets.domain import film_settings
 from audio_assets.domain import toml_values as value
 from audio_assets.domain.clock_text import clock
+from audio_assets.domain.film_settings import Delivery, FilmSettings
 from audio_assets.domain.timebase import FrameRateError, format_frame_rate, parse_frame_rate
 from audio_assets.domain.toml_tables import TomlError, character_key, check_keys, nearest, parse_toml, table
 
@@ -54,7 +57,7 @@ _SCENE_KEYS = (
 )  # fmt: skip
 _ROOT_KEYS = (
     "title", "artist", "language", "lyrics", "lyrics_file", "format", "clip_seconds", "frame_rate", "video_provider",
-    "video_model", "performance_density", "budget_cap_usd", "style_preset", "characters", "scenes",
+    "video_model", "performance_density", "budget_cap_usd", "style_preset", "characters", "scenes", *film_settings.KEYS,
 )  # fmt: skip
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCENE_ID = re.compile(r"s[0-9]{3,6}")
@@ -135,6 +138,7 @@ class SongSettings:
     style_preset: str = ""
     characters: tuple[Character, ...] = ()
     overrides: tuple[SceneOverride, ...] = ()
+    film: FilmSettings = field(default_factory=FilmSettings)
 
     @property
     def primary(self) -> Character | None:
@@ -187,6 +191,7 @@ def _settings(root: Mapping[str, Any], path: str) -> SongSettings:
         style_preset=value.text(root, "style_preset", "", path) or "",
         characters=characters,
         overrides=_overrides(root.get("scenes", []), characters, path),
+        film=film_settings.parse_film_settings(root, path),
     )
 
 
@@ -350,6 +355,8 @@ def _record(value: Any) -> Any:
         return format_frame_rate(value)
     if isinstance(value, tuple):
         return [_record(item) for item in value]
-    if isinstance(value, Character | SceneOverride | SongSettings):
-        return {field.name: _record(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: _record(item) for name, item in value.items()}
+    if isinstance(value, Character | SceneOverride | SongSettings | FilmSettings | Delivery):
+        return {entry.name: _record(getattr(value, entry.name)) for entry in fields(value)}
     return value

@@ -161,15 +161,15 @@ class Ref:
             raise RecordError(f"not a whole ref.1: {error} is missing") from error
 
 
-FailureKind = Literal["permanent", "transient", "upstream"]
+FailureKind = Literal["permanent", "transient", "upstream", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a partition could not be rendered, kept until it is.
 
-    `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help) or "upstream"
-    (it waits for another artifact). `action_key` is "" where it was not even known what to render.
+    `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help), "budget" (a
+    cap is in the way) or "upstream" (it waits for another artifact). `action_key` is "" where it was not even known what to render.
     """
 
     action_key: str

@@ -12,8 +12,8 @@ from audio_assets.domain.schemas.records import RecordError, read_record
 class SongRecord:
     """`name` is the song's path below the inbox, `path` where it was found; `settings` is the text of its TOML file.
 
-    `modified_ns` is the audio file's time of modification, so that an unchanged one need not be hashed again. `images`
-    are the sha256 of the reference images by their path as the settings name them.
+    `modified_ns` is the audio file's time of modification, so that an unchanged one need not be hashed again. `files`
+    are the sha256 of reference images and of the grade's table by their path as the settings name them.
     """
 
     song: str
@@ -26,7 +26,7 @@ class SongRecord:
     settings_path: str = ""
     lyrics: str = ""
     lyrics_path: str = ""
-    images: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Indented JSON: people open these."""

@@ -1,0 +1,75 @@
+"""What recipes of the music's half share: partitions that are songs, or scenes of songs, and local paths of inputs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from audio_assets.domain.action import Action
+from audio_assets.domain.rendering import Rendered
+from audio_assets.domain.scene_key import scene_key
+from audio_assets.render import Recipe
+from resources.engines import song_artifacts as engine
+from resources.pool import Call
+
+THE_SONG = "song.*"
+"""Stands for the song's own file, whose suffix is that of the dropped one."""
+
+
+class OfSong(Recipe):
+    """A recipe whose partitions are the songs: its key holds the engine and the content of every input.
+
+    `files` names, of each asset that it reads, the file that `render` gets the local path of, in this order.
+    """
+
+    files: ClassVar[Mapping[str, str]] = {}
+    render: ClassVar[Callable[..., Rendered]]
+
+    @staticmethod
+    def identity() -> Mapping[str, str]:
+        """The engine, with all of it that decides the bytes."""
+        return engine.analysers()
+
+    def partitions(self) -> Sequence[str]:
+        """Every registered song."""
+        return list(self.studio.songs.records)
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The same song of every asset that it reads."""
+        return [(asset, partition) for asset in self.files]
+
+    def describe(self, partition: str) -> Action:
+        """Engine and inputs."""
+        inputs = {asset: self.upstream(asset, partition).content for asset in self.files}
+        return Action(self.asset, self.code_version, self.identity(), self.params(partition), inputs)
+
+    def params(self, partition: str) -> dict[str, Any]:
+        """The settings that can change the bytes; most have none."""
+        return {}
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The engine's call on the files that it reads."""
+        return Call(self.render, tuple(self.paths(partition).values()))
+
+    def paths(self, partition: str) -> dict[str, Path]:
+        """A local path for each of `files`, by asset."""
+        return {asset: self.file(asset, partition, name) for asset, name in self.files.items()}
+
+    def file(self, asset: str, partition: str, name: str) -> Path:
+        """A local path with a file of an input; the song itself has its own suffix."""
+        ref = self.upstream(asset, partition)
+        return self.local_file(ref, engine.song_file_name(self.sidecar(ref).files) if name == THE_SONG else name)
+
+    def scenes(self, partition: str) -> list[str]:
+        """The scene partitions of the song's current storyboard, in order."""
+        board = self.studio.songs.board(partition)
+        return [scene_key(scene.id, partition) for scene in board.scenes] if board else []
+
+
+class OfScene(Recipe):
+    """A recipe whose partitions are the scenes of every current storyboard."""
+
+    members_of = "storyboard"
+
+    def partitions(self) -> Sequence[str]:
+        """Every scene of every current storyboard."""
+        return self.studio.songs.scene_partitions()

@@ -1,0 +1,266 @@
+"""Today's takes: which ones a scene should have, and which it has; what people asked for and said of them.
+
+Here: wanted takes as actions, slots, requests, reviews, choices. Not here: rendering them (`takes`), storyboards and
+settings (`songbook`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+import orjson
+from filelock import FileLock
+
+from audio_assets.domain.action import Action, sha256_hex
+from audio_assets.domain.music.analysis import BeatGrid, Lyrics
+from audio_assets.domain.music.energy import EnergyPoint
+from audio_assets.domain.price_card import Price, estimate_scene_usd
+from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.scene_guide import scene_guide
+from audio_assets.domain.scene_key import SEPARATOR, parse_scene_key
+from audio_assets.domain.schemas import song_analysis as analysis
+from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar
+from audio_assets.domain.schemas.take_requests import (
+    Origin,
+    RemixOrder,
+    Slot,
+    TakeRequests,
+    merged,
+    slots_from_bytes,
+    slots_to_bytes,
+    take_id,
+)
+from audio_assets.domain.shot import Guide, Shot, shot_record
+from audio_assets.domain.storyboard import Scene, Storyboard
+from audio_assets.songbook import SongBook
+from resources.engines.song_artifacts import BEAT_GRID, ENERGY, LYRICS
+from resources.engines.storyboard_artifacts import PROMPT
+from resources.store import ArtifactStore
+from resources.video import VideoProvider
+
+TAKES, REQUESTS, CLIPS = "takes", "take_requests", "take_clips"
+FOLDER = "video/takes"
+CODE_VERSION = "1"
+ADDED = {"engine": "added by hand"}
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTake:
+    """One take that a scene should have: the action that makes it, and all that the render needs beside it."""
+
+    slot: Slot
+    action: Action
+    shot: Shot | None
+    provider: str
+    model: str
+    reference_image: Path | None = None
+    clip: str = ""
+    price: Price | None = None
+
+    @property
+    def estimated_usd(self) -> float:
+        """What it costs, 0 for what is made here or brought along."""
+        return 0.0 if self.price is None or self.shot is None else estimate_scene_usd(self.price, self.shot.clip_seconds)
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether somebody asks money for it."""
+        return self.estimated_usd > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What every take of a scene's prompt shares; the seed of `shot` is still open."""
+
+    shot: Shot
+    provider: str
+    model: str
+    price: Price
+    image: Path | None
+    inputs: Mapping[str, str]
+
+
+class TakeBook:
+    """A snapshot, as `SongBook` is."""
+
+    def __init__(self, songs: SongBook, store: ArtifactStore, root: Path, videos: Mapping[str, VideoProvider]) -> None:
+        self.songs = songs
+        self.store = store
+        self.root = root
+        self.videos = videos
+        self._wanted: dict[str, tuple[WantedTake, ...]] = {}
+        self._analyses: dict[str, tuple[BeatGrid, tuple[EnergyPoint, ...], Lyrics | None]] = {}
+
+    # what people asked for, and the slots
+
+    @cached_property
+    def _requests(self) -> Mapping[str, bytes]:
+        return dict(self.store.read_all(REQUESTS))
+
+    def requests(self, partition: str) -> TakeRequests:
+        """What people asked for in a scene.
+
+        Raises:
+            PermanentError: the record is damaged.
+        """
+        data = self._requests.get(_file(partition))
+        try:
+            return TakeRequests() if data is None else TakeRequests.from_bytes(data)
+        except RecordError as error:
+            raise PermanentError(f"{REQUESTS}/{_file(partition)}.json: {error}") from error
+
+    def slots(self, partition: str) -> tuple[Slot, ...]:
+        """The slots of a scene's takes, t01 first: those that were ever begun, and after them those wanted now."""
+        return merged(self._given(partition), tuple(take.slot for take in self.wanted(partition)))
+
+    def _given(self, partition: str) -> tuple[Slot, ...]:
+        data = self.store.read(f"{TAKES}/{_file(partition)}.json")
+        try:
+            return () if data is None else slots_from_bytes(data)
+        except RecordError as error:
+            raise PermanentError(f"{TAKES}/{_file(partition)}.json: {error}") from error
+
+    def give_slots(self, partition: str) -> None:
+        """Write the slots down, before any of the new ones is rendered: an id is never given twice."""
+        with FileLock(self.root / ".take_slots"):
+            before = self._given(partition)
+            after = merged(before, tuple(take.slot for take in self.wanted(partition)))
+            if after != before:
+                self.store.write(f"{TAKES}/{_file(partition)}.json", slots_to_bytes(after))
+
+    def ids(self, partition: str) -> Mapping[str, str]:
+        """The id of every slot's action key."""
+        return {slot.key: take_id(index) for index, slot in enumerate(self.slots(partition))}
+
+    def made(self, slot: Slot) -> Sidecar | None:
+        """The object of a slot, None where it was not made, or is gone."""
+        return self.store.find(f"{FOLDER}/{slot.key}")
+
+    # what is wanted
+
+    def wanted(self, partition: str) -> tuple[WantedTake, ...]:
+        """Every take that the scene should have today: of its prompt, remixes of those, and added clips.
+
+        A remix whose parent was not made yet is left for the next look.
+
+        Raises:
+            PermanentError: there is no such scene, provider or parent.
+            UpstreamError: the prompt is not written yet.
+        """
+        if partition not in self._wanted:
+            self._wanted[partition] = tuple(self._all_wanted(partition))
+        return self._wanted[partition]
+
+    def _all_wanted(self, partition: str) -> Iterator[WantedTake]:
+        requests = self.requests(partition)
+        ask = self._ask(partition)
+        song = parse_scene_key(partition)[1]
+        n_takes = requests.n_takes or self.songs.settings(song).film.n_takes
+        for seed in range(1, n_takes + 1):
+            yield self._keyed(ask, replace(ask.shot, seed=seed), "generated", "")
+        given = self._given(partition)
+        remixes = (self._remixed(ask, given, order) for order in requests.remixes)
+        yield from (take for take in remixes if take is not None)
+        for clip in requests.added:
+            action = Action("scene_take", CODE_VERSION, ADDED, {"note": clip.note}, {"clip": clip.sha256})
+            path = f"{CLIPS}/{clip.sha256}{clip.suffix}"
+            yield WantedTake(Slot(action.key, "added"), action, None, "added", clip.name, clip=path)
+
+    def _ask(self, partition: str) -> "_Ask":
+        """What every take of the scene's prompt shares."""
+        board, scene = self.songs.scene(partition)
+        song = parse_scene_key(partition)[1]
+        offers = self.video(board.video_provider).capabilities()
+        priced = self.songs.priced(song)
+        if priced.price is None:
+            raise PermanentError(priced.problem)
+        prompt, negative = self._prompt(partition)
+        width, height = map(int, board.size.split("x"))
+        guide = self._guide(song, board, scene) if offers.draws_guide else None
+        shot = Shot(
+            prompt, negative, width, height, board.frame_rate, scene.n_frames, scene.clip_seconds, seed=0, guide=guide
+        )
+        image, inputs = self._reference(song, scene) if offers.takes_reference_image else (None, {})
+        return _Ask(shot, board.video_provider, board.video_model, priced.price, image, inputs)
+
+    def _remixed(self, ask: "_Ask", given: tuple[Slot, ...], order: RemixOrder) -> WantedTake | None:
+        parent = next((slot for index, slot in enumerate(given) if take_id(index) == order.parent), None)
+        if parent is None:
+            raise PermanentError(f"there is no take {order.parent} to remix; there are {len(given)}")
+        made = self.made(parent)
+        if made is None:
+            return None
+        shot = replace(ask.shot, prompt=f"{ask.shot.prompt}\n\n{order.revision}", revision=order.revision, seed=1)
+        inputs = {**ask.inputs, "parent": made.content}
+        return self._keyed(replace(ask, inputs=inputs), shot, "remix", order.parent)
+
+    def _keyed(self, ask: "_Ask", shot: Shot, origin: Origin, parent: str) -> WantedTake:
+        identity = self.video(ask.provider).identity(ask.model)
+        params = {"shot": shot_record(shot, with_guide=shot.guide is not None)}
+        action = Action("scene_take", CODE_VERSION, identity, params, ask.inputs)
+        slot = Slot(action.key, origin, parent)
+        return WantedTake(slot, action, shot, ask.provider, ask.model, ask.image, price=ask.price)
+
+    def video(self, name: str) -> VideoProvider:
+        """The video provider that a song's settings name.
+
+        Raises:
+            PermanentError: there is none of that name.
+        """
+        found = self.videos.get(name)
+        if found is None:
+            raise PermanentError(f"no video provider '{name}' is set up here; there are {', '.join(sorted(self.videos))}")
+        return found
+
+    def _prompt(self, partition: str) -> tuple[str, str]:
+        ref = _ready(self.store, "scene_prompt", partition)
+        data = self.store.read(f"{ref.object}/{PROMPT}")
+        if data is None:
+            raise UpstreamError("its scene_prompt is gone; the next run renders it again")
+        record = orjson.loads(data)
+        return record["prompt"], record["negative"]
+
+    def _reference(self, song: str, scene: Scene) -> tuple[Path | None, Mapping[str, str]]:
+        """The reference image of the first character in the scene that has one, and its content for the key."""
+        record = self.songs.record(song)
+        cast = [who for who in self.songs.settings(song).characters if who.name in scene.characters]
+        seen = [who for who in cast if who.reference_image in record.files]
+        if not seen:
+            return None, {}
+        who = max(seen, key=lambda one: one.is_primary)
+        path = Path(record.path).parent / who.reference_image
+        try:
+            return path, {"reference image": sha256_hex(path.read_bytes())}
+        except OSError as error:
+            what = f"{path}, the reference image of {who.name}, can not be read ({error.strerror})"
+            raise PermanentError(f"{what}: put it back beside the song") from error
+
+    def _guide(self, song: str, board: Storyboard, scene: Scene) -> Guide:
+        if song not in self._analyses:
+            lyrics = analysis.lyrics_from_bytes(self._analysis("lyric_alignment", song, LYRICS))
+            self._analyses[song] = (
+                analysis.beat_grid_from_bytes(self._analysis("beat_grid", song, BEAT_GRID)),
+                analysis.energy_curve_from_bytes(self._analysis("energy_curve", song, ENERGY)),
+                lyrics,
+            )
+        grid, energy, words = self._analyses[song]
+        return scene_guide(board, scene, self.songs.settings(song), grid, energy, words)
+
+    def _analysis(self, asset: str, song: str, name: str) -> bytes:
+        ref = _ready(self.store, asset, song)
+        data = self.store.read(f"{ref.object}/{name}")
+        if data is None:
+            raise UpstreamError(f"its {asset} is gone; the next run renders it again")
+        return data
+
+
+def _ready(store: ArtifactStore, asset: str, partition: str) -> Ref:
+    ref = store.refs(asset).get(partition)
+    if ref is None:
+        raise UpstreamError(f"its {asset} is not rendered")
+    return ref
+
+
+def _file(partition: str) -> str:
+    """The name of a scene's records: stores escape the bar."""
+    return partition.replace(SEPARATOR, "+")

@@ -1,0 +1,214 @@
+"""Stage `takes`: the takes of each scene, how good they are, what people say of them, and which one is selected.
+
+A take is no partition but lives inside its scene's: an immutable object with a slot (t01, t02 ...) that is given once.
+The missing ones are made first (`take_clips`), then the scene's list of takes is; one that fails costs no other.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import dagster as dg
+
+from audio_assets import film_sources, partitions
+from audio_assets.domain.action import Action
+from audio_assets.domain.rendering import PermanentError, TransientError, UpstreamError
+from audio_assets.domain.scene_key import parse_scene_key, scene_key
+from audio_assets.domain.schemas.take_requests import take_id
+from audio_assets.music_recipes import OfScene, OfSong
+from audio_assets.render import Recipe
+from audio_assets.stage import rendered_asset
+from audio_assets.take_clips import PaidTakeClips, TakeClips, TakeMeasures
+from audio_assets.takebook import CODE_VERSION
+from resources.engines import take_records as records
+from resources.pool import Call
+
+class SceneTake(OfScene):
+    """Lists a scene's takes, once the missing ones are made."""
+
+    asset = "scene_take"
+    code_version = CODE_VERSION
+    folder = "video/scene_takes"
+    source = film_sources.TakeRequest
+    is_parallel = False
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The prompt."""
+        return [("scene_prompt", partition)]
+
+    def parts(self, partitions: Sequence[str]) -> Iterator[tuple[Recipe, Sequence[str]]]:
+        """The missing takes: those made here by the pool, those from elsewhere by waiting for them."""
+        keys = []
+        for scene in partitions:
+            with suppress(PermanentError, UpstreamError):  # `describe` says it
+                self.studio.takes.give_slots(scene)
+                keys += [(scene, key) for key in TakeClips(self.studio).missing(scene, retry_failed=True)]
+        for kind in (TakeClips, PaidTakeClips):
+            clips = kind(self.studio)
+            yield clips, [key for _, key in keys if isinstance(clips, PaidTakeClips) == clips.wanted(key).is_paid]
+
+    def describe(self, partition: str) -> Action:
+        """Every take that was ever made here, which of them are of today's wishes, and which are missing."""
+        takes = self.studio.takes
+        wanted = {take.slot.key for take in takes.wanted(partition)}
+        made = {slot.key: takes.made(slot) for slot in takes.slots(partition)}
+        ids = takes.ids(partition)
+        slots = [
+            {"take": ids[key], "key": key, "is_current": key in wanted, "is_made": sidecar is not None}
+            for key, sidecar in made.items()
+            if sidecar is not None or key in wanted
+        ]
+        inputs = {ids[key]: sidecar.content for key, sidecar in made.items() if sidecar is not None}
+        return Action(self.asset, self.code_version, records.keeper(), {"takes": slots}, inputs)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The list's call, unless there is not a single take."""
+        takes = self.studio.takes
+        entries, missing = [], []
+        for index, slot in enumerate(takes.slots(partition)):
+            sidecar = takes.made(slot)
+            is_current = any(take.slot.key == slot.key for take in takes.wanted(partition))
+            if sidecar is not None:
+                entries.append(self._entry(take_id(index), slot, sidecar, is_current=is_current))
+            elif is_current:
+                missing.append((take_id(index), self._why(f"{take_id(index)}@{partition}")))
+        if not any(entry.is_current for entry in entries) and missing:
+            raise self._none_made(partition, missing)
+        thumbnails = [self.store.local_path(f"{entry.object}/{engine.THUMBNAIL}") for entry in entries]
+        return Call(records.take_list, (tuple(entries), tuple(missing), tuple(thumbnails)))
+
+    def _entry(self, name: str, slot: Slot, sidecar: Sidecar, *, is_current: bool) -> Take:
+        asked = sidecar.action["params"].get("shot", {})
+        prompt = asked.get("prompt", "")
+        return Take(
+            id=name,
+            key=slot.key,
+            object=self.studio.takes.folder(slot),
+            content=sidecar.content,
+            clip=engine.clip_name(sidecar.files),
+            origin=slot.origin,
+            parent=slot.parent,
+            prompt=prompt,
+            prompt_sha256=sha256_hex(prompt.encode()),
+            revision=asked.get("revision", ""),
+            provider=str(sidecar.facts.get("provider", "")),
+            model=str(sidecar.facts.get("model", "")),
+            seed=asked.get("seed"),
+            cost_usd=sidecar.cost_usd,
+            n_frames=sidecar.facts["n_frames"],
+            width=sidecar.facts["width_px"],
+            height=sidecar.facts["height_px"],
+            is_current=is_current,
+        )
+
+    def _why(self, key: str) -> str:
+        failure = self.store.failure(TakeClips.asset, key)
+        return failure.reason if failure else "not made yet"
+
+    def _none_made(self, partition: str, missing: Sequence[tuple[str, str]]) -> Exception:
+        failure = self.store.failure(TakeClips.asset, f"{missing[0][0]}@{partition}")
+        sentence = f"no take could be made: {missing[0][1]}"
+        return PermanentError(sentence) if failure and failure.kind != "transient" else TransientError(sentence)
+
+    def unfinished(self, partition: str, *, retry_failed: bool) -> str:
+        """A wanted take that is missing and may be had now."""
+        missing = TakeClips(self.studio).missing(partition, retry_failed=retry_failed)
+        return f"take {missing[0].partition('@')[0]} is wanted" if missing else ""
+
+    def estimate_s(self, partition: str) -> float:
+        """By the provider's speed."""
+        takes = self.studio.takes
+        due = [take for take in takes.wanted(partition) if takes.made(take.slot) is None and take.shot]
+        return sum(takes.video(take.provider).speed * take.shot.duration_s for take in due if take.shot)
+
+    def estimate_usd(self, partition: str) -> float:
+        """The price of the takes that are missing."""
+        takes = self.studio.takes
+        return sum(take.estimated_usd for take in takes.wanted(partition) if takes.made(take.slot) is None)
+
+
+class TakeQuality(OfScene):
+    """Gathers what was measured of a scene's takes."""
+
+    asset = "take_quality"
+    code_version = "1"
+    folder = "video/take_quality"
+    is_parallel = False
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The takes."""
+        return [("scene_take", partition)]
+
+    def parts(self, partitions: Sequence[str]) -> Iterator[tuple[Recipe, Sequence[str]]]:
+        """What was not measured yet."""
+        measures = TakeMeasures(self.studio)
+        yield measures, [key for scene in partitions for key in measures.of_scene(scene)]
+
+    def describe(self, partition: str) -> Action:
+        """What was measured of each take; nothing yet counts as nothing."""
+        measures = TakeMeasures(self.studio)
+        keys = {key.partition("@")[0]: measures.describe(key).key for key in measures.of_scene(partition)}
+        return Action(self.asset, self.code_version, records.keeper(), {"measures": keys})
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The call that gathers them."""
+        measures = TakeMeasures(self.studio)
+        found = {key.partition("@")[0]: measures.measured(key) for key in measures.of_scene(partition)}
+        return Call(records.take_quality, (found,))
+
+
+class TakeReview(OfScene):
+    """Keeps what people said of a scene's takes."""
+
+    asset = "take_review"
+    code_version = "1"
+    folder = "video/take_reviews"
+    is_parallel = False
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The takes that were reviewed."""
+        return [("scene_take", partition)]
+
+    def describe(self, partition: str) -> Action:
+        """Every word of it."""
+        reviews = [asdict(entry) for entry in self.studio.takes.reviews(partition)]
+        return Action(self.asset, self.code_version, records.keeper(), {"reviews": reviews})
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The record's call."""
+        return Call(records.take_review, (self.studio.takes.reviews(partition),))
+
+
+class SelectedTake(OfScene):
+    """Says which take goes into the film: the person's choice, else the best by the rule."""
+
+    asset = "selected_take"
+    code_version = "1"
+    folder = "video/selected_takes"
+    is_parallel = False
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """Takes, what was measured and what was said of them."""
+        return [(asset, partition) for asset in ("scene_take", "take_quality", "take_review")]
+
+    def describe(self, partition: str) -> Action:
+        """All of it, and the choices."""
+        inputs = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition)}
+        choices = [asdict(choice) for choice in self.studio.takes.choices(partition)]
+        return Action(self.asset, self.code_version, records.keeper(), {"choices": choices}, inputs)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The selection's call."""
+        takes = self.read(self.upstream("scene_take", partition), records.TAKES)[records.TAKES]
+        quality = self.read(self.upstream("take_quality", partition), records.QUALITY)[records.QUALITY]
+        listed = (takes, quality, self.studio.takes.reviews(partition), self.studio.takes.choices(partition))
+        return Call(records.selected_take, listed)
+
+
+class ContactSheet(OfSong):
+    """Shows all takes of a song on one picture."""
+
+    asset = "contact_sheet"
+    code_version = "1"
+    folder = "video/contact_sheets"
+    gathers = ("scene_take", "take_quality", "selected_take")
