@@ -223,6 +223,20 @@ def _opened(file: BinaryIO, container: str) -> Any:
     )
 
 
+@contextlib.contextmanager
+def coded_stream(path: Path) -> Iterator[Any]:
+    """The sound of a coded file as FFmpeg's stream, for those who copy its packets; closed at the end of the `with`.
+
+    Raises:
+        SongFileError: as `source_of`; PCM is not coded.
+    """
+    container = _container_of(path)
+    if container not in _DEMUXERS:
+        raise SongFileError(f"{path} has no packets of coded sound that could be copied")
+    with path.open("rb") as file, _opened(file, container) as opened:
+        yield _sound_of(opened, path)
+
+
 def _format_names(container: str) -> tuple[str, ...]:
     return ("mov", "mp4", "m4a") if container == "mp4" else (_DEMUXERS[container], "webm")
 

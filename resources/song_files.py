@@ -83,6 +83,11 @@ class SongReader:
         return self._source.info.n_channels
 
     @property
+    def codec(self) -> str:
+        """The file's own, as `SongFacts` names it; free."""
+        return self._source.codec
+
+    @property
     def facts(self) -> SongFacts:
         """What the file holds. Free after `blocks` has run to its end, and for PCM; else the file is decoded once.
 

@@ -43,7 +43,9 @@ class VideoFileError(ValueError):
 class VideoInfo:
     """What a file holds; two files whose `joint` is the same can be joined without encoding again.
 
-    `n_frames` is counted, not taken from a header. `first_pts_s` is where the first frame is shown.
+    `n_frames` is counted, not taken from a header. `first_pts_s` is where the first frame is shown. `is_steady`: every
+    frame lies where the rate says, within half a tick of the file's clock. `key_frames` are the numbers of the packets
+    where decoding can begin. `pixel_aspect` is a pixel's width over its height.
     """
 
     container: str
@@ -57,6 +59,9 @@ class VideoInfo:
     first_pts_s: float
     is_in_order: bool
     joint: str
+    is_steady: bool
+    key_frames: tuple[int, ...]
+    pixel_aspect: Fraction
 
     @property
     def duration_s(self) -> float:
@@ -101,7 +106,7 @@ def probe_video(path: Path) -> VideoInfo:
     with path.open("rb") as file, closing(open_video(file, path.name)) as container:
         stream = container.streams.video[0]
         try:
-            packets = [(p.pts, p.dts) for p in container.demux(stream) if p.pts is not None]
+            packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.pts is not None]
         except av.FFmpegError as error:
             raise VideoFileError(f"{path.name} is damaged: {error}") from error
         context = stream.codec_context
@@ -122,11 +127,20 @@ def probe_video(path: Path) -> VideoInfo:
             has_audio=bool(container.streams.audio),
             first_pts_s=float(min(times) * stream.time_base),
             is_in_order=times == sorted(times),
-            joint=_joint(stream),
+            joint=joint_of(stream),
+            is_steady=_is_steady(times, Fraction(rate), stream.time_base),
+            key_frames=tuple(number for number, (_, is_key) in enumerate(packets) if is_key),
+            pixel_aspect=Fraction(stream.sample_aspect_ratio or 1),
         )
 
 
-def _joint(stream: VideoStream) -> str:
+def _is_steady(times: list[int], rate: Fraction, time_base: Fraction) -> bool:
+    step = 1 / (rate * time_base)
+    first = min(times)
+    return all(abs(pts - first - number * step) <= Fraction(1, 2) for number, pts in enumerate(sorted(times)))
+
+
+def joint_of(stream: VideoStream) -> str:
     """Over all that has to agree between joined clips: codec, parameter sets, size, pixels, colours."""
     context = stream.codec_context
     facts = (
