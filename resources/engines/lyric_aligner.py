@@ -187,19 +187,25 @@ def _read(lyrics: Lyrics, *, has_neighbours: bool) -> _Text:
     return _Text(lines, np.array(list(columns), np.int64).reshape(-1, 2))
 
 
-def _pronunciations(word: str, language: str) -> list[tuple[str, ...]]:
-    """Ways to say a word of the lyrics in ARPAbet, likeliest first; none if nothing is known to say it."""
-    found: list[tuple[str, ...]] = []
+def pronunciations(word: str, language: str) -> list[pocketsphinx.Pronunciation]:
+    """Ways to say a word of the lyrics, likeliest first, each sound in ARPAbet and IPA; none if nothing can say it."""
+    found: dict[tuple[str, ...], pocketsphinx.Pronunciation] = {}
     for readings in _readings(word, language):
-        ways: list[tuple[str, ...]] = [()]
+        ways: list[pocketsphinx.Pronunciation] = [()]
         for spoken in readings:
             try:
                 said = pocketsphinx._said(spoken, language)
             except pocketsphinx.AlignmentError:
                 continue
-            ways = [way + tuple(a for a, _ in more) for way in ways for more in said]
-        found += [way for way in ways if way]
-    return list(dict.fromkeys(found))[:_MAX_PRONUNCIATIONS]
+            ways = [way + more for way in ways for more in said]
+        for way in ways:
+            if way:
+                found.setdefault(tuple(arpabet for arpabet, _ in way), way)
+    return list(found.values())[:_MAX_PRONUNCIATIONS]
+
+
+def _pronunciations(word: str, language: str) -> list[tuple[str, ...]]:
+    return [tuple(arpabet for arpabet, _ in way) for way in pronunciations(word, language)]
 
 
 def _readings(word: str, language: str) -> Iterator[tuple[str, ...]]:
