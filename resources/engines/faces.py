@@ -110,8 +110,7 @@ class FaceFinder:
         at_y, at_x = round(top * scale), round(left * scale)
         small = small[: geometry.DETECTOR_PX - at_y, : geometry.DETECTOR_PX - at_x]
         square[at_y : at_y + small.shape[0], at_x : at_x + small.shape[1]] = small
-        blob = cv2.dnn.blobFromImage(square, 1 / 127.5, mean=(127.5, 127.5, 127.5))
-        regressors, logits = sorted(_outputs(self._detector, blob), key=np.size, reverse=True)
+        regressors, logits = _outputs(self._detector, square, 1 / 127.5, 127.5)
         boxes, points, scores = geometry.decode_boxes(regressors.reshape(-1, 16), logits.reshape(-1))
         corner = np.array([x, y], np.float32)
         return boxes * side + np.tile(corner, 2), points * side + corner, scores
@@ -120,8 +119,7 @@ class FaceFinder:
         """The face in a square, None where there is none."""
         if roi.side < _LOST_BELOW_PX:
             return None
-        blob = cv2.dnn.blobFromImage(_crop(picture, roi), 1 / 255)
-        points, logit = sorted(_outputs(self._mesh, blob), key=np.size, reverse=True)
+        points, logit = _outputs(self._mesh, _crop(picture, roi), 1 / 255, 0)
         presence = geometry.presence(float(logit.reshape(-1)[0]))
         if presence < _LEAST_PRESENCE:
             return None
@@ -140,9 +138,11 @@ class FaceFinder:
         )
 
 
-def _outputs(network: cv2.dnn.Net, blob: Floats) -> list[Floats]:
-    network.setInput(blob)
-    return list(network.forward(network.getUnconnectedOutLayersNames()))
+def _outputs(network: cv2.dnn.Net, crop: Picture, scale: float, offset: float) -> list[Floats]:
+    """All that the network says of `(pixel - offset) * scale`, the longest first."""
+    network.setInput(cv2.dnn.blobFromImage(crop, scale, mean=(offset, offset, offset)))
+    outputs = network.forward(network.getUnconnectedOutLayersNames())
+    return sorted((np.asarray(output, np.float32) for output in outputs), key=np.size, reverse=True)
 
 
 def _crop(picture: Picture, roi: Roi) -> Picture:
@@ -156,14 +156,14 @@ def _crop(picture: Picture, roi: Roi) -> Picture:
         size = (part.shape[1] // step, part.shape[0] // step)
         if min(size) > 0:
             part = part[: size[1] * step, : size[0] * step]
-            picture = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+            picture = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
             matrix[:, 2] = (matrix[:, 2] - (x0, y0) - (step - 1) / 2) / step
             matrix[:, :2] /= step
-    crop: Picture = cv2.warpAffine(
+    crop = cv2.warpAffine(
         picture, matrix, (geometry.LANDMARK_PX, geometry.LANDMARK_PX),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    return crop
+    return np.asarray(crop, np.uint8)
 
 
 def _middle(face: Face) -> NDArray[np.float64]:
@@ -172,7 +172,7 @@ def _middle(face: Face) -> NDArray[np.float64]:
 
 
 def _levels(width: int, height: int) -> Iterator[list[tuple[int, int, int]]]:
-    """The squares (x, y, side) to search: the whole picture in one, then those of its short side, then of half of it."""
+    """The squares (x, y, side) to search: all in one, then squares of the short side, then of half of it."""
     whole, short = max(width, height), min(width, height)
     yield [((width - whole) // 2, (height - whole) // 2, whole)]
     for side in (short, short // 2):
