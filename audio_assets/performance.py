@@ -46,3 +46,123 @@ class VocalSegment(OfScene):
         return Call(engine.vocal_segment, (vocals, scene.start_frame, scene.end_frame, scene.frame_rate, target))
 
 
+class SceneAlignment(OfScene):
+    """Finds the phonemes of what is sung in the scene."""
+
+    asset = "scene_alignment"
+    code_version = "1"
+    folder = "audio/scene_alignments"
+    source = film_sources.SceneSpan
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The scene's voice, and the song's lyrics in time."""
+        return [("vocal_segment", partition), ("lyric_alignment", parse_scene_key(partition)[1])]
+
+    def describe(self, partition: str) -> Action:
+        """Both, the span, and the words where a person has set them."""
+        inputs = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition)}
+        params = {**self.studio.songs.span(partition), "lyrics": self._by_hand(partition), "language": self._language(partition)}
+        return Action(self.asset, self.code_version, engine.identity(), params, inputs)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The aligner's call."""
+        segment, lyrics = (self.upstream(*need) for need in self.needs(partition))
+        words = self.read(lyrics, analysis.LYRICS)[analysis.LYRICS]
+        _, scene = self.studio.songs.scene(partition)
+        span = (scene.start_frame, scene.end_frame, scene.frame_rate)
+        voice = self.local_file(segment, engine.SEGMENT)
+        return Call(_aligned, (voice, words, span, self._by_hand(partition), self._language(partition)))
+
+    def estimate_s(self, partition: str) -> float:
+        """About a tenth of the scene's length."""
+        return 1.0
+
+    def _by_hand(self, partition: str) -> str:
+        _, scene = self.studio.songs.scene(partition)
+        return scene.lyrics if "lyrics" in scene.overridden else ""
+
+    def _language(self, partition: str) -> str:
+        return self.studio.songs.language(parse_scene_key(partition)[1])
+
+
+def _aligned(voice: Path, words: bytes, span: tuple[int, int, Fraction], by_hand: str, language: str) -> Rendered:
+    return engine.scene_alignment(voice, words, *span, lyrics_override=by_hand, language=language)
+
+
+class LipsyncedTake(OfScene):
+    """Moves the mouth of the selected take, where the scene asks for it."""
+
+    asset = "lipsynced_take"
+    code_version = "1"
+    folder = "video/lipsynced_takes"
+    source = film_sources.SceneTreatment
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The selected take and the scene's phonemes."""
+        return [("selected_take", partition), ("scene_alignment", partition)]
+
+    def describe(self, partition: str) -> Action:
+        """The take; and where a mouth is to move, the phonemes and who moves it."""
+        method = self._method(partition)
+        inputs = {"take": self._selected(partition).content}
+        if method != "post_process":
+            return Action(self.asset, self.code_version, {"engine": "none"}, {"method": method}, inputs)
+        inputs["scene_alignment"] = self.upstream("scene_alignment", partition).content
+        identity = {**self.studio.lip_syncer.identity(), "mouth": engine.RECIPE}
+        return Action(self.asset, self.code_version, identity, {"method": method}, inputs)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The lip-sync provider's call, or a copy."""
+        take = self._selected(partition)
+        clip = self.studio.takes.file(take.object, take.clip, self.studio.settings.scratch)
+        scratch = self.studio.scratch_file(clip.suffix)
+        method = action.params["method"]
+        if method != "post_process":
+            why = "the provider has moved the mouth" if method == "native" else "the scene is not lip-synced"
+            return Call(mouth.passed_through, (clip, why, scratch))
+        alignment = self.read(self.upstream("scene_alignment", partition), engine.ALIGNMENT)[engine.ALIGNMENT]
+        rig = self.store.read(f"{take.object}/{RIG}")
+        sync = self.studio.lip_syncer.syncer(needs_faces=rig is None)
+        return Call(mouth.lipsynced, (sync, clip, alignment, rig, scratch))
+
+    def estimate_s(self, partition: str) -> float:
+        """About the scene's length where a mouth is moved."""
+        _, scene = self.studio.songs.scene(partition)
+        return float(scene.n_frames / scene.frame_rate) if self._method(partition) == "post_process" else 0.1
+
+    def _method(self, partition: str) -> str | None:
+        _, scene = self.studio.songs.scene(partition)
+        return scene.lip_sync_method if scene.lip_sync_enabled else None
+
+    def _selected(self, partition: str) -> Selected:
+        return selection_from_bytes(self.read(self.upstream("selected_take", partition), SELECTION)[SELECTION])
+
+
+def _asset(recipe: type[OfScene], description: str, kind: str, deps: Sequence[str | dg.AssetDep]) -> dg.AssetsDefinition:
+    source = [recipe.source.asset] if recipe.source else []
+    return rendered_asset(
+        recipe,
+        description,
+        partitions_def=partitions.scenes,
+        group="performance",
+        owner="team:animation",
+        kind=kind,
+        deps=[*source, *deps],
+    )
+
+
+vocal_segment = _asset(
+    VocalSegment, "The scene's slice of the extracted voice, sample for sample.", "flac", [of_song("vocals")]
+)
+scene_alignment = _asset(
+    SceneAlignment,
+    "When each word and phoneme is sung in the scene, in seconds from its start.",
+    "json",
+    ["vocal_segment", of_song("lyric_alignment")],
+)
+lipsynced_take = _asset(
+    LipsyncedTake,
+    "The selected take with its mouth moved by the phonemes, or as it is where nothing is to be moved.",
+    "video",
+    ["selected_take", "scene_alignment"],
+)

@@ -5,13 +5,15 @@ Here: settings, lyrics, prices, prompt templates, remix requests, current storyb
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from audio_assets.domain.action import canonical, sha256_hex
+from audio_assets.domain.edit import Edit, EditError, edit_list
 from audio_assets.domain.music.analysis import Lyrics
 from audio_assets.domain.music.lyrics import LyricsError, parse_lyrics
 from audio_assets.domain.price_card import Price, PriceCard, PriceError, parse_price_card, price_of
@@ -32,6 +34,7 @@ from audio_assets.domain.schemas.song import SongRecord
 from audio_assets.domain.schemas.storyboard import from_bytes
 from audio_assets.domain.song_settings import SongSettings, parse_song_settings, settings_record
 from audio_assets.domain.storyboard import Scene, Storyboard
+from audio_assets.domain.timebase import format_frame_rate
 from resources.engines.storyboard_artifacts import STORYBOARD
 from resources.store import SIDECAR, ArtifactStore, StoreError
 
@@ -229,6 +232,20 @@ class SongBook:
         rate = format_frame_rate(scene.frame_rate)
         return {"start_frame": scene.start_frame, "end_frame": scene.end_frame, "frame_rate": rate}
 
+    def edits(self, song: str) -> tuple[Edit, ...]:
+        """How a song's scenes are joined, in order.
+
+        Raises:
+            PermanentError: there is no storyboard, or the settings do not fit it.
+        """
+        board = self.board(song)
+        if board is None:
+            raise PermanentError(f"{song} has no storyboard")
+        try:
+            return edit_list(board.scenes, self.settings(song).film.joins, board.n_frames)
+        except EditError as error:
+            raise PermanentError(str(error)) from error
+
     def treatment(self, partition: str) -> dict[str, Any]:
         """How a scene goes into the film.
 
@@ -238,13 +255,16 @@ class SongBook:
         board, scene = self.scene(partition)
         song = parse_scene_key(partition)[1]
         film = self.settings(song).film
-        into, out = transitions_of(board, film)[scene.order - 1]
+        edit = self.edits(song)[scene.order - 1]
         return {
+            **self.span(partition),
             "size": board.size,
             "fit": film.fit,
             "lip_sync_method": scene.lip_sync_method if scene.lip_sync_enabled else None,
-            "transition_in": asdict(into),
-            "transition_out": asdict(out),
+            "transition_in": asdict(edit.transition_in),
+            "transition_out": asdict(edit.transition_out),
+            "before": edit.before_id,
+            "before_n_frames": edit.before_n_frames,
             "grade": self.record(song).files.get(film.lut, "") if film.lut else "",
         }
 

@@ -15,7 +15,7 @@ from typing import Literal, Protocol, get_args
 from audio_assets.domain import timebase
 
 TransitionKind = Literal["cut", "dissolve", "dip"]
-KINDS: tuple[str, ...] = get_args(TransitionKind)
+KINDS: tuple[TransitionKind, ...] = get_args(TransitionKind)
 
 
 class EditError(ValueError):

@@ -10,6 +10,7 @@
     transition = "cut"                # cut, dissolve or dip, from scene to scene
     section_transition = "dissolve"   # the same, where a section begins
     transition_frames = 12
+    section_types = {chorus = "dip"}  # the same, where a section of this type begins
     fit = "cover"                     # or "letterbox": how a clip of another shape fills the picture
     lut = "grade.cube"                # a 3-D look-up table beside the song
 
@@ -25,17 +26,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audio_assets.domain import toml_values as value
+from audio_assets.domain.edit import KINDS, TransitionKind
+from audio_assets.domain.edit import FilmSettings as Joins
 from audio_assets.domain.toml_tables import TomlError, check_keys, table
 
-TransitionKind = Literal["cut", "dissolve", "dip"]
 Fit = Literal["cover", "letterbox"]
 Subtitles = Literal["burned", "side"]
 
-TRANSITIONS: tuple[TransitionKind, ...] = ("cut", "dissolve", "dip")
 FITS: tuple[Fit, ...] = ("cover", "letterbox")
 SUBTITLES: tuple[Subtitles, ...] = ("side", "burned")
+SECTION_TYPES = ("intro", "verse", "chorus", "bridge", "outro", "instrumental", "section")
 DELIVERIES = ("mp4", "webm", "vertical", "square")
 """Every format that a film is delivered in."""
+_JOINS = ("transition", "section_transition", "transition_frames", "section_types")
 MOST_TAKES = 12
 LONGEST_TRANSITION_FRAMES = 120
 LOUDNESS_LUFS = (-40.0, -5.0)
@@ -59,9 +62,7 @@ class FilmSettings:
     n_takes: int = 1
     shows_lyrics: bool = False
     shows_card: bool = False
-    transition: TransitionKind = "cut"
-    section_transition: TransitionKind = "cut"
-    transition_frames: int = 12
+    joins: Joins = field(default_factory=Joins)
     fit: Fit = "cover"
     lut: str = ""
     deliverables: Mapping[str, Delivery] = field(default_factory=lambda: {"mp4": Delivery()})
@@ -76,8 +77,7 @@ def parse_film_settings(root: Mapping[str, Any], path: str) -> FilmSettings:
     animatic = table(root.get("animatic", {}), "animatic", path)
     check_keys(animatic, ("lyrics", "card"), "animatic", path)
     film = table(root.get("film", {}), "film", path)
-    check_keys(film, ("transition", "section_transition", "transition_frames", "fit", "lut"), "film", path)
-    transition = value.one_of(film, "transition", TRANSITIONS, "film", path) or "cut"
+    check_keys(film, (*_JOINS, "fit", "lut"), "film", path)
     lut = value.file_beside(film, "lut", "film", path) or ""
     if lut and not lut.lower().endswith(".cube"):
         raise TomlError(path, "film.lut", f"is {value.shown(lut)}, no .cube file", "export the grade as a 3-D .cube")
@@ -85,12 +85,23 @@ def parse_film_settings(root: Mapping[str, Any], path: str) -> FilmSettings:
         n_takes=_whole(root, "n_takes", 1, MOST_TAKES, "", path) or 1,
         shows_lyrics=value.flag(animatic, "lyrics", "animatic", path) or False,
         shows_card=value.flag(animatic, "card", "animatic", path) or False,
-        transition=transition,
-        section_transition=value.one_of(film, "section_transition", TRANSITIONS, "film", path) or transition,
-        transition_frames=_whole(film, "transition_frames", 2, LONGEST_TRANSITION_FRAMES, "film", path) or 12,
+        joins=_joins(film, path),
         fit=value.one_of(film, "fit", FITS, "film", path) or "cover",
         lut=lut,
         deliverables=_deliverables(root, path),
+    )
+
+
+def _joins(film: Mapping[str, Any], path: str) -> Joins:
+    transition: TransitionKind = value.one_of(film, "transition", KINDS, "film", path) or "cut"
+    types = table(film.get("section_types", {}), "film.section_types", path)
+    check_keys(types, SECTION_TYPES, "film.section_types", path)
+    by_type = {name: value.one_of(types, name, KINDS, "film.section_types", path) or "cut" for name in types}
+    return Joins(
+        transition,
+        value.one_of(film, "section_transition", KINDS, "film", path) or transition,
+        _whole(film, "transition_frames", 2, LONGEST_TRANSITION_FRAMES, "film", path) or 12,
+        by_type,
     )
 
 

@@ -1,0 +1,131 @@
+"""Stage `film`: selected takes become the scenes' clips, one film over the song, its deliverables and timelines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from audio_assets import film_sources, partitions
+from audio_assets.domain.action import Action
+from audio_assets.domain.edit import chapters_of
+from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.scene_key import parse_scene_key, scene_key
+from audio_assets.domain.schemas.song_analysis import sections_from_bytes
+from audio_assets.music_recipes import THE_SONG, OfScene, OfSong
+from audio_assets.partitions import of_song
+from audio_assets.stage import rendered_asset
+from resources.engines import film_assembly, scene_clips
+from resources.engines import song_artifacts as analysis
+from resources.engines.take_artifacts import clip_name
+from resources.pool import Call
+
+
+class SceneClip(OfScene):
+    """Fits a scene's clip into the film: its frames, size, transitions, grade."""
+
+    asset = "scene_clip"
+    code_version = "1"
+    folder = "video/scene_clips"
+    source = film_sources.SceneTreatment
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """The scene's clip."""
+        return [("lipsynced_take", partition)]
+
+    def describe(self, partition: str) -> Action:
+        """The clip, how it goes into the film, and the clip before where a dissolve comes out of it."""
+        treatment = self.studio.songs.treatment(partition)
+        inputs = {"clip": self.upstream("lipsynced_take", partition).content}
+        before = self._before(partition, treatment)
+        if before:
+            inputs["clip before"] = self.upstream("lipsynced_take", before).content
+        params = {name: value for name, value in treatment.items() if name not in ("start_frame", "end_frame", "before")}
+        params["n_frames"] = treatment["end_frame"] - treatment["start_frame"]
+        del params["lip_sync_method"]
+        return Action(self.asset, self.code_version, scene_clips.identity(), params, inputs)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The call that conforms it."""
+        board, scene = self.studio.songs.scene(partition)
+        song = parse_scene_key(partition)[1]
+        edit = self.studio.songs.edits(song)[scene.order - 1]
+        width, height = map(int, board.size.split("x"))
+        film = self.studio.songs.settings(song).film
+        spec = scene_clips.ConformSpec(
+            width, height, board.frame_rate, scene.n_frames, edit.transition_in, edit.transition_out,
+            edit.before_n_frames, film.fit, self.studio.songs.grade(song),
+        )  # fmt: skip
+        before = self._before(partition, self.studio.songs.treatment(partition))
+        clips = (self._clip(partition), self._clip(before) if before else None)
+        return Call(scene_clips.conform_clip, (*clips, spec, self.studio.scratch_file(".mp4")))
+
+    def _before(self, partition: str, treatment: dict[str, Any]) -> str:
+        song = parse_scene_key(partition)[1]
+        return scene_key(treatment["before"], song) if treatment["before"] else ""
+
+    def _clip(self, partition: str) -> Path:
+        ref = self.upstream("lipsynced_take", partition)
+        return self.local_file(ref, clip_name(self.sidecar(ref).files))
+
+
+class FinalVideo(OfSong):
+    """Joins the scenes' clips over the song."""
+
+    asset = "final_video"
+    code_version = "1"
+    folder = "video/films"
+    gathers = ("scene_clip",)
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """Every scene's clip, the song, and its sections for the chapters."""
+        scenes = [("scene_clip", scene) for scene in self.scenes(partition)]
+        return [*scenes, ("song_audio", partition), ("sections", partition)]
+
+    def describe(self, partition: str) -> Action:
+        """The clips in order, the song, the chapters."""
+        clips = [{"line": parse_scene_key(s)[0], "clip": self.upstream("scene_clip", s).content} for s in self._scenes(partition)]
+        inputs = {"song": self.upstream("song_audio", partition).content}
+        board = self._board(partition)
+        params = {
+            "clips": clips,
+            "frame_rate": str(board.frame_rate),
+            "n_frames": board.n_frames,
+            "chapters": [asdict(chapter) for chapter in self._chapters(partition)],
+        }
+        return Action(self.asset, self.code_version, film_assembly.identity(), params, inputs)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The call that joins them."""
+        board = self._board(partition)
+        scenes = self._scenes(partition)
+        clips = [self.local_file(self.upstream("scene_clip", scene), scene_clips.CLIP) for scene in scenes]
+        song = self.file("song_audio", partition, THE_SONG)
+        names = [parse_scene_key(scene)[0] for scene in scenes]
+        arguments = (clips, song, self.studio.scratch_file(".mp4"), board.frame_rate, board.n_frames)
+        return Call(_assembled, (*arguments, self._chapters(partition), names))
+
+    def estimate_s(self, partition: str) -> float:
+        """Copying, and decoding the song twice to verify it."""
+        return 5.0
+
+    def _board(self, partition: str) -> Storyboard:
+        board = self.studio.songs.board(partition)
+        if board is None:
+            raise UpstreamError("its storyboard is not rendered")
+        return board
+
+    def _scenes(self, partition: str) -> list[str]:
+        self._board(partition)
+        return self.scenes(partition)
+
+    def _chapters(self, partition: str) -> tuple[Chapter, ...]:
+        board = self._board(partition)
+        sections = self.read(self.upstream("sections", partition), analysis.SECTIONS)[analysis.SECTIONS]
+        return chapters_of(sections_from_bytes(sections), board.n_frames, board.frame_rate)
+
+
+def _assembled(
+    clips: Sequence[Path], song: Path, target: Path, rate: Fraction, n_frames: int, chapters: Sequence[Chapter], names: Sequence[str]
+) -> Rendered:
+    return film_assembly.assemble(clips, song, target, frame_rate=rate, n_frames=n_frames, chapters=chapters, names=names)
