@@ -43,6 +43,11 @@ class Sound:
     sample_rate_hz: int
     n_samples: int
 
+    @property
+    def duration_s(self) -> Fraction:
+        """Its exact length."""
+        return Fraction(self.n_samples, self.sample_rate_hz)
+
 
 def write_film(
     target: Path,

@@ -163,12 +163,11 @@ def _timing(path: Path, sound: Sound, frame_rate: Fraction, n_frames: int) -> di
         end_s = start_s + _seconds(picture.duration, picture.time_base)
         sound_start_s = _seconds(heard.start_time, heard.time_base)
         container.close()
-    song_s = Fraction(sound.n_samples, sound.sample_rate_hz)
     return {
         "duration_s": round(float(end_s), 4),
-        "song_s": round(float(song_s), 4),
+        "song_s": round(float(sound.duration_s), 4),
         "drift_frames": float(round((end_s - n_frames / frame_rate) * frame_rate, 6)),
-        "end_after_song_frames": float(round((end_s - song_s) * frame_rate, 6)),
+        "end_after_song_frames": float(round((end_s - sound.duration_s) * frame_rate, 6)),
         "av_start_offset_s": float(round(start_s - sound_start_s, 6)),
     }
 

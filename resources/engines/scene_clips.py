@@ -18,7 +18,6 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
-import av
 import numpy as np
 from av.video.frame import VideoFrame
 
@@ -34,7 +33,7 @@ from resources.video_files import (
     VideoInfo,
     VideoWriter,
     as_picture,
-    open_video,
+    decode_from,
     probe_video,
 )
 
@@ -234,7 +233,7 @@ def _frames(path: Path, info: VideoInfo, spec: ConformSpec, first: int) -> Gener
     """The clip's frames that are nearest to the film's frames from `first` on; without end, the last one is held."""
     is_direct = info.is_steady and info.is_in_order and info.frame_rate == spec.frame_rate
     key = max((key for key in info.key_frames if key <= first), default=0) if is_direct else 0
-    with closing(_decoded(path, key)) as decoded:
+    with closing(decode_from(path, key)) as decoded:
         shown = next(decoded, None)
         if shown is None:
             raise VideoFileError(f"{path.name} has no frame that can be decoded")
@@ -244,28 +243,6 @@ def _frames(path: Path, info: VideoInfo, spec: ConformSpec, first: int) -> Gener
             while coming is not None and abs(coming[0] - at_s) <= abs(shown[0] - at_s):
                 shown, coming = coming, next(decoded, None)
             yield shown[1]
-
-
-def _decoded(path: Path, first_packet: int) -> Generator[tuple[Fraction, VideoFrame], None, None]:
-    """Frames with their times in seconds from the clip's first, decoding from a key frame on."""
-    with path.open("rb") as file, closing(open_video(file, path.name)) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        number, first_pts = 0, None
-        try:
-            for packet in container.demux(stream):
-                if first_pts is None and packet.pts is not None and first_packet:
-                    first_pts = packet.pts  # in order: the first packet is the first frame
-                if packet.pts is not None and number < first_packet:
-                    number += 1
-                    continue
-                for frame in packet.decode():
-                    if frame.pts is None:
-                        continue
-                    first_pts = frame.pts if first_pts is None else first_pts
-                    yield (frame.pts - first_pts) * (frame.time_base or Fraction(0)), frame
-        except av.FFmpegError as error:
-            raise VideoFileError(f"{path.name} is damaged: {error}") from error
 
 
 def fitted(frame: VideoFrame, pixel_aspect: Fraction, spec: ConformSpec) -> Picture:
