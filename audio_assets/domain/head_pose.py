@@ -1,8 +1,8 @@
 """How a head is turned, and how its mouth lies in the frame, from the 468 points of a face mesh: points in, angles out.
 
-A head of mean proportions is laid over the points (scaled orthographic projection, least squares). The angles are those
-of the head: yaw is positive towards the picture's right, pitch positive downwards, roll positive clockwise as seen; 0, 0, 0
-looks into the camera. Good to about 10 degrees up to 45; what matters here is frontal against turned away.
+A head of mean proportions is laid over the points (scaled orthographic projection, least squares). Yaw is positive
+towards the picture's right, pitch downwards, roll clockwise as seen; 0, 0, 0 looks into the camera. Good to about 10
+degrees up to 45; what matters here is frontal against turned away.
 """
 
 import numpy as np

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 import av
 import cv2
@@ -30,7 +30,9 @@ from audio_assets.domain.take_scores import (
     mouth_visibility_of,
     quality_of,
 )
+from resources.engines import face_embedding, faces
 from resources.engines.face_embedding import FaceEmbedder
+from resources.engines.faces import Face, FaceFinder
 from resources.video_files import Picture, VideoFileError, as_picture, open_video, probe_video
 
 RECIPE = "1"
@@ -52,19 +54,6 @@ _LEAST_FACE_PX = 36  # across; smaller faces have no identity left
 _MOST_FACES = 3
 
 
-class FaceLike(Protocol):
-    """A face that was found: its points, shape (468, 2), in pixels."""
-
-    @property
-    def landmarks(self) -> NDArray[np.floating]: ...  # noqa: D102
-
-
-class FindsFaces(Protocol):
-    """What finds faces in a picture."""
-
-    def find(self, picture: Picture) -> Sequence[FaceLike]: ...  # noqa: D102
-
-
 @dataclass
 class _Seen:
     """What is collected of the faces in the frames looked at."""
@@ -74,16 +63,32 @@ class _Seen:
     n_small: int = 0
 
 
-def measure_clip(
+@cache
+def identity() -> dict[str, str]:
+    """All that can change a score, for the key of what is made with it."""
+    return {"engine": f"take quality {RECIPE}", "av": av.__version__, **faces.identity(), **face_embedding.identity()}
+
+
+def measure_take(
     clip: Path,
     wanted: Wanted,
     *,
-    finder: FindsFaces | None,
-    embedder: FaceEmbedder | None,
     reference: Path | None,
+    face_model_dir: Path | None,
+    embedding_model_dir: Path | None,
     shows_singer: bool,
 ) -> TakeQuality:
-    """Measure a clip against what the film wants, with the engines at hand; see `measure_take`."""
+    """Measure a clip against what the film wants of it; the same clip gives the same figures in any process.
+
+    `reference` is the picture of the character that the scene shows, if it has one. What can not be measured (no
+    reference, no model, no singer wanted, no face) has no score and says why; that is no error.
+
+    Raises:
+        VideoFileError: the clip can not be read; one sentence.
+        FileNotFoundError: there is no such clip.
+    """
+    finder = None if face_model_dir is None else _finder(face_model_dir)
+    embedder = None if embedding_model_dir is None else FaceEmbedder(embedding_model_dir)
     target, why_no_target = _target(reference, finder, embedder)
     seen = _Seen()
     looks: list[FrameLook] = []
@@ -98,7 +103,7 @@ def measure_clip(
         stands.add(small)
         if number in sampled:
             picture = as_picture(frame, frame.width, frame.height)
-            looks.append(frame_look(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)))
+            looks.append(frame_look(np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)))
             if finder is not None and (shows_singer or target is not None):
                 _look_at_faces(picture, finder, embedder, target, seen)
     if not n_frames:
@@ -172,8 +177,8 @@ def blur_of(luma: NDArray[np.uint8]) -> float | None:
     """Return how much of a picture's variation stays when it is blurred by 9 pixels: 0 sharp to 1 blurred.
 
     The worse of both directions, so that a picture smeared one way is blurred. None where there is no variation. Photos
-    are at 0.2 to 0.35, the same blurred with a sigma of 2 pixels at 0.6 to 0.7, with 3 at 0.7 to 0.8. After F. Crete and
-    others, "The blur effect" (2007).
+    are at 0.2 to 0.35, the same blurred with a sigma of 2 pixels at 0.6 to 0.7, with 3 at 0.7 to 0.8. After F. Crete
+    and others, "The blur effect" (2007).
     """
     picture = luma.astype(np.float32)
     found = []
@@ -210,7 +215,7 @@ def _luma(frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def _target(
-    reference: Path | None, finder: FindsFaces | None, embedder: FaceEmbedder | None
+    reference: Path | None, finder: FaceFinder | None, embedder: FaceEmbedder | None
 ) -> tuple[NDArray[np.float64] | None, str]:
     """Return the embedding that faces are held against, or why there is none."""
     if reference is None:
@@ -221,10 +226,10 @@ def _target(
     picture = _reference_picture(reference)
     if picture is None:
         return None, f"the reference image {reference.name} can not be read (png, jpg and webp are)"
-    faces = _large_faces(finder.find(picture))
-    if not faces:
+    large = _large_faces(finder.find(picture))
+    if not large:
         return None, f"no face is found in the reference image {reference.name}"
-    return embedder.embed(picture, faces[0].landmarks), ""
+    return embedder.embed(picture, large[0].landmarks), ""
 
 
 def _reference_picture(path: Path) -> Picture | None:
@@ -240,30 +245,35 @@ def _reference_picture(path: Path) -> Picture | None:
 
 def _look_at_faces(
     picture: Picture,
-    finder: FindsFaces,
+    finder: FaceFinder,
     embedder: FaceEmbedder | None,
     target: NDArray[np.float64] | None,
     seen: _Seen,
 ) -> None:
     """Add what is seen in one frame: of several faces, that which is most like the target, else the largest."""
-    faces = sorted(finder.find(picture), key=_across, reverse=True)
-    singer = faces[0] if faces else None
-    large = _large_faces(faces)
+    found = sorted(finder.find(picture), key=_across, reverse=True)
+    singer = found[0] if found else None
+    large = _large_faces(found)
     if target is not None and embedder is not None and large:
         distances = [float(np.linalg.norm(embedder.embed(picture, face.landmarks) - target)) for face in large]
         nearest = int(np.argmin(distances))
         singer = large[nearest]
         seen.distances.append(distances[nearest])
-    elif faces and not large:
+    elif found and not large:
         seen.n_small += 1
     seen.mouths.append(mouth_look(singer.landmarks, picture.shape[1], picture.shape[0]) if singer else None)
 
 
-def _large_faces(faces: Sequence[FaceLike]) -> list[FaceLike]:
-    return sorted((f for f in faces if _across(f) >= _LEAST_FACE_PX), key=_across, reverse=True)[:_MOST_FACES]
+def _large_faces(found: Sequence[Face]) -> list[Face]:
+    return sorted((f for f in found if _across(f) >= _LEAST_FACE_PX), key=_across, reverse=True)[:_MOST_FACES]
 
 
-def _across(face: FaceLike) -> float:
+@cache
+def _finder(model_dir: Path) -> FaceFinder:
+    return FaceFinder(model_dir)
+
+
+def _across(face: Face) -> float:
     return float(np.ptp(face.landmarks[:, 0]))
 
 
@@ -275,7 +285,7 @@ def _consistency(why_no_target: str, seen: _Seen, n_looked_at: int) -> Score:
     return consistency_of(seen.distances, n_looked_at)
 
 
-def _mouth(finder: FindsFaces | None, shows_singer: bool, seen: _Seen, frame_height: int) -> Score:
+def _mouth(finder: FaceFinder | None, shows_singer: bool, seen: _Seen, frame_height: int) -> Score:
     if not shows_singer:
         return Score(None, "nobody sings in this scene")
     if finder is None:
