@@ -93,7 +93,7 @@ def mouth_curves(landmarks: Floats, pose: Pose) -> MouthCurves:
     source = _source(turned, u, height)
     new_half = half * (1 + pose.weight * (_SPREADING * pose.spreading - _NARROWING * pose.rounding))
     u_source = _columns(u, half, new_half, reach)
-    moved = np.stack([np.interp(u_source, u, line) for line in source[: CHIN]])
+    moved = np.stack([np.interp(u_source, u, line) for line in source[:CHIN]])
     source = np.concatenate([moved, source[CHIN:]])
     inner = source[[UPPER_INNER, LOWER_INNER]].copy()
     target = _target(source, u, pose, height, new_half, reach)
@@ -149,18 +149,16 @@ def _columns(u: Curve, half: float, new_half: float, reach: tuple[float, float])
     return np.asarray(u * (1 + (half / new_half - 1) * np.square(1 - beyond) * (1 + beyond)), np.float64)
 
 
-def _target(
-    source: Curve, u: Curve, pose: Pose, height: float, half: float, reach: tuple[float, float]
-) -> Curve:
+def _target(source: Curve, u: Curve, pose: Pose, height: float, half: float, reach: tuple[float, float]) -> Curve:
     across = np.clip(np.abs(u) / half, 0, 1)
     # Lips taper off before their corners, so no dark tips stay there.
     profile = np.power(1 - np.power(np.clip(across / _OPENS_WITHIN, 0, 1), 2.2), 1.0 - 0.25 * pose.rounding)
     gap = _WIDEST_GAP * height * pose.opening * (1 - 0.2 * pose.rounding) * profile
     seam = source[UPPER_INNER] + _SEAM_AT * (source[LOWER_INNER] - source[UPPER_INNER])
     flat = float(np.mean(seam[across < 1])) if np.any(across < 1) else 0.0
-    seam = seam + (flat - seam) * 0.4 * pose.rounding * (1 - across)
+    seam = seam + (flat - seam) * 0.7 * pose.rounding * (1 - across)
     # Puckered lips hide the teeth: they meet lower.
-    seam = seam + 0.5 * pose.rounding * (source[LOWER_INNER] - source[UPPER_INNER])
+    seam = seam + 0.3 * pose.rounding * (source[LOWER_INNER] - source[UPPER_INNER])
     upper = seam - gap * (_UPPER_SHARE + 0.5 * pose.tucking)
     lower = seam + gap * (1 - _UPPER_SHARE - 0.5 * pose.tucking)
     full = 1 + 0.15 * pose.rounding - 0.22 * pose.pressing

@@ -10,11 +10,13 @@ All filters look both ways in time, so nothing lags: a whole clip is known befor
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audio_assets.domain.face_geometry import Floats, face_height_px
+from audio_assets.domain.mouth_curves import Pose
 from audio_assets.domain.mouth_shapes import MouthFrame
 
 Numbers = NDArray[np.float64]
@@ -36,8 +38,9 @@ _PUCKERED = 0.8
 class MouthPoses:
     """One value per frame and array, each 0 to 1, shape (n,).
 
-    `weight` blends from the picture's own mouth (0: untouched) to the pose; `opening` is the jaw, `rounding` 1 a pucker,
-    `spreading` corners apart, `pressing` sealed lips, `tucking` the lower lip under the teeth, `tongue` its tip up.
+    `weight` blends from the picture's own mouth (0: untouched) to the pose; `opening` is the jaw, `rounding` 1 a
+    pucker, `spreading` corners apart, `pressing` sealed lips, `tucking` the lower lip under the teeth, `tongue` its
+    tip up.
     """
 
     weight: Numbers
@@ -47,6 +50,11 @@ class MouthPoses:
     pressing: Numbers
     tucking: Numbers
     tongue: Numbers
+
+    def at(self, i: int, weight: float) -> Pose:
+        """The pose of one frame, with a weight of its own."""
+        return Pose(weight, *(float(values[i]) for values in (
+            self.opening, self.rounding, self.spreading, self.pressing, self.tucking, self.tongue)))  # fmt: skip
 
 
 def mouth_poses(frames: Sequence[MouthFrame]) -> MouthPoses:
@@ -77,7 +85,7 @@ def _weights(at_rest: NDArray[np.bool_], sealed: NDArray[np.bool_]) -> Numbers:
         near[k:] |= at_rest[:-k]
         near[:-k] |= at_rest[k:]
         weight[near] = np.minimum(weight[near], k / _FADE_FRAMES)
-    return np.where(sealed & ~at_rest, 1.0, weight)
+    return np.asarray(np.where(sealed & ~at_rest, 1.0, weight), np.float64)
 
 
 def _softened(values: Numbers) -> Numbers:
@@ -85,7 +93,7 @@ def _softened(values: Numbers) -> Numbers:
     if len(values) == 0:
         return values
     padded = np.concatenate([values[:1], values, values[-1:]])
-    return (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return np.asarray((padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4, np.float64)
 
 
 # --- landmarks over time ----------------------------------------------------------------------------------------------
@@ -117,11 +125,19 @@ def still_or_moving(track: Sequence[Floats | None]) -> tuple[Floats, Numbers]:
     return landmarks, sureness
 
 
+def smoothed_tones(track: Sequence[Numbers | None]) -> Numbers:
+    """Colours (n, 2, 3) that change slowly; a frame without any has those of its neighbours."""
+    known = [i for i, tones in enumerate(track) if tones is not None]
+    values = np.stack([tones for tones in track if tones is not None]).reshape(len(known), -1)
+    filled = np.stack([np.interp(np.arange(len(track)), known, column) for column in values.T], axis=1)
+    return np.clip(_bell(filled[:, :, None], _HEAVY_FRAMES), 0, 255).reshape(len(track), 2, 3)
+
+
 def _bridged(landmarks: Floats, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Fill short holes between two frames of one face, in place; which frames were filled."""
     filled = np.zeros_like(seen)
     known = np.flatnonzero(seen)
-    for a, b in zip(known[:-1], known[1:], strict=True):
+    for a, b in pairwise(known):
         if 1 < b - a <= _LONGEST_HOLE + 1 and not _is_cut(landmarks[a], landmarks[b]):
             for i in range(a + 1, b):
                 landmarks[i] = landmarks[a] + (landmarks[b] - landmarks[a]) * np.float32((i - a) / (b - a))

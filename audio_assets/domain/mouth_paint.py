@@ -36,12 +36,12 @@ class Tones:
 def paint_mouth(
     region: Region, corner: tuple[int, int], curves: MouthCurves, pose: Pose, tones: Tones
 ) -> tuple[Region, NDArray[np.bool_]]:
-    """The region (height, width, 3; RGB) whose first pixel is `corner` (x, y), in the pose; and which pixels changed."""
+    """A region (height, width, 3; RGB) whose first pixel is `corner` (x, y) in the pose; and which pixels changed."""
     out = region.copy()
     changed = np.zeros(region.shape[:2], dtype=np.bool_)
     placed = np.array(
         [curves.origin[0] - corner[0], curves.origin[1] - corner[1], *curves.axis, curves.u_min, curves.u_step,
-         curves.half_width_px, curves.face_px, curves.source_gap_px, curves.target_gap_px, pose.weight, pose.pressing,
+         curves.half_width_px, curves.face_px, curves.source_gap_px, curves.target_gap_px, pose.weight,
          pose.tongue], dtype=np.float64,
     )  # fmt: skip
     lip, skin = np.array(tones.lip), np.array(tones.skin)
@@ -99,7 +99,7 @@ def _paint(
     u_source: NDArray[np.float64],
     inside: NDArray[np.float64],
 ) -> None:
-    x_origin, y_origin, cos, sin, u_min, u_step, half, face, gap_before, gap_now, weight, pressing, tongue = placed
+    x_origin, y_origin, cos, sin, u_min, u_step, half, face, gap_before, gap_now, weight, tongue = placed
     last = source.shape[1] - 1
     wx, wy, pixel, fill = np.empty(4), np.empty(4), np.empty(3), np.empty(3)
     s, t = np.empty(7), np.empty(7)
@@ -141,7 +141,9 @@ def _paint(
             gap = t[3] - t[2]
             opened = 0.0
             if gap > 0.05:
-                opened = min(1.0, max(0.0, v - t[2] + soft * 0.5) / soft) * min(1.0, max(0.0, t[3] + soft * 0.5 - v) / soft)
+                opened = min(1.0, max(0.0, v - t[2] + soft * 0.5) / soft) * min(
+                    1.0, max(0.0, t[3] + soft * 0.5 - v) / soft
+                )
                 opened *= min(1.0, gap / (2.0 * soft))
             # Where lips meet a thin shadow lies, as between real ones; it goes where they part.
             shut = 0.0
