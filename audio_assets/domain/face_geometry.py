@@ -22,6 +22,7 @@ DETECTOR_PX, LANDMARK_PX = 128, 192
 
 LEFT_EYE, RIGHT_EYE, FOREHEAD, CHIN, LEFT_CHEEK, RIGHT_CHEEK = 33, 263, 10, 152, 234, 454
 NOSE_TIP, NOSE_BASE = 1, 2
+LEFT_JAW, RIGHT_JAW = 58, 288
 LEFT_CORNER, RIGHT_CORNER, UPPER_INNER_MIDDLE, LOWER_INNER_MIDDLE = 61, 291, 13, 14
 
 UPPER_OUTER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
@@ -30,6 +31,9 @@ LOWER_INNER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 LOWER_OUTER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 JAW_LINE = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454)
 """Contours from the picture's left to its right, for a face that looks at us."""
+
+_SKIN_POINTS = (205, 425, 50, 280, 207, 427, 199, 200)
+"""Cheeks, beside the mouth, chin: where a face is lit as its mouth is."""
 
 # Of these pairs of inner-lip points, above and below, the middle of the mouth's opening is measured.
 _GAP_PAIRS = ((82, 87), (13, 14), (312, 317), (81, 178), (311, 402))
@@ -184,3 +188,9 @@ def mouth_openness(landmarks: Floats) -> float:
     down = _rotation(roll_deg(landmarks)) @ np.array([0.0, 1.0], dtype=np.float32)
     gaps = [float((landmarks[below] - landmarks[above]) @ down) for above, below in _GAP_PAIRS]
     return max(0.0, float(np.mean(gaps))) / max(face_height_px(landmarks), 1e-6)
+
+
+def tone_points(landmarks: Floats) -> tuple[Floats, Floats]:
+    """Where the colours of the lips (n, 2), and of the skin round them, are to be read."""
+    outer, inner = (*UPPER_OUTER_LIP[2:9], *LOWER_OUTER_LIP[2:9]), (*UPPER_INNER_LIP[2:9], *LOWER_INNER_LIP[2:9])
+    return (landmarks[list(outer)] + landmarks[list(inner)]) * np.float32(0.5), landmarks[list(_SKIN_POINTS)]

@@ -76,13 +76,17 @@ class FaceFinder:
         With no `previous` the largest. None where there is none.
         """
         if previous is not None:
-            face = self._mesh_of(picture, geometry.roi_of_landmarks(previous.landmarks), previous.score)
+            face = self.follow(picture, previous)
             if face is not None:
                 return face
         found = self.find(picture)
         if previous is None or not found:
             return found[0] if found else None
         return min(found, key=lambda face: float(np.hypot(*(_middle(face) - _middle(previous)))))
+
+    def follow(self, picture: Picture, previous: Face) -> Face | None:
+        """The face of the frame before, where it was; None where it is not any more."""
+        return self._mesh_of(picture, geometry.roi_of_landmarks(previous.landmarks), previous.score)
 
     def _faces(self, picture: Picture, boxes: Floats, points: Floats, scores: Floats) -> tuple[Face, ...]:
         faces = []
