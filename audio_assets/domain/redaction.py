@@ -1,0 +1,41 @@
+"""Texts and requests without secrets: what may be kept in a ledger, shown in an error or written to a log."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_SENSITIVE = r"authorization|secret|password|signature|credential|api[-_]?key|access[-_]?key|x-key"
+_NAMED = re.compile(
+    rf"(?i)\b([\w-]*(?:{_SENSITIVE}|key|token|sig)['\"]?\s*[=:]\s*['\"]?)(?:(?:Bearer|Key|Basic)\s+)?[^\s&'\",;)}}]+"
+)
+_SCHEME = re.compile(r"(?i)\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+_USER_IN_URL = re.compile(r"(://[^/\s:@]*):[^@\s/]+@")
+_SENSITIVE_NAME = re.compile(rf"(?i).*(?:{_SENSITIVE}|(?:^|[-_])token)")
+
+
+def without_secrets(text: str, *, longest: int = 500) -> str:
+    """The text on one line with what looks like a key, token, password or signature hidden, cut at `longest`."""
+    line = " ".join(text.split())
+    line = _USER_IN_URL.sub(r"\1:***@", line)
+    line = _SCHEME.sub(r"\1 ***", line)
+    line = _NAMED.sub(r"\1***", line)
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
+def secret_names(request: Mapping[str, Any], path: str = "") -> tuple[str, ...]:
+    """The keys of a request, at any depth, that name a secret: `headers.Authorization`."""
+    found: list[str] = []
+    for name, value in request.items():
+        if _SENSITIVE_NAME.fullmatch(str(name)):
+            found.append(f"{path}{name}")
+        for place, inner in _mappings(f"{path}{name}.", value):
+            found.extend(secret_names(inner, place))
+    return tuple(found)
+
+
+def _mappings(place: str, value: object) -> list[tuple[str, Mapping[str, Any]]]:
+    if isinstance(value, Mapping):
+        return [(place, value)]
+    if isinstance(value, list | tuple):
+        return [found for n, item in enumerate(value) for found in _mappings(f"{place}{n}.", item)]
+    return []

@@ -1,0 +1,74 @@
+"""The tables of the ledger's database, as this version of the program knows them.
+
+How a database comes to have them is in `migrations/` (a change here needs a new file there, and `HEAD` raised); how it
+is opened is in `ledger_database.py`. Amounts are whole micro-dollars, times are ISO 8601 text in UTC.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+HEAD = "0001"
+"""The newest migration that this version knows. They are numbered: a greater one comes from a newer version."""
+
+VERSION_TABLE = "ledger_version"
+"""Not Alembic's usual name: a Postgres database may be Dagster's too, whose own version stands under that one."""
+
+OPEN_STATES = ("reserved", "submitting", "submitted", "unknown")
+_OPEN = text("state IN ('reserved', 'submitting', 'submitted', 'unknown')")
+
+metadata = MetaData()
+
+entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("action_key", String(200), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("project", String(200), nullable=False),
+    Column("scene", String(200), nullable=False),
+    Column("asset", String(200), nullable=False),
+    Column("provider", String(200), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("estimated_micro", BigInteger, nullable=False),
+    Column("actual_micro", BigInteger),
+    Column("project_cap_micro", BigInteger),
+    Column("state", String(20), nullable=False),
+    Column("idempotency_key", String(64), nullable=False, unique=True),
+    Column("job_id", Text),
+    Column("intent", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("may_pay_again", Boolean, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("sent_at", String(32)),
+    Column("updated_at", String(32), nullable=False),
+    Column("owner_pid", Integer, nullable=False),
+    Column("owner_host", String(300), nullable=False),
+    Column("owner_started", String(40), nullable=False),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("action_key", "attempt", name="ledger_entries_attempt"),
+    Index("ledger_entries_one_open", "action_key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ledger_entries_project", "project", "scene"),
+    Index("ledger_entries_day", "day"),
+)
+
+caps = Table(
+    "ledger_caps",
+    metadata,
+    Column("scope", String(20), primary_key=True),
+    Column("key", String(400), primary_key=True),
+    Column("amount_micro", BigInteger, nullable=False),
+    Column("set_by", String(200), nullable=False),
+    Column("set_at", String(32), nullable=False),
+)
