@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import dagster as dg
+
+from audio_assets import partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.rendering import Rendered
 from audio_assets.domain.scene_key import scene_key
@@ -73,3 +76,8 @@ class OfScene(Recipe):
     def partitions(self) -> Sequence[str]:
         """Every scene of every current storyboard."""
         return self.studio.songs.scene_partitions()
+
+
+def of_song(asset: str) -> dg.AssetDep:
+    """A dependency between an asset of songs and one of scenes or deliveries, in either direction."""
+    return dg.AssetDep(asset, partition_mapping=partitions.of_song)

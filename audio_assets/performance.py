@@ -1,21 +1,23 @@
 """Stage `performance`: a scene's part of the voice, its phonemes, and the mouth of the selected take moved by them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from fractions import Fraction
 
 import dagster as dg
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
-from audio_assets.domain.music.scene_lyrics import words_in_scene
+from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.scene_key import parse_scene_key
-from audio_assets.domain.schemas.song_analysis import lyrics_from_bytes
-from audio_assets.music_recipes import OfScene
+from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
+from audio_assets.domain.take_list import Take
+from audio_assets.music_recipes import OfScene, of_song
 from audio_assets.stage import rendered_asset
 from resources.engines import lipsynced_take as mouth
 from resources.engines import scene_singing as engine
 from resources.engines import song_artifacts as analysis
-from resources.engines.take_records import SELECTION, selection_from_bytes
+from resources.engines.take_artifacts import RIG
+from resources.engines.take_records import SELECTION, TAKES
 from resources.pool import Call
 
 
@@ -108,13 +110,13 @@ class LipsyncedTake(OfScene):
         if method != "post_process":
             return Action(self.asset, self.code_version, {"engine": "none"}, {"method": method}, inputs)
         inputs["scene_alignment"] = self.upstream("scene_alignment", partition).content
-        identity = {**self.studio.lip_syncer.identity(), "mouth": engine.RECIPE}
+        identity = {**self.studio.lip_syncer.identity(), "singing_recipe": engine.RECIPE}
         return Action(self.asset, self.code_version, identity, {"method": method}, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
         """The lip-sync provider's call, or a copy."""
         take = self._selected(partition)
-        clip = self.studio.takes.file(take.object, take.clip, self.studio.settings.scratch)
+        clip = self.studio.takes.clip(self.studio.takes.slot(partition, take.id))
         scratch = self.studio.scratch_file(clip.suffix)
         method = action.params["method"]
         if method != "post_process":
@@ -134,8 +136,14 @@ class LipsyncedTake(OfScene):
         _, scene = self.studio.songs.scene(partition)
         return scene.lip_sync_method if scene.lip_sync_enabled else None
 
-    def _selected(self, partition: str) -> Selected:
-        return selection_from_bytes(self.read(self.upstream("selected_take", partition), SELECTION)[SELECTION])
+    def _selected(self, partition: str) -> Take:
+        chosen = self.read(self.upstream("selected_take", partition), SELECTION)[SELECTION]
+        listed = self.read(self.upstream("scene_take", partition), TAKES)[TAKES]
+        wanted, (_, takes) = selection_from_bytes(chosen)[1].take, take_list_from_bytes(listed)
+        found = next((take for take in takes if take.id == wanted), None)
+        if found is None:
+            raise PermanentError(f"the selected take {wanted} is gone; select another one")
+        return found
 
 
 def _asset(recipe: type[OfScene], description: str, kind: str, deps: Sequence[str | dg.AssetDep]) -> dg.AssetsDefinition:

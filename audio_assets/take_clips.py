@@ -5,18 +5,30 @@ money for them, through the ledger; `TakeMeasures` are what was measured of each
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from audio_assets.domain.action import Action
-from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.budget import Order
+from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.scene_key import parse_scene_key
+from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.take_requests import take_id
+from audio_assets.domain.shot import shot_record
 from audio_assets.render import Recipe
 from audio_assets.takebook import CODE_VERSION, FOLDER, WantedTake
 from resources.engines import take_artifacts as engine
+from resources.engines import take_quality, take_records
+from resources.paid_takes import paid_take
 from resources.pool import Call
 
+MODELS = ("facemesh", "face_embedding")
 _TRANSIENT_ATTEMPTS = 3
+
+
+def split(partition: str) -> tuple[str, str]:
+    """The (take id, scene's partition) of a take's partition."""
+    name, _, scene = partition.partition("@")
+    return name, scene
 
 
 class TakeClips(Recipe):
@@ -44,13 +56,16 @@ class TakeClips(Recipe):
     def worth_trying(self, key: str) -> bool:
         """Whether the take has not failed, or failed in a way that another try may mend."""
         failure = self.store.failure(self.asset, key)
-        if failure is None or failure.action_key != self.wanted(key).slot.key:
+        take = self.wanted(key)
+        if failure is None or failure.action_key != take.slot.key:
             return True
-        return failure.kind == "transient" and failure.attempts < _TRANSIENT_ATTEMPTS
+        if failure.kind == "budget":
+            return bool(self.studio.ledger.affordable([self.order(key, take)]).fitting)
+        return failure.kind in ("transient", "upstream") and failure.attempts < _TRANSIENT_ATTEMPTS
 
     def wanted(self, partition: str) -> WantedTake:
         """The take of a partition."""
-        name, _, scene = partition.partition("@")
+        name, scene = split(partition)
         ids = self.studio.takes.ids(scene)
         found = next((take for take in self.studio.takes.wanted(scene) if ids[take.slot.key] == name), None)
         if found is None:
@@ -64,8 +79,7 @@ class TakeClips(Recipe):
     def call(self, partition: str, action: Action) -> Call:
         """The provider's call; the clip is written to the scratch folder and taken over from there."""
         take = self.wanted(partition)
-        scratch = self.studio.scratch_file(".mp4")
-        record = self._record(partition, take)
+        record, scratch = self.record(partition, take), self.studio.scratch_file(".mp4")
         if take.shot is None:
             clip = self.store.local_path(take.clip)
             if clip is None or not clip.is_file():
@@ -73,24 +87,29 @@ class TakeClips(Recipe):
             return Call(engine.added_take, (clip, take.model, record, scratch))
         provider = self.studio.takes.video(take.provider)
         if take.slot.origin == "remix":
-            parent = self._parent_clip(partition, take)
+            parent = self.studio.takes.clip(self.studio.takes.slot(split(partition)[1], take.slot.parent))
             arguments = (take.shot, parent, take.reference_image, record, scratch)
             return Call(engine.remixed_take, (provider.remixer(take.model), *arguments))
         generate = provider.generator(take.model)
         return Call(engine.generated_take, (generate, take.shot, take.reference_image, record, scratch))
 
-    def _parent_clip(self, partition: str, take: WantedTake) -> Path:
-        scene = partition.partition("@")[2]
-        parent = next(s for i, s in enumerate(self.studio.takes.slots(scene)) if take_id(i) == take.slot.parent)
-        return self.studio.take_clip(parent.key)
+    def order(self, partition: str, take: WantedTake) -> Order:
+        """What the ledger keeps of a paid take."""
+        scene, song = parse_scene_key(split(partition)[1])
+        request = {} if take.shot is None else shot_record(take.shot, with_guide=False)
+        cap = self.studio.songs.settings(song).budget_cap_usd
+        return Order(
+            take.slot.key, "scene_take", song, scene, take.provider, take.model, take.estimated_usd, request, cap
+        )
 
-    def _record(self, partition: str, take: WantedTake) -> dict[str, Any]:
-        name, _, scene = partition.partition("@")
-        shot = take.shot
-        asked = {} if shot is None else {
-            "prompt": shot.prompt, "negative": shot.negative, "revision": shot.revision, "seed": shot.seed,
-        }  # fmt: skip
+    def record(self, partition: str, take: WantedTake) -> dict[str, Any]:
+        """What the take's own record says of the request."""
+        name, scene = split(partition)
         made = {"origin": take.slot.origin, "parent": take.slot.parent, "provider": take.provider, "model": take.model}
+        if take.shot is None:
+            return {"take": name, "scene": scene, **made}
+        shot = take.shot
+        asked = {"prompt": shot.prompt, "negative": shot.negative, "revision": shot.revision, "seed": shot.seed}
         return {"take": name, "scene": scene, **made, **asked}
 
 
@@ -98,6 +117,19 @@ class PaidTakeClips(TakeClips):
     """Orders takes from somebody who asks money for them: reserved first, paid once, picked up again after a crash."""
 
     is_remote = True
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The order."""
+        take = self.wanted(partition)
+        vendor = self.studio.takes.video(take.provider).vendor(take.model)
+        if vendor is None or take.shot is None:
+            raise PermanentError(
+                f"{take.provider} {take.model} has a price on the card, but is not ordered from anybody: set it to 0"
+            )
+        record, scratch = self.record(partition, take), self.studio.scratch_file(".mp4")
+        return Call(
+            paid_take, (self.studio.ledger, vendor, self.order(partition, take), take.shot, record, scratch)
+        )
 
 
 class TakeMeasures(Recipe):
@@ -119,30 +151,26 @@ class TakeMeasures(Recipe):
 
     def describe(self, partition: str) -> Action:
         """The clip, what it is held against, and which models look at it."""
-        scene = partition.partition("@")[2]
-        wanted, image = self.studio.takes.measured_against(scene)
-        models = {name: measures.model_version(name) if self.studio.model(name) else "not here" for name in MODELS}
-        inputs = {"take": self._sidecar(partition).content, **image.inputs}
-        return Action(self.asset, self.code_version, {**measures.identity(), **models}, wanted, inputs)
+        wanted, _, image = self.studio.takes.measured_against(split(partition)[1])
+        models = {f"{name} model": "here" if self.studio.model(name) else "not here" for name in MODELS}
+        inputs = {"take": self._sidecar(partition).content, **image}
+        return Action(self.asset, self.code_version, {**take_quality.identity(), **models}, wanted, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
         """The measuring call."""
-        scene = partition.partition("@")[2]
-        _, image = self.studio.takes.measured_against(scene)
-        clip = self.studio.takes.clip(self._slot(partition), self.studio.settings.scratch)
-        models = tuple(self.studio.model(name) for name in MODELS)
-        return Call(records.take_measure, (clip, action.params, image.path, *models))
+        name, scene = split(partition)
+        _, image, _ = self.studio.takes.measured_against(scene)
+        clip = self.studio.takes.clip(self.studio.takes.slot(scene, name))
+        models = (self.studio.model(model) for model in MODELS)
+        return Call(take_records.take_measure, (name, clip, action.params, image, *models))
 
     def measured(self, partition: str) -> bytes:
         """The record of what was measured, b"" where it is not there."""
-        return self.store.read(f"{self.folder}/{self.describe(partition).key}/{records.MEASURE}") or b""
-
-    def _slot(self, partition: str) -> Slot:
-        name, _, scene = partition.partition("@")
-        return next(slot for index, slot in enumerate(self.studio.takes.slots(scene)) if take_id(index) == name)
+        return self.store.read(f"{self.folder}/{self.describe(partition).key}/{take_records.MEASURE}") or b""
 
     def _sidecar(self, partition: str) -> Sidecar:
-        found = self.studio.takes.made(self._slot(partition))
+        name, scene = split(partition)
+        found = self.studio.takes.made(self.studio.takes.slot(scene, name))
         if found is None:
-            raise UpstreamError(f"{partition.partition('@')[0]} is not made")
+            raise UpstreamError(f"{name} is not made")
         return found

@@ -4,10 +4,11 @@ Here: wanted takes as actions, slots, requests, reviews, choices. Not here: rend
 settings (`songbook`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 import orjson
 from filelock import FileLock
 
@@ -30,17 +31,28 @@ from audio_assets.domain.schemas.take_requests import (
     slots_to_bytes,
     take_id,
 )
+from audio_assets.domain.schemas.takes import (
+    choices_from_bytes,
+    choices_to_bytes,
+    reviews_from_bytes,
+    reviews_to_bytes,
+)
 from audio_assets.domain.shot import Guide, Shot, shot_record
 from audio_assets.domain.storyboard import Scene, Storyboard
+from audio_assets.domain.take_review import Review
+from audio_assets.domain.take_selection import Choice
 from audio_assets.songbook import SongBook
 from resources.engines.song_artifacts import BEAT_GRID, ENERGY, LYRICS
 from resources.engines.storyboard_artifacts import PROMPT
-from resources.store import ArtifactStore
+from resources.engines.take_artifacts import clip_name
+from resources.store import ArtifactStore, StoreError
 from resources.video import VideoProvider
 
 TAKES, REQUESTS, CLIPS = "takes", "take_requests", "take_clips"
+REVIEWS, CHOICES = "take_reviews", "take_choices"
 FOLDER = "video/takes"
 CODE_VERSION = "1"
+Said = TypeVar("Said", Review, Choice)
 ADDED = {"engine": "added by hand"}
 
 
@@ -122,7 +134,7 @@ class TakeBook:
 
     def give_slots(self, partition: str) -> None:
         """Write the slots down, before any of the new ones is rendered: an id is never given twice."""
-        with FileLock(self.root / ".take_slots"):
+        with self._writing():
             before = self._given(partition)
             after = merged(before, tuple(take.slot for take in self.wanted(partition)))
             if after != before:
@@ -132,9 +144,93 @@ class TakeBook:
         """The id of every slot's action key."""
         return {slot.key: take_id(index) for index, slot in enumerate(self.slots(partition))}
 
+    def slot(self, partition: str, name: str) -> Slot:
+        """The slot of a take's id.
+
+        Raises:
+            PermanentError: the scene has no such take.
+        """
+        slots = self.slots(partition)
+        found = next((slot for index, slot in enumerate(slots) if take_id(index) == name), None)
+        if found is None:
+            there = ", ".join(take_id(index) for index in range(len(slots))) or "none yet"
+            raise PermanentError(f"{partition} has no take {name}; there are {there}")
+        return found
+
+    def folder(self, slot: Slot) -> str:
+        """The folder of a slot's object."""
+        return f"{FOLDER}/{slot.key}"
+
     def made(self, slot: Slot) -> Sidecar | None:
         """The object of a slot, None where it was not made, or is gone."""
-        return self.store.find(f"{FOLDER}/{slot.key}")
+        return self.store.find(self.folder(slot))
+
+    def clip(self, slot: Slot) -> Path:
+        """A local path with a take's clip, verified.
+
+        Raises:
+            UpstreamError: it is gone or damaged.
+        """
+        sidecar = self.made(slot)
+        if sidecar is None:
+            raise UpstreamError("the take's clip is gone")
+        try:
+            return self.store.local_file(self.folder(slot), clip_name(sidecar.files), sidecar, self.root / "scratch")
+        except StoreError as error:
+            self.store.discard(self.folder(slot))
+            raise UpstreamError(f"{error}; the next run renders it again") from error
+
+    # what people said
+
+    def reviews(self, partition: str) -> tuple[Review, ...]:
+        """Every entry of every review of a scene's takes.
+
+        Raises:
+            PermanentError: the record is damaged.
+        """
+        return self._said(REVIEWS, partition, reviews_from_bytes)
+
+    def choices(self, partition: str) -> tuple[Choice, ...]:
+        """Every choice of a scene's take.
+
+        Raises:
+            PermanentError: the record is damaged.
+        """
+        return self._said(CHOICES, partition, choices_from_bytes)
+
+    def _said(self, kind: str, partition: str, read: Callable[[bytes], tuple[Said, ...]]) -> tuple[Said, ...]:
+        data = self.store.read(f"{kind}/{_file(partition)}.json")
+        try:
+            return () if data is None else read(data)
+        except RecordError as error:
+            raise PermanentError(f"{kind}/{_file(partition)}.json: {error}") from error
+
+    # what people say now: each is written at once, and never taken back
+
+    def add_review(self, partition: str, review: Review) -> None:
+        """Keep an entry."""
+        with self._writing():
+            entries = (*self.reviews(partition), review)
+            self.store.write(f"{REVIEWS}/{_file(partition)}.json", reviews_to_bytes(entries))
+
+    def add_choice(self, partition: str, choice: Choice) -> None:
+        """Keep a choice."""
+        with self._writing():
+            entries = (*self.choices(partition), choice)
+            self.store.write(f"{CHOICES}/{_file(partition)}.json", choices_to_bytes(entries))
+
+    def ask(self, partition: str, change: Callable[[TakeRequests], TakeRequests]) -> None:
+        """Change what is asked of a scene's takes."""
+        with self._writing():
+            path = f"{REQUESTS}/{_file(partition)}.json"
+            data = self.store.read(path)
+            before = TakeRequests() if data is None else TakeRequests.from_bytes(data)
+            self.store.write(path, change(before).to_bytes())
+
+    def _writing(self) -> FileLock:
+        """Two people who write at once both get their word in."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / ".takes")
 
     # what is wanted
 
@@ -182,6 +278,18 @@ class TakeBook:
         )
         image, inputs = self._reference(song, scene) if offers.takes_reference_image else (None, {})
         return _Ask(shot, board.video_provider, board.video_model, priced.price, image, inputs)
+
+    def measured_against(self, partition: str) -> tuple[dict[str, Any], Path | None, Mapping[str, str]]:
+        """What the film wants of a scene's clip; the reference image, and its content for a key.
+
+        Raises:
+            PermanentError: there is no such scene, or the image can not be read.
+        """
+        board, scene = self.songs.scene(partition)
+        width, height = map(int, board.size.split("x"))
+        shape = {"width": width, "height": height, "frame_rate": str(board.frame_rate), "n_frames": scene.n_frames}
+        image, inputs = self._reference(parse_scene_key(partition)[1], scene)
+        return {**shape, "shows_singer": scene.scene_type == "performance"}, image, inputs
 
     def _remixed(self, ask: "_Ask", given: tuple[Slot, ...], order: RemixOrder) -> WantedTake | None:
         parent = next((slot for index, slot in enumerate(given) if take_id(index) == order.parent), None)

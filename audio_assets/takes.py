@@ -6,20 +6,24 @@ The missing ones are made first (`take_clips`), then the scene's list of takes i
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
 
 from audio_assets import film_sources, partitions
-from audio_assets.domain.action import Action
+from audio_assets.domain.action import Action, sha256_hex
 from audio_assets.domain.rendering import PermanentError, TransientError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
-from audio_assets.domain.schemas.take_requests import take_id
+from audio_assets.domain.schemas.records import Sidecar
+from audio_assets.domain.schemas.take_requests import Slot, take_id
+from audio_assets.domain.take_list import Take
 from audio_assets.music_recipes import OfScene, OfSong
 from audio_assets.render import Recipe
 from audio_assets.stage import rendered_asset
 from audio_assets.take_clips import PaidTakeClips, TakeClips, TakeMeasures
 from audio_assets.takebook import CODE_VERSION
+from resources.engines import take_artifacts as engine
 from resources.engines import take_records as records
 from resources.pool import Call
 
@@ -30,6 +34,7 @@ class SceneTake(OfScene):
     code_version = CODE_VERSION
     folder = "video/scene_takes"
     source = film_sources.TakeRequest
+    part_assets = (TakeClips.asset,)
     is_parallel = False
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
@@ -38,14 +43,15 @@ class SceneTake(OfScene):
 
     def parts(self, partitions: Sequence[str]) -> Iterator[tuple[Recipe, Sequence[str]]]:
         """The missing takes: those made here by the pool, those from elsewhere by waiting for them."""
-        keys = []
+        here, elsewhere = TakeClips(self.studio), PaidTakeClips(self.studio)
+        keys: list[str] = []
         for scene in partitions:
             with suppress(PermanentError, UpstreamError):  # `describe` says it
                 self.studio.takes.give_slots(scene)
-                keys += [(scene, key) for key in TakeClips(self.studio).missing(scene, retry_failed=True)]
-        for kind in (TakeClips, PaidTakeClips):
-            clips = kind(self.studio)
-            yield clips, [key for _, key in keys if isinstance(clips, PaidTakeClips) == clips.wanted(key).is_paid]
+                keys += here.missing(scene, retry_failed=True)
+        is_paid = {key: here.wanted(key).is_paid for key in keys}
+        yield here, [key for key in keys if not is_paid[key]]
+        yield elsewhere, [key for key in keys if is_paid[key]]
 
     def describe(self, partition: str) -> Action:
         """Every take that was ever made here, which of them are of today's wishes, and which are missing."""
@@ -75,7 +81,7 @@ class SceneTake(OfScene):
         if not any(entry.is_current for entry in entries) and missing:
             raise self._none_made(partition, missing)
         thumbnails = [self.store.local_path(f"{entry.object}/{engine.THUMBNAIL}") for entry in entries]
-        return Call(records.take_list, (tuple(entries), tuple(missing), tuple(thumbnails)))
+        return Call(records.take_list, (partition, tuple(entries), tuple(missing), tuple(thumbnails)))
 
     def _entry(self, name: str, slot: Slot, sidecar: Sidecar, *, is_current: bool) -> Take:
         asked = sidecar.action["params"].get("shot", {})
@@ -89,11 +95,11 @@ class SceneTake(OfScene):
             origin=slot.origin,
             parent=slot.parent,
             prompt=prompt,
-            prompt_sha256=sha256_hex(prompt.encode()),
+            prompt_sha256=sha256_hex(prompt.encode()) if prompt else "",
             revision=asked.get("revision", ""),
             provider=str(sidecar.facts.get("provider", "")),
             model=str(sidecar.facts.get("model", "")),
-            seed=asked.get("seed"),
+            seed=asked.get("seed", 0),
             cost_usd=sidecar.cost_usd,
             n_frames=sidecar.facts["n_frames"],
             width=sidecar.facts["width_px"],
@@ -133,6 +139,7 @@ class TakeQuality(OfScene):
     asset = "take_quality"
     code_version = "1"
     folder = "video/take_quality"
+    part_assets = (TakeMeasures.asset,)
     is_parallel = False
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
@@ -195,14 +202,14 @@ class SelectedTake(OfScene):
         """All of it, and the choices."""
         inputs = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition)}
         choices = [asdict(choice) for choice in self.studio.takes.choices(partition)]
-        return Action(self.asset, self.code_version, records.keeper(), {"choices": choices}, inputs)
+        return Action(self.asset, self.code_version, records.selector(), {"choices": choices}, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
         """The selection's call."""
         takes = self.read(self.upstream("scene_take", partition), records.TAKES)[records.TAKES]
-        quality = self.read(self.upstream("take_quality", partition), records.QUALITY)[records.QUALITY]
-        listed = (takes, quality, self.studio.takes.reviews(partition), self.studio.takes.choices(partition))
-        return Call(records.selected_take, listed)
+        quality = self.read(self.upstream("take_quality", partition), records.QUALITIES)[records.QUALITIES]
+        said = (self.studio.takes.reviews(partition), self.studio.takes.choices(partition))
+        return Call(records.selected_take, (partition, takes, quality, *said))
 
 
 class ContactSheet(OfSong):

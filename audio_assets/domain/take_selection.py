@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from audio_assets.domain.take_list import Take, current_takes, take_number
+from audio_assets.domain.take_list import Take, take_number
 from audio_assets.domain.take_review import HIGHEST_USER_SCORE, Opinion, Review, ReviewError, moment, opinions, person
 from audio_assets.domain.take_scores import CONSISTENCY, MOUTH, QUALITY, TakeQuality
 
@@ -17,7 +17,7 @@ UNSCORED = HIGHEST_USER_SCORE / 2
 
 RULE = (
     "A person's choice is kept until that person or another one changes or lifts it. Without one, the best take of the "
-    "scene's present prompt is taken (your own clips count as such; if there is none, the best of all takes): the one "
+    "scene as it is now is taken (your own clips count as such; if there is none, the best of all takes): the one "
     f"with the highest user score (a take that nobody scored counts as {UNSCORED:g} of {HIGHEST_USER_SCORE:g}); among "
     f"equals the one with the highest mean of quality (weight {WEIGHTS[QUALITY]:g}), character consistency "
     f"({WEIGHTS[CONSISTENCY]:g}) and mouth visibility ({WEIGHTS[MOUTH]:g}), over those that could be measured, a "
@@ -84,7 +84,6 @@ def weighted_score(quality: TakeQuality | None, opinion: Opinion) -> float | Non
 
 def select(
     takes: Sequence[Take],
-    current_prompt_sha256: str,
     qualities: Mapping[str, TakeQuality],
     reviews: Sequence[Review],
     choices: Sequence[Choice],
@@ -99,18 +98,18 @@ def select(
     choice = choices[-1] if choices else None
     chosen = next((take for take in takes if choice and take.id == choice.take), None)
     if choice is not None and chosen is not None:
-        return _chosen(choice, chosen, current_prompt_sha256, gone)
+        return _chosen(choice, chosen, gone)
     warnings = []
     if choice is not None and choice.take is not None:
         warnings.append(f"{choice.by} chose {choice.take}, which this scene does not have: the rule chooses instead")
-    return _by_rule(takes, current_prompt_sha256, qualities, opinions(reviews), gone, warnings)
+    return _by_rule(takes, qualities, opinions(reviews), gone, warnings)
 
 
-def _chosen(choice: Choice, take: Take, prompt_sha256: str, gone: Collection[str]) -> Selection:
+def _chosen(choice: Choice, take: Take, gone: Collection[str]) -> Selection:
     warnings = []
-    if not take.is_of(prompt_sha256):
+    if not take.is_current:
         warnings.append(
-            f"{take.id} was made for an earlier prompt of this scene: choose a take of the present one, or keep it"
+            f"{take.id} was made for an earlier plan of this scene: choose a take of the present one, or keep it"
         )
     if take.id in gone:
         warnings.append(f"the clip of {take.id} is gone: choose another take")
@@ -120,20 +119,19 @@ def _chosen(choice: Choice, take: Take, prompt_sha256: str, gone: Collection[str
 
 def _by_rule(
     takes: Sequence[Take],
-    prompt_sha256: str,
     qualities: Mapping[str, TakeQuality],
     said: Mapping[str, Opinion],
     gone: Collection[str],
     warnings: list[str],
 ) -> Selection:
     there = [take for take in takes if take.id not in gone]
-    field = current_takes(there, prompt_sha256)
+    field = tuple(take for take in there if take.is_current)
     if not there:
         why = "there is no take yet" if not takes else "the clips of all takes are gone"
         return Selection(None, "rule", why=why, warnings=tuple(warnings))
     if not field:
         field = tuple(there)
-        warnings.append("there is no take of the present prompt: the best of all takes is used")
+        warnings.append("there is no take of the scene as it is now: the best of all takes is used")
 
     def rank(take: Take) -> tuple[float, float, int]:
         opinion = said.get(take.id, Opinion())

@@ -1,7 +1,8 @@
 """The stored records of a scene's takes, to and from bytes: JSON with the fields of their values, in the order given.
 
 - `take_list.1`: the takes (`take_list.Take`).
-- `take_quality.1`: the scores of one take (`take_scores.TakeQuality`), null and a reason where there is none.
+- `take_quality.1`: the scores of one take (`take_scores.TakeQuality`), null and a reason where there is none;
+  `take_qualities.1`: those of all takes of a scene.
 - `take_review.1` and `take_choice.1`: what people said and chose, entry by entry, in the order in which they did.
 - `selected_take.1`: which take is in the film, who chose it and why (`take_selection.Selection`).
 
@@ -21,7 +22,7 @@ from audio_assets.domain.take_scores import CONSISTENCY, MOUTH, QUALITY, Score, 
 from audio_assets.domain.take_selection import Choice, Selection
 
 TAKE_LIST, TAKE_QUALITY, TAKE_REVIEW = "take_list.1", "take_quality.1", "take_review.1"
-TAKE_CHOICE, SELECTED_TAKE = "take_choice.1", "selected_take.1"
+TAKE_QUALITIES, TAKE_CHOICE, SELECTED_TAKE = "take_qualities.1", "take_choice.1", "selected_take.1"
 
 _T = TypeVar("_T")
 
@@ -59,6 +60,16 @@ def quality_from_bytes(data: bytes) -> tuple[str, TakeQuality]:
         return stored["take"], TakeQuality(quality, consistency, mouth, parts)
 
     return _read(data, TAKE_QUALITY, read)
+
+
+def qualities_to_bytes(qualities: Mapping[str, TakeQuality]) -> bytes:
+    """Return the bytes of the scores of a scene's takes, by take id."""
+    return _bytes(TAKE_QUALITIES, {"takes": [orjson.loads(quality_to_bytes(*entry)) for entry in qualities.items()]})
+
+
+def qualities_from_bytes(data: bytes) -> dict[str, TakeQuality]:
+    """Return the scores by take id."""
+    return _read(data, TAKE_QUALITIES, lambda stored: dict(quality_from_bytes(orjson.dumps(e)) for e in stored["takes"]))
 
 
 def reviews_to_bytes(reviews: Sequence[Review]) -> bytes:
