@@ -78,14 +78,18 @@ def mouth_poses(frames: Sequence[MouthFrame]) -> MouthPoses:
 
 
 def _weights(at_rest: NDArray[np.bool_], sealed: NDArray[np.bool_]) -> Numbers:
-    """0 at rest, 1 in speech, rising over the first frames of it; sealed lips do not wait for that."""
+    """0 at rest, 1 in speech, rising over the first frames of it; every P, B and M is whole in one frame at least."""
     weight = np.where(at_rest, 0.0, 1.0)
     for k in range(1, _FADE_FRAMES):
         near = np.zeros_like(at_rest)
         near[k:] |= at_rest[:-k]
         near[:-k] |= at_rest[k:]
         weight[near] = np.minimum(weight[near], k / _FADE_FRAMES)
-    return np.asarray(np.where(sealed & ~at_rest, 1.0, weight), np.float64)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], sealed & ~at_rest, [False]])))
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        if weight[first:end].max() < 1:
+            weight[(first + end) // 2] = 1.0
+    return weight
 
 
 def _softened(values: Numbers) -> Numbers:

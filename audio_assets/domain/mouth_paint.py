@@ -21,8 +21,8 @@ from audio_assets.domain.mouth_curves import MouthCurves, Pose
 Region = NDArray[np.uint8]
 
 _MOVED_PX = 1 / 32
-_TEETH, _TONGUE, _CAVITY = (1.30, 1.30, 1.22), (0.62, 0.45, 0.46), (0.27, 0.14, 0.15)
-"""Teeth as shares of the skin beside the mouth, tongue and cavity as shares of the lips."""
+_TEETH, _TONGUE, _CAVITY = (1.0, 0.96, 0.88), (0.62, 0.45, 0.46), (0.27, 0.14, 0.15)
+"""Teeth as shares of white in the skin's light, tongue and cavity as shares of the lips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ def paint_mouth(
     placed = np.array(
         [curves.origin[0] - corner[0], curves.origin[1] - corner[1], *curves.axis, curves.u_min, curves.u_step,
          curves.half_width_px, curves.face_px, curves.source_gap_px, curves.target_gap_px, pose.weight,
-         pose.tongue], dtype=np.float64,
+         pose.tongue, 0.03 * curves.face_px * (1 - 0.75 * pose.rounding)], dtype=np.float64,
     )  # fmt: skip
     lip, skin = np.array(tones.lip), np.array(tones.skin)
-    # A white that the picture's own light and tint allow: half grey, half the skin's colour.
-    white = np.minimum((skin.mean() + skin) / 2 * np.array(_TEETH), 235.0)
+    # A white that the picture's own light allows, a little yellow.
+    white = min(float(skin.mean()) * 1.1, 225.0) * np.array(_TEETH)
     inside = np.stack([white, lip * np.array(_TONGUE), lip * np.array(_CAVITY)])
     _paint(region, out, changed, placed, curves.source, curves.target, curves.inner, curves.u_source, inside)
     return out, changed
@@ -99,7 +99,7 @@ def _paint(
     u_source: NDArray[np.float64],
     inside: NDArray[np.float64],
 ) -> None:
-    x_origin, y_origin, cos, sin, u_min, u_step, half, face, gap_before, gap_now, weight, tongue = placed
+    x_origin, y_origin, cos, sin, u_min, u_step, half, face, gap_before, gap_now, weight, tongue, teeth = placed
     last = source.shape[1] - 1
     wx, wy, pixel, fill = np.empty(4), np.empty(4), np.empty(3), np.empty(3)
     s, t = np.empty(7), np.empty(7)
@@ -159,9 +159,10 @@ def _paint(
             if opened > 0.0:
                 i0 = inner[0, k] + (inner[0, k + 1] - inner[0, k]) * part
                 i1 = inner[1, k] + (inner[1, k + 1] - inner[1, k]) * part
-                _fill(u, v, t[2], t[3], i0, half, face, gap_now, tongue, inside, fill)
+                _fill(u, v, t[2], t[3], i0, half, face, gap_now, tongue, teeth, inside, fill)
                 # What the picture shows between its lips stays where it is.
-                shown = min(1.0, gap_before / (0.02 * face)) if gap_before > 0.008 * face else 0.0
+                # Landmarks part even closed lips, by up to 0.025 of a face: that is no look inside.
+                shown = _smooth((gap_before - 0.028 * face) / (0.015 * face))
                 shown *= _smooth((i1 - 0.004 * face - v) / (0.012 * face + 0.5)) * min(1.0, (i1 - i0) / (0.02 * face))
                 if shown > 0.0:
                     back = max(0.0, i0 + 0.006 * face - v)
@@ -180,7 +181,7 @@ def _paint(
 @compiled
 def _fill(
     u: float, v: float, top: float, bottom: float, rest: float, half: float, face: float, gap_now: float,
-    tongue: float, inside: NDArray[np.float64], fill: NDArray[np.float64],
+    tongue: float, teeth: float, inside: NDArray[np.float64], fill: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """What is seen inside a mouth that the picture shows closed: teeth, tongue, the dark behind them."""
     across = min(1.0, abs(u) / half)
@@ -197,14 +198,14 @@ def _fill(
     for c in range(3):
         fill[c] += lit * (inside[1, c] - fill[c])
     # The upper teeth, longest in the middle, darker to the sides and under the lip.
-    length = 0.030 * face * (1.0 - 0.35 * across * across)
+    length = teeth * (1.0 - 0.35 * across * across)
     tooth = _smooth((rest + length - v) / (0.007 * face + 0.5))
     tooth *= 1.0 - _smooth((across - 0.55) / 0.35)
     beam = 0.5 + 0.5 * np.cos(2.0 * np.pi * u / (0.043 * face))
     shade = (0.62 + 0.38 * _smooth((v - top) / (0.025 * face + 0.5))) * (1.0 - 0.45 * across * across)
     shade *= 1.0 - 0.10 * beam**6
     for c in range(3):
-        fill[c] += tooth * (inside[0, c] * shade - fill[c])
+        fill[c] += tooth * (inside[0, c] * shade ** (1.0 + 0.2 * c) - fill[c])
     # The lips' own shadow at both edges.
     edge = min(_smooth((v - top) / (0.02 * face + 0.5)), _smooth((bottom - v) / (0.012 * face + 0.5)))
     for c in range(3):

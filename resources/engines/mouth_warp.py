@@ -8,11 +8,14 @@ smoothed both ways in time; then the frames again, painted and encoded; then the
 """
 
 import shutil
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
@@ -42,8 +45,10 @@ _SEARCH_EVERY = 6  # frames: a search of a picture without a face costs twenty t
 _LEAST_SHARE = 0.1  # of a clip's frames: a face that is seen less is none that sings
 _LEAST_FACE_PX = 24.0
 _MOST_YAW_DEG = 50.0
+_AHEAD = 4
 
 Numbers = NDArray[np.float64]
+Item = TypeVar("Item")
 
 
 @cache
@@ -73,6 +78,15 @@ def sync(clip: Path, mouth: bytes, drawn: bytes | None, target: Path, *, model_d
     except (VideoFileError, lipsync.LipsyncError, rig.RigError, RecordError) as error:
         target.unlink(missing_ok=True)
         raise PermanentError(str(error)) from error
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, made by a second thread a few ahead: decoding and encoding both leave Python alone."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        due = deque(thread.submit(next, items, None) for _ in range(_AHEAD))
+        while (item := due.popleft().result()) is not None:
+            due.append(thread.submit(next, items, None))
+            yield item
 
 
 def _unchanged(clip: Path, target: Path, n_frames: int, n_with_face: int, why: str) -> Synced:
@@ -109,7 +123,7 @@ class _Warp:
 
     def write(self, target: Path) -> Synced:
         """Write the target."""
-        seen = list(_followed(read_frames(self.clip), self.finder))
+        seen = list(_followed(_ahead(read_frames(self.clip)), self.finder))
         n_frames = len(seen)
         usable = [s is not None and _is_usable(s.face) for s in seen]
         n_with_face = sum(s is not None for s in seen)
@@ -134,17 +148,26 @@ class _Warp:
         size = self.info.width, self.info.height
         touched = [size[0], size[1], 0, 0]
         with VideoWriter(target, *size, self.info.frame_rate, crf=CRF) as writer:
-            for i, frame in enumerate(_decoded(self.clip)):
-                if weights[i] == 0:
-                    writer.write_frame(in_working_format(frame))
-                    continue
-                patchable = Patchable(frame)
-                box = paint_frame(patchable, landmarks[i], poses.at(i, float(weights[i])), tones[i])
-                touched[:2] = np.minimum(touched[:2], box[:2]).tolist()
-                touched[2:] = np.maximum(touched[2:], box[2:]).tolist()
-                writer.write_frame(patchable.frame())
+            for frame, box in _ahead(self._painted(landmarks, poses, weights, tones)):
+                writer.write_frame(frame)
+                if box is not None:
+                    touched[:2] = np.minimum(touched[:2], box[:2]).tolist()
+                    touched[2:] = np.maximum(touched[2:], box[2:]).tolist()
         x0, y0, x1, y1 = touched
         return x0, y0, x1, y1
+
+
+    def _painted(
+        self, landmarks: Floats, poses: MouthPoses, weights: Numbers, tones: Numbers
+    ) -> Iterator[tuple[VideoFrame, Box | None]]:
+        """Every frame, and the box that could have changed."""
+        for i, frame in enumerate(_decoded(self.clip)):
+            if weights[i] == 0:
+                yield in_working_format(frame), None
+            else:
+                patchable = Patchable(frame)
+                box = paint_frame(patchable, landmarks[i], poses.at(i, float(weights[i])), tones[i])
+                yield patchable.frame(), box
 
 
 def paint_frame(frame: Patchable, landmarks: Floats, pose: Pose, tones: Numbers) -> Box:
@@ -214,7 +237,7 @@ def _tones(picture: Picture, landmarks: Floats) -> Numbers:
 def _measured(target: Path, finder: FaceFinder, info: VideoInfo) -> Numbers:
     """How open the target's mouth is, frame by frame, NaN where no face is found."""
     openness = np.full(info.n_frames, np.nan)
-    for i, seen in enumerate(_followed(read_frames(target), finder)):
+    for i, seen in enumerate(_followed(_ahead(read_frames(target)), finder)):
         if seen is not None and _is_usable(seen.face):
             openness[i] = geometry.mouth_openness(seen.face.landmarks)
     return openness
