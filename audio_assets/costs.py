@@ -1,0 +1,63 @@
+"""Stage `costs`: what a song's video has cost and what is held for it, per scene, provider and day."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from audio_assets import partitions
+from audio_assets.domain.action import Action
+from audio_assets.domain.cost_report import cost_report as report_of
+from audio_assets.domain.cost_report import markdown
+from audio_assets.domain.cost_report import CostRow
+from audio_assets.domain.rendering import Rendered
+from audio_assets.domain.schemas.cost_report import to_bytes
+from audio_assets.domain.budget import usd
+from audio_assets.music_recipes import OfSong, of_song
+from audio_assets.stage import rendered_asset
+from resources.pool import Call
+
+
+class CostReport(OfSong):
+    """Adds up the ledger's entries of a song."""
+
+    asset = "cost_report"
+    code_version = "1"
+    folder = "exports/costs"
+    gathers = ("scene_take",)
+    is_parallel = False
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """Nothing: what was paid for a take that failed counts too."""
+        return ()
+
+    def describe(self, partition: str) -> Action:
+        """Every entry of the song."""
+        rows = [asdict(row) for row in self.studio.ledger.cost_rows(project=partition)]
+        return Action(self.asset, self.code_version, {"engine": "cost report"}, {"rows": rows})
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The report's call."""
+        return Call(_report, (tuple(self.studio.ledger.cost_rows(project=partition)),))
+
+
+def _report(rows: Sequence[CostRow]) -> Rendered:
+    report = report_of(rows)
+    return Rendered(
+        files={"cost_report.json": to_bytes(report), "cost_report.md": markdown(report).encode()},
+        facts={
+            "n_orders": report.total.n_orders,
+            "spent_usd": usd(report.total.spent_micro),
+            "held_usd": usd(report.total.held_micro),
+            "estimated_usd": usd(report.total.estimated_micro),
+        },
+    )
+
+
+cost_report = rendered_asset(
+    CostReport,
+    "What a song's video has cost and what is held for it, per scene, provider and day.",
+    partitions_def=partitions.songs,
+    group="film",
+    owner="team:production",
+    kind="json",
+    deps=[of_song("scene_take")],
+)
