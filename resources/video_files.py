@@ -226,8 +226,8 @@ class VideoWriter:
         self._container = av.open(
             str(target), mode="w", format=self._FORMAT, options={"fflags": "+bitexact", **self._FORMAT_OPTIONS}
         )
-        self._stream: Any = self._container.add_stream(self._ENCODER, rate=frame_rate)  # the stubs know few encoders
-        context = self._stream.codec_context
+        self._stream: Any = self._container.add_stream(self._ENCODER, rate=frame_rate)
+        context: Any = self._stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.time_base = 1 / frame_rate
         context.color_range, context.colorspace = 1, 1
