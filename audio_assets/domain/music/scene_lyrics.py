@@ -100,7 +100,7 @@ def _timed(lyrics: Lyrics) -> list[_Sung]:
         ),
         key=lambda word: word.start_s,
     )
-    following = [*(word.start_s for word in found[1:]), float("inf")]
+    following = [*(word.start_s for word in found[1:]), float("inf")][: len(found)]
     return [
         word if word.end_s > word.start_s else replace(word, end_s=min(word.start_s + _UNKNOWN_LENGTH_S, next_s))
         for word, next_s in zip(found, following, strict=True)

@@ -18,6 +18,7 @@ SUNG_JAW = 0.75
 
 _HELD_FROM_S = 0.35
 _GLIDE_S = 0.25  # of a held diphthong this much at its end is sung as in speech
+_ROUNDING_S = 0.001  # stored times are whole tenths of it
 _FIRST_PART = {"AY": "ɑ", "AW": "ɑ", "EY": "ɛ", "OW": "ɔ", "OY": "ɔ"}
 
 
@@ -41,8 +42,14 @@ def sung_lipsync(
 
 
 def held_vowels(timeline: Timeline) -> Timeline:
-    """Return `timeline` with diphthongs of 0.35 s or more as their first part, then the whole in the last 0.25 s."""
-    return replace(timeline, phonemes=tuple(part for phone in timeline.phonemes for part in _held(phone)))
+    """Return `timeline` with diphthongs of 0.35 s or more as their first part, then the whole in the last 0.25 s.
+
+    A sound that ends less than 1 ms before the scene goes on to its end: the note is held over the cut.
+    """
+    phones = list(timeline.phonemes)
+    if phones and timeline.duration_s - phones[-1].t_end < _ROUNDING_S:
+        phones[-1] = replace(phones[-1], t_end=timeline.duration_s)
+    return replace(timeline, phonemes=tuple(part for phone in phones for part in _held(phone)))
 
 
 def _held(phone: Phone) -> tuple[Phone, ...]:
