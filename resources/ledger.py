@@ -155,15 +155,16 @@ class Ledger:
 
     # --- The steps of an entry ---------------------------------------------------------------------------------
 
-    def submitting(self, entry: Entry) -> Entry:
+    def submitting(self, entry: Entry, *, may_be_sent: bool = False) -> Entry:
         """Keep that the order is about to be sent; the one who gets an answer from here may send it.
 
-        Takes an entry that is reserved, or one of unknown outcome whose vendor says that nothing was sent.
+        `may_be_sent`: it may have been sent before, and sending it once more is known to be safe, because the vendor
+        has no such job or knows its key; else only a reserved entry is taken.
 
         Raises:
             EntryConflict: it is not as `entry` says; another process may be sending it.
         """
-        sendable = ("reserved", "submitting", "unknown")
+        sendable = ("submitting", "unknown") if may_be_sent else ("reserved",)
         return self._step(entry, "submitting", sendable, exactly=True, sent_at=entry.sent_at or self._time())
 
     def submitted(self, entry: Entry, job_id: str) -> Entry:

@@ -34,8 +34,8 @@ class EntryConflict(TransientError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the ledger; its states are told in `ledger.py`. Times are ISO 8601 in UTC, `day` that of its reservation,
-    `sent_at` when it was first sent.
+    """A row of the ledger; its states are told in `ledger.py`. Times are ISO 8601 in UTC, `day` that of its
+    reservation, `sent_at` when it was first sent.
     """  # noqa: D205
 
     id: int
