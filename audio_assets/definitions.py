@@ -4,10 +4,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+from resources.lip_sync import MouthWarp
+from resources.video import AnimaticVideo
 
-from audio_assets import lipsync, mix, remix, script, song, speech, storyboard, upload
+from audio_assets import (
+    costs,
+    deliverables,
+    film,
+    lipsync,
+    mix,
+    performance,
+    remix,
+    script,
+    song,
+    speech,
+    storyboard,
+    takes,
+    upload,
+)
 from audio_assets.checks import ASSET_CHECKS
-from audio_assets.jobs import render_dialogue, render_music
+from audio_assets.jobs import render_dialogue, render_film, render_music
 from audio_assets.settings import Settings, current
 from audio_assets.studio import StudioResource
 from resources.alignment import PocketsphinxAligner
@@ -15,6 +31,11 @@ from resources.speech import EspeakSpeech, KokoroSpeech
 from resources.store import ArtifactStore
 from sensors.dialogue import new_dialogue
 from sensors.songs import uploaded_songs
+
+_STAGES = (
+    *(script, speech, lipsync, mix, upload, song, storyboard, remix),
+    *(takes, performance, film, deliverables, costs),
+)
 
 
 def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -34,9 +55,9 @@ def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = No
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The asset graph with its job, sensors, checks and resources."""
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([script, speech, lipsync, mix, upload, song, storyboard, remix]),
+        assets=dg.load_assets_from_modules(_STAGES),
         asset_checks=ASSET_CHECKS,
-        jobs=[render_dialogue, render_music],
+        jobs=[render_dialogue, render_music, render_film],
         sensors=[new_dialogue, uploaded_songs],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,

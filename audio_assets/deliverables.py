@@ -1,27 +1,30 @@
-"""Stage `deliverables`: the film in the formats that a song's settings name, with subtitles and poster, and timelines."""
+"""Stage `deliverables`: the film in the formats that a song's settings name, with subtitles, and its timelines."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from fractions import Fraction
 from functools import partial
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
-from audio_assets.domain.edit import chapters_of
+from audio_assets.domain.edit import Edit, chapters_of
 from audio_assets.domain.film_settings import Delivery
-from audio_assets.domain.rendering import UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.domain.schemas.song_analysis import sections_from_bytes
-from audio_assets.domain.storyboard import Storyboard
+from audio_assets.domain.schemas.song_analysis import beat_grid_from_bytes, sections_from_bytes
+from audio_assets.domain.timeline_plan import Join, SongMedia, TimelineClip
 from audio_assets.music_recipes import THE_SONG, OfSong, of_song
 from audio_assets.stage import rendered_asset
 from resources.engines import delivery_files as engine
 from resources.engines import song_artifacts as analysis
 from resources.engines.deliverables import DeliverySpec
 from resources.engines.film_assembly import FILM
+from resources.engines.storyboard_artifacts import PROMPT_TEXT
+from resources.engines.take_artifacts import clip_name
+from resources.engines.timeline_files import otio_version, timeline_files
+from resources.film_files import Container
 from resources.pool import Call
 
+_OF_SONG = ("final_video", "song_audio", "sections", "lyric_alignment")
 EXPORTS = "exports/films"
 """Where the newest deliverables stand under names that people give to others: `<song>/<song>-vertical.mp4`."""
 
@@ -41,13 +44,13 @@ class Deliverable(OfSong):
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """Film, song, sections for chapters, and lyrics for subtitles."""
         song = parse_scene_key(partition)[1]
-        return [(asset, song) for asset in ("final_video", "song_audio", "sections", "lyric_alignment")]
+        return [(asset, song) for asset in _OF_SONG]
 
     def describe(self, partition: str) -> Action:
         """All of it, what the settings say of this format, and whether there is a model to find faces for a crop."""
         name, song = parse_scene_key(partition)
         inputs = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition)}
-        board = self._board(song)
+        board = self.studio.songs.ready_board(song)
         params = {
             "format": name,
             **self.studio.songs.delivery_record(partition),
@@ -61,11 +64,11 @@ class Deliverable(OfSong):
         """The encoder's call."""
         name, song = parse_scene_key(partition)
         wanted = Delivery(**self.studio.songs.delivery_record(partition))
-        board = self._board(song)
+        board = self.studio.songs.ready_board(song)
         lyrics = self.read(self.upstream("lyric_alignment", song), analysis.LYRICS)[analysis.LYRICS]
         sections = self.read(self.upstream("sections", song), analysis.SECTIONS)[analysis.SECTIONS]
         chapters = chapters_of(sections_from_bytes(sections), board.n_frames, board.frame_rate)
-        container = "webm" if name == "webm" else "mp4"
+        container: Container = "webm" if name == "webm" else "mp4"
         spec = DeliverySpec(container, 0, 0, target_lufs=wanted.loudness_lufs, chapters=chapters)
         film = self.local_file(self.upstream("final_video", song), FILM)
         tune = self.file("song_audio", song, THE_SONG)
@@ -84,8 +87,8 @@ class Deliverable(OfSong):
                 continue
             suffix = file.removeprefix(name) if file.startswith(name) else f"-{file}"
             path = f"{EXPORTS}/{song}/{song}-{name}{suffix}"
-            if self.store.sha256(path) != stored.sha256:
-                self.store.copy(f"{folder}/{file}", path)
+            if not self.store.holds(path, stored):
+                self.store.duplicate(f"{folder}/{file}", path)
 
     def estimate_s(self, partition: str) -> float:
         """Copied pictures cost little; encoded ones about their length, VP9 three times that."""
@@ -94,11 +97,78 @@ class Deliverable(OfSong):
         duration_s = board.duration_s if board else 180.0
         return duration_s * {"mp4": 0.1, "webm": 3.0}.get(name, 1.0)
 
-    def _board(self, song: str) -> Storyboard:
-        board = self.studio.songs.board(song)
-        if board is None:
-            raise UpstreamError("its storyboard is not rendered")
-        return board
+
+class Timeline(OfSong):
+    """Writes the film as editors exchange it, with the takes as media."""
+
+    asset = "timeline"
+    code_version = "1"
+    folder = "exports/timelines"
+    gathers = ("lipsynced_take",)
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """Every scene's take, the song, its beats and sections."""
+        scenes = [("lipsynced_take", scene) for scene in self.scenes(partition)]
+        return [*scenes, *((asset, partition) for asset in ("song_audio", "beat_grid", "sections"))]
+
+    def describe(self, partition: str) -> Action:
+        """The scenes with their takes and joins, where the media lie, and what is marked."""
+        inputs = {a: self.upstream(a, partition).content for a in ("song_audio", "beat_grid", "sections")}
+        board, clips = self.studio.songs.ready_board(partition), self._clips(partition)
+        params = {
+            "media": [{"line": scene, **asdict(clip)} for scene, clip in clips.items()],
+            "song": asdict(self._song(partition)),
+            "scenes": [[scene.id, scene.start_frame, scene.end_frame] for scene in board.scenes],
+            "joins": {scene: asdict(join) for scene, join in self._joins(partition).items()},
+            "frame_rate": str(board.frame_rate),
+            "title": board.title,
+        }
+        return Action(self.asset, self.code_version, {"engine": "timelines", "otio": otio_version()}, params, inputs)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The writer's call."""
+        grid = self.read(self.upstream("beat_grid", partition), analysis.BEAT_GRID)[analysis.BEAT_GRID]
+        sections = self.read(self.upstream("sections", partition), analysis.SECTIONS)[analysis.SECTIONS]
+        analysed = (beat_grid_from_bytes(grid), sections_from_bytes(sections))
+        board = self.studio.songs.ready_board(partition)
+        clips, joins = self._clips(partition), self._joins(partition)
+        return Call(timeline_files, (board, clips, self._song(partition), *analysed, joins))
+
+    def _clips(self, partition: str) -> dict[str, TimelineClip]:
+        found = {}
+        for scene in self.scenes(partition):
+            ref = self.upstream("lipsynced_take", scene)
+            sidecar = self.sidecar(ref)
+            media = self._where(ref.object, clip_name(sidecar.files))
+            prompt = self.upstream("scene_prompt", scene)
+            text = self.read(prompt, PROMPT_TEXT)[PROMPT_TEXT].decode()
+            name = str(self.sidecar(self.upstream("selected_take", scene)).facts["take"])
+            found[parse_scene_key(scene)[0]] = TimelineClip(media, sidecar.facts["n_frames"], name, text)
+        return found
+
+    def _song(self, partition: str) -> SongMedia:
+        ref = self.upstream("song_audio", partition)
+        sidecar = self.sidecar(ref)
+        facts = sidecar.facts
+        media = self._where(ref.object, analysis.song_file_name(sidecar.files))
+        return SongMedia(media, facts["sample_rate_hz"], facts["n_samples"], facts["n_channels"])
+
+    def _joins(self, partition: str) -> dict[str, Join]:
+        edits = self.studio.songs.edits(partition)
+        before = [None, *edits[:-1]]
+        joins = {edit.id: _join(one, edit) for one, edit in zip(before, edits, strict=True)}
+        return {scene: join for scene, join in joins.items() if join.kind != "cut"}
+
+    def _where(self, folder: str, name: str) -> str:
+        """Where an editor finds a file: on this machine, or below the store's address."""
+        local = self.store.local_path(f"{folder}/{name}")
+        return str(local) if local else f"{self.store.url}/{folder}/{name}"
+
+
+def _join(before: Edit | None, edit: Edit) -> Join:
+    """How a scene meets the one before it: a dissolve lies behind the cut, a dip on both sides of it."""
+    falling = before.transition_out.n_frames if before else 0
+    return Join(edit.transition_in.kind, falling, edit.transition_in.n_frames)
 
 
 deliverable = rendered_asset(
@@ -108,5 +178,18 @@ deliverable = rendered_asset(
     group="film",
     owner="team:video",
     kind="video",
-    deps=["delivery_request", *(of_song(asset) for asset in ("final_video", "song_audio", "sections", "lyric_alignment"))],
+    deps=[
+        "delivery_request",
+        *(of_song(asset) for asset in ("final_video", "song_audio", "sections", "lyric_alignment")),
+    ],
+)
+
+timeline = rendered_asset(
+    Timeline,
+    "The film as OpenTimelineIO, FCPXML and EDL, with markers for beats and sections.",
+    partitions_def=partitions.songs,
+    group="film",
+    owner="team:video",
+    kind="json",
+    deps=["song_audio", "beat_grid", "sections", of_song("lipsynced_take")],
 )

@@ -1,19 +1,18 @@
 """Stage `film`: selected takes become the scenes' clips, one film over the song, its deliverables and timelines."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
-
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
-from audio_assets.domain.edit import chapters_of
-from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.edit import Chapter, chapters_of
+from audio_assets.domain.rendering import Rendered
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.song_analysis import sections_from_bytes
-from audio_assets.music_recipes import THE_SONG, OfScene, OfSong
-from audio_assets.partitions import of_song
+from audio_assets.music_recipes import THE_SONG, OfScene, OfSong, of_song
 from audio_assets.stage import rendered_asset
 from resources.engines import film_assembly, scene_clips
 from resources.engines import song_artifacts as analysis
@@ -40,9 +39,10 @@ class SceneClip(OfScene):
         before = self._before(partition, treatment)
         if before:
             inputs["clip before"] = self.upstream("lipsynced_take", before).content
-        params = {name: value for name, value in treatment.items() if name not in ("start_frame", "end_frame", "before")}
+        params = {
+            name: value for name, value in treatment.items() if name not in ("start_frame", "end_frame", "before")
+        }
         params["n_frames"] = treatment["end_frame"] - treatment["start_frame"]
-        del params["lip_sync_method"]
         return Action(self.asset, self.code_version, scene_clips.identity(), params, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
@@ -84,9 +84,12 @@ class FinalVideo(OfSong):
 
     def describe(self, partition: str) -> Action:
         """The clips in order, the song, the chapters."""
-        clips = [{"line": parse_scene_key(s)[0], "clip": self.upstream("scene_clip", s).content} for s in self._scenes(partition)]
+        clips = [
+            {"line": parse_scene_key(s)[0], "clip": self.upstream("scene_clip", s).content}
+            for s in self._scenes(partition)
+        ]
         inputs = {"song": self.upstream("song_audio", partition).content}
-        board = self._board(partition)
+        board = self.studio.songs.ready_board(partition)
         params = {
             "clips": clips,
             "frame_rate": str(board.frame_rate),
@@ -97,7 +100,7 @@ class FinalVideo(OfSong):
 
     def call(self, partition: str, action: Action) -> Call:
         """The call that joins them."""
-        board = self._board(partition)
+        board = self.studio.songs.ready_board(partition)
         scenes = self._scenes(partition)
         clips = [self.local_file(self.upstream("scene_clip", scene), scene_clips.CLIP) for scene in scenes]
         song = self.file("song_audio", partition, THE_SONG)
@@ -109,23 +112,46 @@ class FinalVideo(OfSong):
         """Copying, and decoding the song twice to verify it."""
         return 5.0
 
-    def _board(self, partition: str) -> Storyboard:
-        board = self.studio.songs.board(partition)
-        if board is None:
-            raise UpstreamError("its storyboard is not rendered")
-        return board
-
     def _scenes(self, partition: str) -> list[str]:
-        self._board(partition)
+        self.studio.songs.ready_board(partition)
         return self.scenes(partition)
 
     def _chapters(self, partition: str) -> tuple[Chapter, ...]:
-        board = self._board(partition)
+        board = self.studio.songs.ready_board(partition)
         sections = self.read(self.upstream("sections", partition), analysis.SECTIONS)[analysis.SECTIONS]
         return chapters_of(sections_from_bytes(sections), board.n_frames, board.frame_rate)
 
 
 def _assembled(
-    clips: Sequence[Path], song: Path, target: Path, rate: Fraction, n_frames: int, chapters: Sequence[Chapter], names: Sequence[str]
+    clips: Sequence[Path],
+    song: Path,
+    target: Path,
+    rate: Fraction,
+    n_frames: int,
+    chapters: Sequence[Chapter],
+    names: Sequence[str],
 ) -> Rendered:
-    return film_assembly.assemble(clips, song, target, frame_rate=rate, n_frames=n_frames, chapters=chapters, names=names)
+    return film_assembly.assemble(
+        clips, song, target, frame_rate=rate, n_frames=n_frames, chapters=chapters, names=names
+    )
+
+
+scene_clip = rendered_asset(
+    SceneClip,
+    "The scene's clip as the film needs it: its frames, size, transitions and grade; copied where nothing changes.",
+    partitions_def=partitions.scenes,
+    group="film",
+    owner="team:video",
+    kind="video",
+    deps=["scene_treatment", "lipsynced_take"],
+)
+
+final_video = rendered_asset(
+    FinalVideo,
+    "All scenes in order over the untouched song, joined without encoding again.",
+    partitions_def=partitions.songs,
+    group="film",
+    owner="team:video",
+    kind="video",
+    deps=["song_audio", "sections", of_song("scene_clip")],
+)

@@ -6,6 +6,7 @@ film goes out (`DeliveryRequest`).
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
@@ -15,7 +16,7 @@ from audio_assets.source import Shown, Source
 
 
 class _OfScene(Source):
-    derived_from = ("storyboard",)
+    derived_from: ClassVar[tuple[str, ...]] = ("storyboard",)
     members_of = "storyboard"
 
     def partitions(self) -> Sequence[str]:
@@ -39,8 +40,9 @@ class SceneSpan(_OfScene):
         except PermanentError as error:
             return {"problem": str(error)}
         rate = format_frame_rate(scene.frame_rate)
-        span = {"start_frame": scene.start_frame, "end_frame": scene.end_frame, "frame_rate": rate}
-        return {**span, "start_s": float(scene.start_time), "end_s": float(scene.end_time)}
+        frames = {"start_frame": scene.start_frame, "end_frame": scene.end_frame}
+        seconds = {"start_s": float(scene.start_time), "end_s": float(scene.end_time)}
+        return {"frame_rate": rate, **frames, **seconds}
 
 
 class TakeRequest(_OfScene):
@@ -60,8 +62,9 @@ class TakeRequest(_OfScene):
         except (PermanentError, UpstreamError) as error:
             return {"problem": str(error)}
         first = wanted[0]
-        shown = {"n_wanted": len(wanted), "provider": first.provider, "model": first.model}
-        return {**shown, "estimated_usd": round(sum(take.estimated_usd for take in wanted), 4)}
+        estimated_usd = round(sum(take.estimated_usd for take in wanted), 4)
+        who = {"provider": first.provider, "model": first.model}
+        return {**who, "n_wanted": len(wanted), "estimated_usd": estimated_usd}
 
 
 class SceneTreatment(_OfScene):
@@ -79,7 +82,9 @@ class SceneTreatment(_OfScene):
             treatment = self.studio.songs.treatment(partition)
         except PermanentError as error:
             return {"problem": str(error)}
-        return {name: value if isinstance(value, str | int | float) else str(value) for name, value in treatment.items()}
+        return {
+            name: value if isinstance(value, str | int | float) else str(value) for name, value in treatment.items()
+        }
 
 
 class DeliveryRequest(Source):

@@ -12,8 +12,10 @@ import dagster as dg
 
 from audio_assets import partitions
 from audio_assets.batch import newest_events, recorded_versions, source_event
+from audio_assets.costs import CostReport
+from audio_assets.deliverables import Deliverable, Timeline
 from audio_assets.domain.scene_key import song_of
-from audio_assets.film import CostReport, Deliverable, FinalVideo, SceneClip, Timeline
+from audio_assets.film import FinalVideo, SceneClip
 from audio_assets.film_sources import DeliveryRequest, SceneSpan, SceneTreatment, TakeRequest
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix

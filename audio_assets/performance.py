@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import dagster as dg
 
@@ -63,7 +64,11 @@ class SceneAlignment(OfScene):
     def describe(self, partition: str) -> Action:
         """Both, the span, and the words where a person has set them."""
         inputs = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition)}
-        params = {**self.studio.songs.span(partition), "lyrics": self._by_hand(partition), "language": self._language(partition)}
+        params = {
+            **self.studio.songs.span(partition),
+            "lyrics": self._by_hand(partition),
+            "language": self._language(partition),
+        }
         return Action(self.asset, self.code_version, engine.identity(), params, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
@@ -146,7 +151,9 @@ class LipsyncedTake(OfScene):
         return found
 
 
-def _asset(recipe: type[OfScene], description: str, kind: str, deps: Sequence[str | dg.AssetDep]) -> dg.AssetsDefinition:
+def _asset(
+    recipe: type[OfScene], description: str, kind: str, deps: Sequence[str | dg.AssetDep]
+) -> dg.AssetsDefinition:
     source = [recipe.source.asset] if recipe.source else []
     return rendered_asset(
         recipe,

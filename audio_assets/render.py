@@ -27,10 +27,12 @@ class Recipe(ABC):
     """How one asset's partitions are rendered; the one place that a stage fills in.
 
     `describe` is the only key function: runs and plans both call it. It must read nothing but refs and small files.
-    `source` stands for all that people write about a partition; `fan_in` are upstream assets of which more goes in than
-    Dagster can follow, so that the source says when they matter; `gathers` are those of which all scenes of one song go
-    in, which Dagster can follow; `part_assets` are the names of its `parts`; `members_of` is the asset of songs that says which scenes there are, where the
-    partitions are scenes.
+
+    - `source`: all that people write about a partition.
+    - `fan_in`: upstream assets of which more goes in than Dagster can follow; the source says when they matter.
+    - `gathers`: upstream assets of which all scenes of one song go in, which Dagster can follow.
+    - `part_assets`: the names of its `parts`.
+    - `members_of`: the asset of songs that says which scenes there are, where the partitions are scenes.
     """
 
     asset: ClassVar[str]

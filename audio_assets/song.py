@@ -12,6 +12,7 @@ from audio_assets.stage import rendered_asset
 from resources.engines import song_artifacts as engine
 from resources.pool import Call
 
+
 class SongAudio(OfSong):
     """Takes a song's bytes into the store and says what they are."""
 

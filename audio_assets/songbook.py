@@ -179,6 +179,32 @@ class SongBook:
             self._boards[song] = self._read_board(song)
         return self._boards[song]
 
+    def ready_board(self, song: str) -> Storyboard:
+        """The current storyboard of a song.
+
+        Raises:
+            UpstreamError: there is none.
+        """
+        board = self.board(song)
+        if board is None:
+            raise UpstreamError("its storyboard is not rendered")
+        return board
+
+    def grade(self, song: str) -> bytes | None:
+        """The look-up table that a song's settings name, None where they name none.
+
+        Raises:
+            PermanentError: it can not be read.
+        """
+        name = self.settings(song).film.lut
+        if not name or name not in self.record(song).files:
+            return None
+        path = Path(self.record(song).path).parent / name
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise PermanentError(f"{path}, the grade, can not be read ({error.strerror}): put it back") from error
+
     def _read_board(self, song: str) -> Storyboard | None:
         ref = self.store.refs("storyboard").get(song)
         data = None if ref is None else self.store.read(f"{ref.object}/{SIDECAR}")
@@ -238,9 +264,7 @@ class SongBook:
         Raises:
             PermanentError: there is no storyboard, or the settings do not fit it.
         """
-        board = self.board(song)
-        if board is None:
-            raise PermanentError(f"{song} has no storyboard")
+        board = self.ready_board(song)
         try:
             return edit_list(board.scenes, self.settings(song).film.joins, board.n_frames)
         except EditError as error:
@@ -334,7 +358,7 @@ class SongBook:
         return version_of(lambda: self.plan_record(song))
 
     def plan_record(self, song: str) -> dict[str, Any]:
-        """The settings that scenes are planned from; not lyrics, bibles, takes and film, which have stages of their own.
+        """The settings that scenes are planned from; lyrics, bibles, takes and film have stages of their own.
 
         Raises:
             PermanentError: settings or price card can not be read.

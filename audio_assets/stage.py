@@ -1,15 +1,36 @@
 """How a recipe or a source becomes an asset of Dagster: the one place that decorates."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
 from audio_assets.batch import run_asset, source_event
 from audio_assets.render import Recipe
 from audio_assets.source import Source
-from audio_assets.studio import StudioResource
+from audio_assets.studio import Studio, StudioResource
 
 Dep = str | dg.AssetDep
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person may say in the launchpad: its form, and what keeps it before the partition is rendered."""
+
+    form: type[dg.Config]
+    keep: Callable[[Studio, str, Any], None]
+
+
+class _Nothing(dg.Config):
+    """An asset that is told nothing."""
+
+
+def _keep_nothing(studio: Studio, partition: str, said: _Nothing) -> None:
+    """Nothing was said."""
+
+
+_NOTHING = Said(_Nothing, _keep_nothing)
 
 
 def source_asset(
@@ -54,8 +75,13 @@ def rendered_asset(
     owner: str,
     kind: str,
     deps: Sequence[Dep],
+    said: Said = _NOTHING,
 ) -> dg.AssetsDefinition:
-    """The asset of a recipe: materializing a partition renders it, or takes it from the store."""
+    """The asset of a recipe: materializing a partition renders it, or takes it from the store.
+
+    `said` is what people can say with it in the launchpad.
+    """
+    form = said.form
 
     @dg.asset(
         name=recipe.asset,
@@ -69,8 +95,14 @@ def rendered_asset(
         tags={"stage": group},
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def render(context: dg.AssetExecutionContext, studio: StudioResource) -> Iterator[dg.MaterializeResult[None]]:
-        """Render each partition."""
+    def render(
+        context: dg.AssetExecutionContext,
+        config: form,  # type: ignore[valid-type]  # Dagster reads the form from the annotation
+        studio: StudioResource,
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Keep what is said of each partition, then render it."""
+        for key in context.partition_keys:
+            said.keep(studio.open(), key, config)
         yield from run_asset(context, recipe(studio.open()))
 
     return render

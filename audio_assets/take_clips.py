@@ -60,7 +60,7 @@ class TakeClips(Recipe):
         if failure is None or failure.action_key != take.slot.key:
             return True
         if failure.kind == "budget":
-            return bool(self.studio.ledger.affordable([self.order(key, take)]).fitting)
+            return bool(self.studio.ledger.affordable([self.order(key, take)]).fits)
         return failure.kind in ("transient", "upstream") and failure.attempts < _TRANSIENT_ATTEMPTS
 
     def wanted(self, partition: str) -> WantedTake:
@@ -127,9 +127,7 @@ class PaidTakeClips(TakeClips):
                 f"{take.provider} {take.model} has a price on the card, but is not ordered from anybody: set it to 0"
             )
         record, scratch = self.record(partition, take), self.studio.scratch_file(".mp4")
-        return Call(
-            paid_take, (self.studio.ledger, vendor, self.order(partition, take), take.shot, record, scratch)
-        )
+        return Call(paid_take, (self.studio.ledger, vendor, self.order(partition, take), take.shot, record, scratch))
 
 
 class TakeMeasures(Recipe):

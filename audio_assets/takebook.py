@@ -6,11 +6,14 @@ settings (`songbook`).
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+
 import orjson
 from filelock import FileLock
+from resources.video import VideoProvider
 
 from audio_assets.domain.action import Action, sha256_hex
 from audio_assets.domain.music.analysis import BeatGrid, Lyrics
@@ -39,14 +42,13 @@ from audio_assets.domain.schemas.takes import (
 )
 from audio_assets.domain.shot import Guide, Shot, shot_record
 from audio_assets.domain.storyboard import Scene, Storyboard
-from audio_assets.domain.take_review import Review
-from audio_assets.domain.take_selection import Choice
+from audio_assets.domain.take_review import Review, parse_review
+from audio_assets.domain.take_selection import Choice, parse_choice
 from audio_assets.songbook import SongBook
 from resources.engines.song_artifacts import BEAT_GRID, ENERGY, LYRICS
 from resources.engines.storyboard_artifacts import PROMPT
-from resources.engines.take_artifacts import clip_name
+from resources.engines.take_artifacts import THUMBNAIL, clip_name
 from resources.store import ArtifactStore, StoreError
-from resources.video import VideoProvider
 
 TAKES, REQUESTS, CLIPS = "takes", "take_requests", "take_clips"
 REVIEWS, CHOICES = "take_reviews", "take_choices"
@@ -72,7 +74,9 @@ class WantedTake:
     @property
     def estimated_usd(self) -> float:
         """What it costs, 0 for what is made here or brought along."""
-        return 0.0 if self.price is None or self.shot is None else estimate_scene_usd(self.price, self.shot.clip_seconds)
+        return (
+            0.0 if self.price is None or self.shot is None else estimate_scene_usd(self.price, self.shot.clip_seconds)
+        )
 
     @property
     def is_paid(self) -> bool:
@@ -207,17 +211,39 @@ class TakeBook:
 
     # what people say now: each is written at once, and never taken back
 
-    def add_review(self, partition: str, review: Review) -> None:
-        """Keep an entry."""
-        with self._writing():
-            entries = (*self.reviews(partition), review)
-            self.store.write(f"{REVIEWS}/{_file(partition)}.json", reviews_to_bytes(entries))
+    def review(self, partition: str, said: Mapping[str, Any]) -> Review:
+        """Keep what somebody says of a take; `at` is now.
 
-    def add_choice(self, partition: str, choice: Choice) -> None:
-        """Keep a choice."""
+        Raises:
+            ReviewError: something about it is wrong; one sentence.
+        """
+        entry = parse_review({**said, "at": _now()}, self.names(partition))
+        with self._writing():
+            entries = (*self.reviews(partition), entry)
+            self.store.write(f"{REVIEWS}/{_file(partition)}.json", reviews_to_bytes(entries))
+        return entry
+
+    def choose(self, partition: str, take: str | None, *, by: str, note: str = "") -> Choice:
+        """Keep which take somebody chooses; None lifts the choice.
+
+        Raises:
+            ReviewError: there is no such take, or nobody says who chooses.
+        """
+        choice = parse_choice({"take": take, "by": by, "note": note, "at": _now()}, self.names(partition))
         with self._writing():
             entries = (*self.choices(partition), choice)
             self.store.write(f"{CHOICES}/{_file(partition)}.json", choices_to_bytes(entries))
+        return choice
+
+    def names(self, partition: str) -> list[str]:
+        """The ids of the takes that were made."""
+        return [take_id(i) for i, slot in enumerate(self.slots(partition)) if self.made(slot) is not None]
+
+    def thumbnails(self, partition: str) -> Mapping[str, bytes]:
+        """The thumbnail of every take that was made, by id."""
+        slots = enumerate(self.slots(partition))
+        found = {take_id(i): self.store.read(f"{self.folder(slot)}/{THUMBNAIL}") for i, slot in slots}
+        return {name: data for name, data in found.items() if data is not None}
 
     def ask(self, partition: str, change: Callable[[TakeRequests], TakeRequests]) -> None:
         """Change what is asked of a scene's takes."""
@@ -317,7 +343,9 @@ class TakeBook:
         """
         found = self.videos.get(name)
         if found is None:
-            raise PermanentError(f"no video provider '{name}' is set up here; there are {', '.join(sorted(self.videos))}")
+            raise PermanentError(
+                f"no video provider '{name}' is set up here; there are {', '.join(sorted(self.videos))}"
+            )
         return found
 
     def _prompt(self, partition: str) -> tuple[str, str]:
@@ -367,6 +395,10 @@ def _ready(store: ArtifactStore, asset: str, partition: str) -> Ref:
     if ref is None:
         raise UpstreamError(f"its {asset} is not rendered")
     return ref
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _file(partition: str) -> str:

@@ -4,7 +4,7 @@ A take is no partition but lives inside its scene's: an immutable object with a 
 The missing ones are made first (`take_clips`), then the scene's list of takes is; one that fails costs no other.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -18,14 +18,16 @@ from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.take_requests import Slot, take_id
 from audio_assets.domain.take_list import Take
-from audio_assets.music_recipes import OfScene, OfSong
+from audio_assets.music_recipes import OfScene, OfSong, of_song
 from audio_assets.render import Recipe
-from audio_assets.stage import rendered_asset
+from audio_assets.stage import Dep, Said, rendered_asset
+from audio_assets.studio import Studio
 from audio_assets.take_clips import PaidTakeClips, TakeClips, TakeMeasures
 from audio_assets.takebook import CODE_VERSION
 from resources.engines import take_artifacts as engine
 from resources.engines import take_records as records
 from resources.pool import Call
+
 
 class SceneTake(OfScene):
     """Lists a scene's takes, once the missing ones are made."""
@@ -125,7 +127,7 @@ class SceneTake(OfScene):
         """By the provider's speed."""
         takes = self.studio.takes
         due = [take for take in takes.wanted(partition) if takes.made(take.slot) is None and take.shot]
-        return sum(takes.video(take.provider).speed * take.shot.duration_s for take in due if take.shot)
+        return sum((takes.video(take.provider).speed * take.shot.duration_s for take in due if take.shot), 0.0)
 
     def estimate_usd(self, partition: str) -> float:
         """The price of the takes that are missing."""
@@ -219,3 +221,108 @@ class ContactSheet(OfSong):
     code_version = "1"
     folder = "video/contact_sheets"
     gathers = ("scene_take", "take_quality", "selected_take")
+
+    def needs(self, partition: str) -> Sequence[tuple[str, str]]:
+        """Takes, measures and selections of every scene."""
+        return [(asset, scene) for scene in self.scenes(partition) for asset in self.gathers]
+
+    def describe(self, partition: str) -> Action:
+        """The contents of all of it."""
+        rows = [
+            {"line": parse_scene_key(s)[0], **{a: self.upstream(a, s).content for a in self.gathers}}
+            for s in self.scenes(partition)
+        ]
+        return Action(self.asset, self.code_version, records.keeper(), {"scenes": rows})
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The call that draws it."""
+        board = self.studio.songs.ready_board(partition)
+        rows = []
+        for scene in board.scenes:
+            key = scene_key(scene.id, partition)
+            takes, quality, chosen = (
+                self.read(self.upstream(asset, key), name)[name]
+                for asset, name in zip(self.gathers, (records.TAKES, records.QUALITIES, records.SELECTION), strict=True)
+            )
+            rows.append((scene, takes, quality, chosen, self.studio.takes.thumbnails(key)))
+        return Call(records.contact_sheet, (board.title, tuple(rows)))
+
+
+class ReviewEntry(dg.Config):
+    """What a person says of a take: `user_score` 0 to 5, the other scores 0 to 1. Without a take nothing new is said."""
+
+    take: str = ""
+    by: str = ""
+    user_score: float | None = None
+    quality_score: float | None = None
+    character_consistency: float | None = None
+    mouth_visibility: float | None = None
+    note: str = ""
+
+
+class ChosenTake(dg.Config):
+    """Which take goes into the film; `unselect` lifts a choice, and without either the choice stays as it is."""
+
+    take: str = ""
+    by: str = ""
+    note: str = ""
+    unselect: bool = False
+
+
+def _keep_review(studio: Studio, partition: str, said: ReviewEntry) -> None:
+    if said.take:
+        scores = {name: value for name, value in said.model_dump().items() if value not in (None, "")}
+        studio.takes.review(partition, scores)
+
+
+def _keep_choice(studio: Studio, partition: str, said: ChosenTake) -> None:
+    if said.take or said.unselect:
+        studio.takes.choose(partition, None if said.unselect else said.take, by=said.by, note=said.note)
+
+
+def _asset(recipe: type[Recipe], description: str, kind: str, deps: Sequence[Dep], **more: Any) -> dg.AssetsDefinition:
+    source = [recipe.source.asset] if recipe.source else []
+    return rendered_asset(
+        recipe,
+        description,
+        partitions_def=partitions.scenes if recipe.members_of else partitions.songs,
+        group="takes",
+        owner="team:video",
+        kind=kind,
+        deps=[*source, *deps],
+        **more,
+    )
+
+
+scene_take = _asset(
+    SceneTake,
+    "The takes of a scene, t01 first: clips that never change, each with prompt, provider, seed, cost and parent.",
+    "video",
+    ["scene_prompt"],
+)
+take_quality = _asset(
+    TakeQuality,
+    "How good each take is, 0 to 1 with the evidence: picture, the character's likeness, how well a mouth is seen.",
+    "json",
+    ["scene_take"],
+)
+take_review = _asset(
+    TakeReview,
+    "What people said of the takes; materialize it with a take, a score and your name to say more.",
+    "json",
+    ["scene_take"],
+    said=Said(ReviewEntry, _keep_review),
+)
+selected_take = _asset(
+    SelectedTake,
+    "Which take is in the film and who chose it; materialize it with a take and your name to choose.",
+    "json",
+    ["scene_take", "take_quality", "take_review"],
+    said=Said(ChosenTake, _keep_choice),
+)
+contact_sheet = _asset(
+    ContactSheet,
+    "All takes of a song on one picture, with their scores and the selected ones framed.",
+    "image",
+    [of_song(asset) for asset in ContactSheet.gathers],
+)

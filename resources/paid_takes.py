@@ -25,7 +25,7 @@ def paid_take(
     """
     receipt = pay_once(ledger, vendor, order, scratch, verify=_is_video)
 
-    def brought(shot: Shot, _image: Path | None, target: Path) -> Clip:
+    def brought(_shot: Shot, _image: Path | None, target: Path) -> Clip:
         info = probe_video(target)
         return Clip(info.n_frames, info.width, info.height)
 

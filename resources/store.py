@@ -104,6 +104,26 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
             obstore.put(self.backend, path, data)
         return stored
 
+    def duplicate(self, source: str, target: str) -> None:
+        """Put a copy of what is at `source` at `target`, in one atomic step."""
+        local = self.local_path(source)
+        if local is not None:
+            self.write(target, local)
+            return
+        self._checked(target)
+        with self._naming(source):
+            obstore.copy(self.backend, source, target)
+
+    def holds(self, path: str, stored: StoredFile) -> bool:
+        """Whether these very bytes are at `path`; on a remote store, a file of this size."""
+        if self.size(path) != stored.size:
+            return False
+        local = self.local_path(path)
+        if local is None:
+            return True
+        with local.open("rb") as source:
+            return hashlib.file_digest(source, "sha256").hexdigest() == stored.sha256
+
     def delete(self, path: str) -> None:
         """Remove what is at `path`; nothing there is fine."""
         with suppress(FileNotFoundError), self._naming(path):

@@ -20,7 +20,7 @@ BYTES = b"a film"
 class ShopVendor(PaidVendor):
     """`knows_keys`: it can look a job up by its key. `answers` are what it says of a job, one per look, the last for
     good; `on_submit` is called when a job is written down and before that is answered.
-    """  # noqa: D205
+    """
 
     file: Path
     knows_keys: bool = True

@@ -1,25 +1,25 @@
-"""A deliverable with all that belongs beside it: the film in its format, poster, subtitles as SRT, WebVTT, ASS and LRC."""
+"""A deliverable with all that belongs beside it: the film in its format, a poster, subtitles as SRT, WebVTT, ASS, LRC."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import av
+from audio_assets.domain.subtitles.karaoke_picture import KaraokePainter
 
-from audio_assets.domain.rendering import Rendered
 from audio_assets.domain.reframe import SceneTrack, Shape, size_of
+from audio_assets.domain.rendering import Rendered
 from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.schemas.song_analysis import lyrics_from_bytes
 from audio_assets.domain.subtitles.ass import ass_text
 from audio_assets.domain.subtitles.cues import Cue, lyric_cues
-from audio_assets.domain.subtitles.karaoke_picture import KaraokePainter
 from audio_assets.domain.subtitles.lrc import enhanced_lrc_text
 from audio_assets.domain.subtitles.srt import srt_text
 from audio_assets.domain.subtitles.webvtt import webvtt_text
 from resources.engines.deliverables import DeliverySpec, deliver
 from resources.engines.face_track import face_track
-from resources.engines.take_artifacts import small_jpeg
-from resources.video_files import probe_video, read_frames
+from resources.engines.take_artifacts import frame_picture
+from resources.video_files import probe_video
 
 PICTURE = "picture.jpg"
 _SHAPES: Mapping[str, Shape] = {"vertical": "vertical", "square": "square"}
@@ -69,7 +69,7 @@ def delivered(
     return replace(
         done,
         files=files,
-        previews={PICTURE: _picture(target)},
+        previews={PICTURE: frame_picture(target, info.n_frames // 3)},
         facts={**done.facts, "n_cues": len(cues.cues), "subtitles": "burned" if painter else "side"},
         checks=(*done.checks, *_text_checks(cues.n_left_out, missing, wants_burned=is_burned, n_cues=len(cues.cues))),
         notes=(*done.notes, *notes, *cues.notes),
@@ -98,11 +98,3 @@ def _text_checks(n_left_out: int, missing: str, *, wants_burned: bool, n_cues: i
 def _named(name: str, file: str) -> str:
     """The file under the deliverable's name: `film.mp4` of `vertical` is `vertical.mp4`."""
     return file if file.startswith("poster") else f"{name}{Path(file).suffix}"
-
-
-def _picture(film: Path) -> bytes:
-    info = probe_video(film)
-    for number, picture in enumerate(read_frames(film, width=info.width // 4 * 2, height=info.height // 4 * 2)):
-        if number == info.n_frames // 3:
-            return small_jpeg(picture)
-    return b""

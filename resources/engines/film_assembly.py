@@ -11,15 +11,23 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+
 from audio_assets.domain.edit import Chapter
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.schemas.records import Check
+from resources import song_files
 from resources.engines.film_sound import COPIED_CODECS, Samples, samples_of, write_lossless
 from resources.film_files import Piece, Sound, write_film
 from resources.song_files import SongReader
 from resources.video_files import open_video
 
 FILM = "film.mp4"
+
+
+def identity() -> dict[str, str]:
+    """Who joins films: the muxer, and who decodes the song to verify it."""
+    return {"engine": "film assembly", "av": av.__version__, **song_files.identity()}
 
 
 def assemble(

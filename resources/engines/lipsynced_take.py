@@ -4,20 +4,22 @@ Which take, and whether its mouth is to move, is decided elsewhere; how a mouth 
 """
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from audio_assets.domain.lip_sync import Sync
+from audio_assets.domain.lip_sync import Synced
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.schemas import alignment as alignment_schema
 from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.timeline import Timeline
 from resources.engines.scene_singing import scene_lipsync
-from resources.engines.take_artifacts import small_jpeg
-from resources.video_files import VideoFileError, VideoInfo, probe_video, read_frames
+from resources.engines.take_artifacts import frame_picture
+from resources.video_files import VideoFileError, VideoInfo, probe_video
 
 LIPSYNC = "lipsync.json"
 PICTURE = "picture.jpg"
+Sync = Callable[[Path, bytes, bytes | None, Path], Synced]
 _FACE_SHARE = 0.5  # of the frames in which somebody sings: with fewer the mouth seems to stop
 
 
@@ -26,7 +28,7 @@ def passed_through(clip: Path, why: str, scratch: Path) -> Rendered:
     info = _probed(clip)
     shutil.copyfile(clip, scratch)
     facts = {"method": "none", "why": why, "n_frames": info.n_frames, "duration_s": round(info.duration_s, 4)}
-    return Rendered({f"clip{clip.suffix}": scratch}, {PICTURE: _picture(clip, info)}, facts)
+    return Rendered({f"clip{clip.suffix}": scratch}, {PICTURE: frame_picture(clip, info.n_frames // 2)}, facts)
 
 
 def lipsynced(sync: Sync, clip: Path, alignment: bytes, rig: bytes | None, scratch: Path) -> Rendered:
@@ -46,7 +48,7 @@ def lipsynced(sync: Sync, clip: Path, alignment: bytes, rig: bytes | None, scrat
     steady = Check("face_is_steady", share >= _FACE_SHARE, f"{share:.0%} of the frames, at least {_FACE_SHARE:.0%}")
     return Rendered(
         files={f"clip{clip.suffix if done.method == 'unchanged' else '.mp4'}": scratch, LIPSYNC: frames},
-        previews={PICTURE: _picture(scratch, info)},
+        previews={PICTURE: frame_picture(scratch, info.n_frames // 2)},
         facts={
             "method": done.method, "n_frames": done.n_frames, "n_with_face": done.n_with_face,
             "n_changed": done.n_changed, "duration_s": round(info.duration_s, 4), **done.measures,
@@ -72,10 +74,3 @@ def _probed(clip: Path) -> VideoInfo:
         return probe_video(clip)
     except VideoFileError as error:
         raise PermanentError(str(error)) from error
-
-
-def _picture(clip: Path, info: VideoInfo) -> bytes:
-    for number, picture in enumerate(read_frames(clip)):
-        if number == info.n_frames // 2:
-            return small_jpeg(picture)
-    return b""

@@ -156,7 +156,6 @@ class _Warp:
         x0, y0, x1, y1 = touched
         return x0, y0, x1, y1
 
-
     def _painted(
         self, landmarks: Floats, poses: MouthPoses, weights: Numbers, tones: Numbers
     ) -> Iterator[tuple[VideoFrame, Box | None]]:

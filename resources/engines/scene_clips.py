@@ -18,6 +18,7 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
+import av
 import numpy as np
 from av.video.frame import VideoFrame
 
@@ -58,6 +59,11 @@ class ConformSpec:
     before_n_frames: int = 0
     fit: Fit = "cover"
     lut: bytes | None = None
+
+
+def identity() -> dict[str, str]:
+    """Who conforms clips: what copies, draws and encodes."""
+    return {"engine": "scene clips", "av": av.__version__}
 
 
 def conform_clip(clip: Path, before: Path | None, spec: ConformSpec, target: Path) -> Rendered:

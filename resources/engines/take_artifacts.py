@@ -114,6 +114,14 @@ def _frame_at(path: Path, number: int) -> NDArray[np.uint8]:
     raise PermanentError("the provider's clip ends before its frames do; ask for another take")
 
 
+def frame_picture(path: Path, number: int) -> bytes:
+    """One frame of a video, small enough for an event; nothing where it has no such frame."""
+    for index, picture in enumerate(read_frames(path)):
+        if index == number:
+            return small_jpeg(picture)
+    return b""
+
+
 def fitted(picture: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:
     """The picture at a width, its shape kept."""
     height_px = max(1, round(picture.shape[0] * width_px / picture.shape[1]))

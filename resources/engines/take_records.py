@@ -142,7 +142,7 @@ def selected_take(
 def _strip(thumbnails: Sequence[Path | None]) -> bytes:
     """The newest takes side by side."""
     pictures = [cv2.imread(str(path)) for path in thumbnails[-_MOST_IN_STRIP:] if path is not None and path.is_file()]
-    scaled = [_at_height(picture[:, :, ::-1]) for picture in pictures if picture is not None]
+    scaled = [_at_height(np.asarray(found[:, :, ::-1], np.uint8)) for found in pictures if found is not None]
     return small_jpeg(np.concatenate(scaled, axis=1)) if scaled else b""
 
 

@@ -60,6 +60,11 @@ def timeline_files(
     )
 
 
+def otio_version() -> str:
+    """The version of OpenTimelineIO, for the key of what is written with it."""
+    return str(otio.__version__)
+
+
 def _verdict(faults: Sequence[str], texts: Mapping[str, str]) -> tuple[bool, str]:
     return not faults, "; ".join(faults[:3]) or f"{', '.join(texts)} read back with every cut on its frame"
 

@@ -539,7 +539,7 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - hundr
 class AnyInterleaving(RuleBasedStateMachine):
     """Two ledgers on one file, any steps in any order: what is spent and held stays under the cap, but for what was
     billed above its estimate.
-    """  # noqa: D205
+    """
 
     def __init__(self) -> None:
         super().__init__()

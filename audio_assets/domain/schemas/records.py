@@ -169,7 +169,8 @@ class Failure:
     """Why a partition could not be rendered, kept until it is.
 
     `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help), "budget" (a
-    cap is in the way) or "upstream" (it waits for another artifact). `action_key` is "" where it was not even known what to render.
+    cap is in the way) or "upstream" (it waits for another artifact). `action_key` is "" where it was not even known
+    what to render.
     """
 
     action_key: str

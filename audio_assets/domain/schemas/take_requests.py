@@ -49,6 +49,10 @@ class TakeRequests:
         is_here = any(one.sha256 == clip.sha256 for one in self.added)
         return self if is_here else replace(self, added=(*self.added, clip))
 
+    def with_number(self, n_takes: int) -> "TakeRequests":
+        """With a number of takes of its own."""
+        return replace(self, n_takes=n_takes)
+
     def to_bytes(self) -> bytes:
         """Indented JSON: people open these."""
         return _written("take_requests.1", asdict(self))

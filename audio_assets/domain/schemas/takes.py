@@ -69,7 +69,9 @@ def qualities_to_bytes(qualities: Mapping[str, TakeQuality]) -> bytes:
 
 def qualities_from_bytes(data: bytes) -> dict[str, TakeQuality]:
     """Return the scores by take id."""
-    return _read(data, TAKE_QUALITIES, lambda stored: dict(quality_from_bytes(orjson.dumps(e)) for e in stored["takes"]))
+    return _read(
+        data, TAKE_QUALITIES, lambda stored: dict(quality_from_bytes(orjson.dumps(e)) for e in stored["takes"])
+    )
 
 
 def reviews_to_bytes(reviews: Sequence[Review]) -> bytes:

@@ -1,0 +1,89 @@
+"""What `audio-assets budget` shows and says, on the studio's ledger; what it does is `resources/budget_commands.py`."""
+
+import getpass
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from audio_assets.domain.budget import usd, usd_text
+from audio_assets.domain.cost_report import markdown
+from audio_assets.domain.schemas import cost_report as schema
+from audio_assets.settings import current
+from resources import budget_commands
+from resources.ledger import Ledger
+from resources.ledger_rows import Entry
+
+
+def overview() -> dict[str, Any]:
+    """Caps with what is spent and held under each, orders to look at, costs per song, scene, provider and day."""
+    found = budget_commands.show(_ledger())
+    caps = [
+        {
+            **{name: value for name, value in asdict(one.cap).items() if name != "amount_micro"},
+            "cap_usd": usd(one.cap.amount_micro),
+            "spent_usd": usd(one.spent_micro),
+            "held_usd": usd(one.held_micro),
+        }
+        for one in found.caps
+    ]
+    look = [
+        {"entry": one.entry.id, "what": one.entry.name, "state": one.entry.state, "why": one.why, "do": one.remedy}
+        for one in found.attention
+    ]
+    costs = orjson.loads(schema.to_bytes(found.report))
+    defaults = {scope: usd(amount) for scope, amount in found.defaults.items()}
+    return {"ledger": found.ledger, "caps": caps, "caps_for_each": defaults, "look_at": look, "costs": costs}
+
+
+def as_text(shown: dict[str, Any]) -> str:
+    """The same for reading."""
+    lines = [f"ledger: {shown['ledger']}"]
+    for cap in shown["caps"]:
+        used = f"{cap['spent_usd']:.2f} spent, {cap['held_usd']:.2f} held"
+        lines.append(f"cap {cap['scope']} {cap['key']}: {cap['cap_usd']:.2f} USD ({cap['origin']}); {used}")
+    lines += [f"cap for each {scope}: {amount:.2f} USD" for scope, amount in shown["caps_for_each"].items()]
+    lines += [f"look at entry {one['entry']} ({one['what']}): {one['why']}; {one['do']}" for one in shown["look_at"]]
+    report = markdown(schema.from_bytes(orjson.dumps(shown["costs"])))
+    return "\n".join([*lines, "", report])
+
+
+def set_cap(scope: str, key: str, amount: str, by: str) -> str:
+    """Set or lift a cap; answers what holds now.
+
+    Raises:
+        ValueError: the amount or the key can not be read.
+    """
+    wanted = None if amount.casefold() == "none" else amount
+    kept, place = budget_commands.set_cap(_ledger(), scope, key, wanted, by=by or getpass.getuser())
+    where = f"each {kept}" if place == "*" else f"{kept} {place}".strip()
+    return f"no cap on {where}" if wanted is None else f"{where}: capped at {float(wanted):.2f} USD"
+
+
+def release(entry: int, reason: str) -> str:
+    """Let go of a hold."""
+    return _said(budget_commands.release(_ledger(), entry, reason))
+
+
+def attach(entry: int, job: str) -> str:
+    """Attach a job to an order of unknown outcome."""
+    return _said(budget_commands.attach(_ledger(), entry, job))
+
+
+def paid(entry: int, amount: str, reason: str) -> str:
+    """Say what an order of unknown outcome was billed."""
+    return _said(budget_commands.paid(_ledger(), entry, amount, reason))
+
+
+def again(entry: int, reason: str) -> str:
+    """Allow that a paid order is paid once more."""
+    return _said(budget_commands.again(_ledger(), entry, reason))
+
+
+def _ledger() -> Ledger:
+    return Ledger(current().ledger_url)
+
+
+def _said(entry: Entry) -> str:
+    money = usd_text(entry.spent_micro) if entry.state == "settled" else usd_text(entry.estimated_micro)
+    return f"entry {entry.id} ({entry.name}): {entry.state}, {money}"
