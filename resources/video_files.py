@@ -188,7 +188,8 @@ class VideoWriter:
         gop = round(KEY_FRAME_S * frame_rate)
         context.options = {
             "preset": PRESET, "crf": str(crf),
-            "x264-params": f"bframes=0:keyint={gop}:min-keyint={gop}:scenecut=0:threads={n_threads}",
+            # stitchable: headers do not depend on crf or content, so that clips of any crf can be joined.
+            "x264-params": f"bframes=0:keyint={gop}:min-keyint={gop}:scenecut=0:stitchable=1:threads={n_threads}",
         }  # fmt: skip
 
     def write(self, picture: Picture) -> None:
