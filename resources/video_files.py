@@ -239,7 +239,8 @@ class VideoWriter:
     def _encoder_options(self, gop: int, crf: int, n_threads: int) -> dict[str, str]:
         return {
             "preset": PRESET, "crf": str(crf),
-            "x264-params": f"bframes=0:keyint={gop}:min-keyint={gop}:scenecut=0:threads={n_threads}",
+            # stitchable: headers do not depend on crf or content, so that clips of any crf can be joined.
+            "x264-params": f"bframes=0:keyint={gop}:min-keyint={gop}:scenecut=0:stitchable=1:threads={n_threads}",
         }  # fmt: skip
 
     def write(self, picture: Picture) -> None:

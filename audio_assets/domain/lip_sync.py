@@ -24,6 +24,7 @@ _LEAST_MEASURED = 8
 _LEAST_MOTION = 1e-6
 _VOWEL_VISEMES = frozenset({1, 2, 3, 4, 8, 9, 10, 11})
 _CLOSED_VISEME = 21
+_SHAPE_OPENING = {"A": 0.0, "B": 0.2, "C": 0.5, "D": 1.0, "E": 0.5, "F": 0.2, "G": 0.1, "H": 0.5, "X": 0.0}
 _OPEN_JAW, _SHUT_JAW = 0.45, 0.1
 
 
@@ -82,15 +83,20 @@ def _shifted(openness: Numbers, wanted: Numbers, lag: int) -> tuple[Numbers, Num
     return openness[:lag], wanted[-lag:]
 
 
-def opening_measures(openness: Numbers, mouth: Sequence[MouthFrame]) -> dict[str, Any]:
-    """Offset, and how open the mouth is on open vowels and where p, b and m shut it; the keys are `Synced`'s."""
+def opening_measures(openness: Numbers, mouth: Sequence[MouthFrame], *, by_shape: bool = False) -> dict[str, Any]:
+    """Offset, and how open the mouth is on open vowels and where p, b and m shut it; the keys are `Synced`'s.
+
+    A warped mouth follows the jaw. With `by_shape` the offset is that against the opening of the shapes: sprites show
+    those, and shapes anticipate a vowel by up to a frame.
+    """
     visemes = np.array([frame.viseme for frame in mouth], dtype=np.int64)
     jaw = np.array([frame.jaw for frame in mouth], dtype=np.float64)
     measured = np.isfinite(openness)
     vowels = openness[np.isin(visemes, list(_VOWEL_VISEMES)) & (jaw >= _OPEN_JAW) & measured]
     shut = openness[(visemes == _CLOSED_VISEME) & (jaw <= _SHUT_JAW) & measured]
     silent = np.array([frame.shape == "X" for frame in mouth], dtype=bool)
-    offset, correlation = mouth_audio_offset(np.where(silent, np.nan, openness), jaw)
+    wanted = np.array([_SHAPE_OPENING[frame.shape] for frame in mouth]) if by_shape else jaw
+    offset, correlation = mouth_audio_offset(np.where(silent, np.nan, openness), wanted)
     return {
         "offset_frames": offset,
         "offset_correlation": round(correlation, 3),

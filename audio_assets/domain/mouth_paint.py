@@ -21,7 +21,7 @@ from audio_assets.domain.mouth_curves import MouthCurves, Pose
 Region = NDArray[np.uint8]
 
 _MOVED_PX = 1 / 32
-_TEETH, _TONGUE, _CAVITY = (1.0, 0.96, 0.88), (0.62, 0.45, 0.46), (0.27, 0.14, 0.15)
+_TEETH, _TONGUE, _CAVITY = (1.0, 0.97, 0.91), (0.62, 0.45, 0.46), (0.27, 0.14, 0.15)
 """Teeth as shares of white in the skin's light, tongue and cavity as shares of the lips."""
 
 

@@ -2,7 +2,7 @@
 
 Running the two networks belongs here, and nothing else; the geometry is in `face_geometry`, and what a face is good for
 belongs to who asks. One thread: workers share the cores, and the same picture gives the same numbers in any process.
-The detector sees faces from about a tenth of its square up, so pictures are searched whole, then in tiles.
+The detector sees faces from about a sixth of its square up, so pictures are searched whole and in tiles.
 """
 
 from collections.abc import Iterator
@@ -176,12 +176,16 @@ def _middle(face: Face) -> NDArray[np.float64]:
 
 
 def _levels(width: int, height: int) -> Iterator[list[tuple[int, int, int]]]:
-    """The squares (x, y, side) to search: all in one, then squares of the short side, then of half of it."""
+    """The squares (x, y, side) to search: one round all and those of the short side, then those of half of it."""
     whole, short = max(width, height), min(width, height)
-    yield [((width - whole) // 2, (height - whole) // 2, whole)]
-    for side in (short, short // 2):
-        if geometry.DETECTOR_PX <= side < whole:
-            yield [(x, y, side) for y in _starts(height, side) for x in _starts(width, side)]
+    square = ((width - whole) // 2, (height - whole) // 2, whole)
+    yield [square, *(_tiles(width, height, short) if geometry.DETECTOR_PX <= short < whole else [])]
+    if short // 2 >= geometry.DETECTOR_PX:
+        yield _tiles(width, height, short // 2)
+
+
+def _tiles(width: int, height: int, side: int) -> list[tuple[int, int, int]]:
+    return [(x, y, side) for y in _starts(height, side) for x in _starts(width, side)]
 
 
 def _starts(length: int, side: int) -> list[int]:

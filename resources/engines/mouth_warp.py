@@ -276,7 +276,7 @@ class _Sprites:
                 touched[:2] = np.minimum(touched[:2], box[:2]).tolist()
                 touched[2:] = np.maximum(touched[2:], box[2:]).tolist()
                 writer.write_frame(patchable.frame())
-        measures = opening_measures(self._openness(target), self.mouth) | {"box": touched}
+        measures = opening_measures(self._openness(target), self.mouth, by_shape=True) | {"box": touched}
         return Synced(self.info.n_frames, n_seen, sum(moving), "sprites", (), measures)
 
     def _box(self, anchor: MouthAnchor) -> Box | None:
