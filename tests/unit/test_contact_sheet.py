@@ -1,5 +1,6 @@
 import io
-from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ from audio_assets.domain import contact_sheet as sheets
 from audio_assets.domain.contact_sheet import WIDTH_PX, SheetScene, SheetTake, contact_sheet, contact_strip
 from audio_assets.domain.picture_card import GOLD, MAX_BYTES
 from audio_assets.domain.take_scores import CONSISTENCY, MOUTH, QUALITY
+
+
+SCORES = {QUALITY: 0.8, CONSISTENCY: None, MOUTH: 1.0}
 
 
 def noise(number: int, width: int = 64, height: int = 36) -> np.ndarray:
@@ -21,15 +25,19 @@ def scenes(n: int, n_takes: int, width: int = 64, height: int = 36) -> list[Shee
     for number in range(n):
         takes = tuple(
             SheetTake(
-                f"t{take + 1:02d}", noise(number * 10 + take, width, height), {QUALITY: 0.8, CONSISTENCY: None, MOUTH: 1.0},
-                4.5 if take else None, 0.48, is_selected=take == number % n_takes, is_current=take < 3,
-                chosen_by="ana" if number % 2 else "", note="remix of t01" if take else "",
+                f"t{take + 1:02d}", noise(number * 10 + take, width, height), SCORES, 4.5 if take else None, 0.48,
+                is_selected=take == number % n_takes, is_current=take < 3, chosen_by="ana" if number % 2 else "", note="remix of t01" if take else "",
             )
             for take in range(n_takes)
         )  # fmt: skip
         kind = "performance" if number % 3 else "broll"
         made.append(SheetScene(f"s{number + 1:03d}", number * 4.0, number * 4.0 + 4, kind, "chorus 1", takes))
     return made
+
+
+@cache
+def drawn(n: int, n_takes: int) -> bytes:
+    return contact_sheet("A song · a band", scenes(n, n_takes))
 
 
 def opened(data: bytes) -> np.ndarray:
@@ -42,7 +50,7 @@ def gold_px(picture: np.ndarray) -> int:
 
 @pytest.mark.parametrize(("n", "n_takes"), [(0, 1), (1, 1), (3, 2), (24, 3), (96, 6)])
 def test_any_number_of_scenes_and_takes_is_drawn(n: int, n_takes: int) -> None:
-    sheet, strip = contact_sheet("A song · a band", scenes(n, n_takes)), contact_strip(scenes(n, n_takes), n * 4.0)
+    sheet, strip = drawn(n, n_takes), contact_strip(scenes(n, n_takes), n * 4.0)
     height, width, _ = opened(sheet).shape
     assert width == WIDTH_PX
     assert 100 < height < 16_000
@@ -56,7 +64,7 @@ def test_the_same_values_give_the_same_bytes() -> None:
 
 
 def test_more_scenes_are_drawn_smaller_not_only_lower() -> None:
-    few, many = (opened(contact_sheet("A", scenes(n, 6))).shape[0] / n for n in (6, 96))
+    few, many = (opened(drawn(n, 6)).shape[0] / n for n in (6, 96))
     assert many < 0.5 * few
 
 
@@ -79,11 +87,11 @@ def test_the_picture_is_on_the_sheet_and_dimmed_once_its_prompt_is_past() -> Non
 
 
 def test_a_score_of_nothing_is_not_shown_like_none() -> None:
-    def drawn(score: float | None) -> bytes:
+    def scored(score: float | None) -> bytes:
         take = SheetTake("t01", None, {QUALITY: score})
         return contact_sheet("A", [SheetScene("s001", 0, 4, "broll", "", (take,))])
 
-    assert len({drawn(score) for score in (None, 0.0, 0.5, 1.0)}) == 4
+    assert len({scored(score) for score in (None, 0.0, 0.5, 1.0)}) == 4
 
 
 @pytest.mark.parametrize("size", [(36, 64), (64, 36), (3, 200), (200, 3), (1, 1)])
@@ -104,11 +112,14 @@ def test_what_does_not_fit_under_the_limit_is_counted(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sheets, "MOST_HEIGHT_PX", 1_000)
     seen: list[str] = []
     write = sheets._write
-    monkeypatch.setattr(
-        sheets, "_write", lambda sheet, text, *a, **k: (seen.append(text), write(sheet, text, *a, **k))[1]
-    )
+
+    def watched(sheet: np.ndarray, text: str, *where: Any, **room: Any) -> int:
+        seen.append(text)
+        return write(sheet, text, *where, **room)
+
+    monkeypatch.setattr(sheets, "_write", watched)
     assert opened(contact_sheet("A", scenes(60, 6))).shape[0] <= 1_000
-    shown: Sequence[str] = [text for text in seen if text.startswith("s0")]
+    shown = [text for text in seen if text.startswith("s0")]
     assert f"{60 - len(shown)} more scenes are left out" in seen
 
 
