@@ -11,7 +11,6 @@ from audio_assets.domain.contact_sheet import WIDTH_PX, SheetScene, SheetTake, c
 from audio_assets.domain.picture_card import GOLD, MAX_BYTES
 from audio_assets.domain.take_scores import CONSISTENCY, MOUTH, QUALITY
 
-
 SCORES = {QUALITY: 0.8, CONSISTENCY: None, MOUTH: 1.0}
 
 
@@ -26,7 +25,8 @@ def scenes(n: int, n_takes: int, width: int = 64, height: int = 36) -> list[Shee
         takes = tuple(
             SheetTake(
                 f"t{take + 1:02d}", noise(number * 10 + take, width, height), SCORES, 4.5 if take else None, 0.48,
-                is_selected=take == number % n_takes, is_current=take < 3, chosen_by="ana" if number % 2 else "", note="remix of t01" if take else "",
+                is_selected=take == number % n_takes, chosen_by="ana" if number % 2 else "", is_current=take < 3,
+                note="remix of t01" if take else "",
             )
             for take in range(n_takes)
         )  # fmt: skip
