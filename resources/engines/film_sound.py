@@ -28,7 +28,7 @@ COPIED_CODECS = ("aac", "mp3", "flac", "opus", "alac")
 Codec = Literal["aac", "opus"]
 BIT_RATES_BPS: dict[Codec, int] = {"aac": 256_000, "opus": 192_000}
 _AAC_RATES_HZ = (32_000, 44_100, 48_000)  # what every player takes; other songs are brought to 48 kHz
-_ROUNDS = 4
+_LOUDNESS_ROUNDS, _ROUNDS = 3, 7  # the gain is corrected in the first ones, the ceiling in all
 _CLOSE_LU = 0.1
 _MAX_GAIN_DB = 30.0
 _BITEXACT_CODEC = 1 << 23
@@ -144,8 +144,9 @@ def deliver_sound(
         n_samples = _encode(level.blocks(), scratch, codec, rate_hz)
         loudness = _measured(_decoded(scratch), rate_hz)
         over_db = (loudness.true_peak_db if loudness.true_peak_db is not None else -np.inf) - ceiling_db
-        missing_lu = _missing(loudness, wanted_lufs) if gain_db < _MAX_GAIN_DB else 0.0
-        if number == _ROUNDS - 1 or (over_db <= 0 and abs(missing_lu) < _CLOSE_LU):
+        is_tuned = number >= _LOUDNESS_ROUNDS - 1 or gain_db >= _MAX_GAIN_DB
+        missing_lu = 0.0 if is_tuned else _missing(loudness, wanted_lufs)
+        if over_db <= 0 and abs(missing_lu) < _CLOSE_LU:
             break
         if over_db > 0:
             limit_db -= over_db + 0.05

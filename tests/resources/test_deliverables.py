@@ -87,22 +87,32 @@ def test_every_frame_and_cut_is_where_it_was_and_the_sound_not_a_sample_late(
 def test_loudness_is_met_and_true_peaks_stay_under_the_ceiling_when_decoded(
     made: Made, tmp_path: Path, container: str
 ) -> None:
-    samples = music(N_SAMPLES)
-    samples[::4000] = 0.99  # clicks that a louder song has no room for
-    song = write_song(tmp_path / "song.wav", samples)
-    rendered = delivered(Made(made.film, song), tmp_path / "out", container, 64, 36, target_lufs=-12.0)
+    rendered = delivered(made, tmp_path / "out", container, 64, 36, target_lufs=-8.5)
     found = measure_loudness(decoded(tmp_path / "out"), rendered.facts["sample_rate_hz"])
     assert found.true_peak_db is not None
-    assert found.integrated_lufs is not None
-    assert found.true_peak_db <= -0.9
-    assert found.integrated_lufs == pytest.approx(-12.0, abs=0.5)
-    assert rendered.facts["max_limiting_db"] > 1
+    assert found.true_peak_db <= -0.95
+    assert found.integrated_lufs == pytest.approx(-8.5, abs=0.3)
+    assert rendered.facts["max_limiting_db"] > 0.5
     assert all(check.passed for check in rendered.checks), rendered.checks
 
 
+def test_the_ceiling_holds_even_where_the_loudness_can_not_be_had(made: Made, tmp_path: Path) -> None:
+    samples = music(N_SAMPLES)
+    samples[::4000] = 0.99  # clicks, which an encoder spreads
+    song = write_song(tmp_path / "song.wav", samples)
+    rendered = delivered(Made(made.film, song), tmp_path / "out", "webm", 64, 36, target_lufs=-8.0)
+    found = measure_loudness(decoded(tmp_path / "out"), rendered.facts["sample_rate_hz"])
+    assert found.true_peak_db is not None
+    assert found.true_peak_db <= -0.9
+    assert {check.name: check.passed for check in rendered.checks}["loudness"] is False
+
+
 def test_where_there_is_room_one_gain_is_all(made: Made, tmp_path: Path) -> None:
-    rendered = delivered(made, tmp_path / "out", "mp4", 256, 144, target_lufs=-23.0)
-    sound, source = decoded(tmp_path / "out"), decoded(made.song)
+    times = np.arange(N_SAMPLES)[:, np.newaxis] / 44_100
+    chord = 0.15 * np.sin(2 * np.pi * times * 220) + 0.1 * np.sin(2 * np.pi * times * 553)
+    song = write_song(tmp_path / "song.flac", np.repeat(chord, 2, axis=1).astype(np.float32))
+    rendered = delivered(Made(made.film, song), tmp_path / "out", "mp4", 256, 144, target_lufs=-20.0)
+    sound, source = decoded(tmp_path / "out"), decoded(song)
     assert rendered.facts["max_limiting_db"] == 0
     gain = float(np.sum(sound * source) / np.sum(source * source))
     assert 20 * np.log10(gain) == pytest.approx(rendered.facts["gain_db"], abs=0.05)
@@ -136,13 +146,14 @@ def test_a_vertical_crop_follows_the_face_and_jumps_only_at_the_cut(tmp_path: Pa
 
 @pytest.mark.parametrize("size", [(20, 40), (60, 120)])
 def test_a_gliding_box_moves_by_parts_of_a_pixel(size: tuple[int, int]) -> None:
-    ramp = np.repeat(np.linspace(20, 220, 101)[np.newaxis, :, np.newaxis], 80, axis=0).repeat(3, axis=2)
-    picture = np.rint(ramp).astype(np.uint8)
+    ramp = np.linspace(20, 220, 101) + 3 * np.random.default_rng(1).random((80, 1))  # two levels a pixel
+    picture = ramp.astype(np.uint8)[:, :, np.newaxis].repeat(3, axis=2)
     still = cropped(picture, (30.0, 0.0), (40, 80), size)
     for shift in (0.25, 0.5, 0.75):
         moved = cropped(picture, (30.0 + shift, 0.0), (40, 80), size)
         rise = float((moved.astype(float) - still)[5:-5, 2:-2].mean())
-        assert rise == pytest.approx(2 * shift, abs=0.3)
+        assert rise == pytest.approx(2 * shift, abs=0.51)  # whole levels: half of one is lost or won
+        assert 0 < rise < 2
     assert cropped(picture, (31.5, 0.25), (40, 80), size).shape == (size[1], size[0], 3)
 
 

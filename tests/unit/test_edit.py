@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +63,7 @@ def test_frames_sum_to_the_film_and_no_transition_is_longer_than_half_a_scene(
     assert [edit.n_frames for edit in edits] == lengths
     assert [edit.start_frame for edit in edits] == [sum(lengths[:index]) for index in range(len(lengths))]
     assert edits[0].transition_in == edits[-1].transition_out == CUT
-    for before, edit in zip(edits, edits[1:], strict=False):
+    for before, edit in pairwise(edits):
         drawn = edit.transition_in.n_frames + before.transition_out.n_frames
         assert drawn <= min(before.n_frames, edit.n_frames) // 2
         if edit.transition_in.kind == "dip":
