@@ -1,4 +1,4 @@
-"""A small vendor of paid jobs with a memory of its own: a SQLite file that any number of processes see, and that counts.
+"""A small vendor of paid jobs with a memory of its own: a SQLite file that counts, and that any process sees.
 
 What it takes it has written down before it answers, so that a killed customer, or a lost answer, leaves it with a job.
 """
@@ -20,7 +20,7 @@ BYTES = b"a film"
 class ShopVendor(PaidVendor):
     """`knows_keys`: it can look a job up by its key. `answers` are what it says of a job, one per look, the last for
     good; `on_submit` is called when a job is written down and before that is answered.
-    """  # noqa: D205
+    """
 
     file: Path
     knows_keys: bool = True
