@@ -183,14 +183,14 @@ class _Job:
             raise AlreadyPaid(entry)
         paid = f"{entry.name} was paid ({usd_text(entry.spent_micro)}, entry {entry.id})"
         try:
-            look = self.vendor.look(entry.job_id)
+            look = self._wait(entry.job_id, entry.name)
             if look.state == "done":
                 self._fetch(entry.job_id)
                 return Receipt(entry.job_id, entry, usd(entry.spent_micro), is_estimate=False)
         except PermanentError as error:
             raise PermanentError(f"{paid}, but can not be fetched again: {error}; {again}") from error
         why = without_secrets(look.reason or entry.reason) or "the vendor gives no reason"
-        raise PermanentError(f"{paid}, but its job {entry.job_id} is {look.state}: {why}; {again}")
+        raise PermanentError(f"{paid}, but its job {entry.job_id} failed: {why}; {again}")
 
     # --- Sending -----------------------------------------------------------------------------------------------
 

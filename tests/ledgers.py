@@ -1,4 +1,4 @@
-"""Ledgers and orders for tests: on SQLite, and on Postgres where AUDIO_ASSETS_TEST_POSTGRES holds the URL of a server."""
+"""Ledgers and orders for tests: on SQLite, and on Postgres where AUDIO_ASSETS_TEST_POSTGRES holds a server's URL."""
 
 import os
 import uuid

@@ -1,4 +1,4 @@
-"""A small vendor of paid jobs with a memory of its own: a SQLite file that any number of processes see, and that counts.
+"""A small vendor of paid jobs with a memory of its own: a SQLite file that counts, and that any process sees.
 
 What it takes it has written down before it answers, so that a killed customer, or a lost answer, leaves it with a job.
 """
