@@ -177,9 +177,7 @@ def budget_show(as_json: bool) -> None:
 @budget.command("set")
 @click.argument("scope", type=click.Choice(["project", "scene", "day", "total"]))
 @click.argument("usd")
-@click.option(
-    "--for", "key", default="", help="Which song, scene (s003|song) or day; without it, each one."
-)
+@click.option("--for", "key", default="", help="Which song, scene (s003|song) or day; without it, each one.")
 @_by
 @plainly
 def budget_set(scope: str, usd: str, key: str, by: str) -> None:

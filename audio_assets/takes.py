@@ -220,7 +220,7 @@ class ContactSheet(OfSong):
     asset = "contact_sheet"
     code_version = "1"
     folder = "video/contact_sheets"
-    gathers = ("scene_take", "take_quality", "selected_take")
+    gathers = ("scene_take", "take_quality", "take_review", "selected_take")
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """Takes, measures and selections of every scene."""
@@ -237,14 +237,15 @@ class ContactSheet(OfSong):
     def call(self, partition: str, action: Action) -> Call:
         """The call that draws it."""
         board = self.studio.songs.ready_board(partition)
+        names = (records.TAKES, records.QUALITIES, records.REVIEW, records.SELECTION)
         rows = []
         for scene in board.scenes:
             key = scene_key(scene.id, partition)
-            takes, quality, chosen = (
+            files = [
                 self.read(self.upstream(asset, key), name)[name]
-                for asset, name in zip(self.gathers, (records.TAKES, records.QUALITIES, records.SELECTION), strict=True)
-            )
-            rows.append((scene, takes, quality, chosen, self.studio.takes.thumbnails(key)))
+                for asset, name in zip(self.gathers, names, strict=True)
+            ]
+            rows.append((scene, *files, self.studio.takes.thumbnails(key)))
         return Call(records.contact_sheet, (board.title, tuple(rows)))
 
 

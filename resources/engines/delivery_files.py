@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
-from audio_assets.domain.subtitles.karaoke_picture import KaraokePainter
 
 from audio_assets.domain.reframe import SceneTrack, Shape, size_of
 from audio_assets.domain.rendering import Rendered
@@ -13,6 +12,7 @@ from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.schemas.song_analysis import lyrics_from_bytes
 from audio_assets.domain.subtitles.ass import ass_text
 from audio_assets.domain.subtitles.cues import Cue, lyric_cues
+from audio_assets.domain.subtitles.karaoke_picture import KaraokePainter
 from audio_assets.domain.subtitles.lrc import enhanced_lrc_text
 from audio_assets.domain.subtitles.srt import srt_text
 from audio_assets.domain.subtitles.webvtt import webvtt_text

@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_assets.domain import contact_sheet as sheet
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.records import Check
+from audio_assets.domain.storyboard import Scene
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_review import Review, opinions
 from audio_assets.domain.take_scores import CONSISTENCY, MOUTH, QUALITY, TakeQuality, Wanted, quality_checks
@@ -27,7 +29,7 @@ from resources.video_files import VideoFileError
 TAKES, MEASURE, QUALITIES, REVIEW, SELECTION = (
     "takes.json", "take_measure.json", "take_quality.json", "take_review.json", "selection.json",
 )  # fmt: skip
-PICTURE = "picture.jpg"
+SHEET, PICTURE = "contact_sheet.jpg", "picture.jpg"
 _STRIP_HEIGHT_PX = 120
 _MOST_IN_STRIP = 6
 
@@ -137,6 +139,55 @@ def selected_take(
         checks=(Check("selection_is_current", not selection.warnings, "; ".join(selection.warnings) or selection.why),),
         notes=selection.warnings,
     )  # fmt: skip
+
+
+SheetRow = tuple[Scene, bytes, bytes, bytes, bytes, Mapping[str, bytes]]
+"""A scene with its takes, scores, reviews and selection as they are stored, and a thumbnail by take."""
+
+
+def contact_sheet(title: str, rows: Sequence[SheetRow]) -> Rendered:
+    """`contact_sheet.jpg`: every take of a song, with its scores; the selected ones framed."""
+    scenes = [_sheet_scene(*row) for row in rows]
+    picture = sheet.contact_sheet(title, scenes)
+    small = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    if small is None:
+        raise PermanentError("the contact sheet can not be read back")
+    return Rendered(
+        files={SHEET: picture},
+        previews={PICTURE: small_jpeg(np.asarray(small[:, :, ::-1], np.uint8))},
+        facts={
+            "n_scenes": len(scenes),
+            "n_takes": sum(len(scene.takes) for scene in scenes),
+            "n_selected": sum(take.is_selected for scene in scenes for take in scene.takes),
+        },
+    )
+
+
+def _sheet_scene(
+    scene: Scene, listed: bytes, measured: bytes, said: bytes, chosen: bytes, thumbnails: Mapping[str, bytes]
+) -> sheet.SheetScene:
+    scores, opinion = schema.qualities_from_bytes(measured), opinions(schema.reviews_from_bytes(said))
+    selection = schema.selection_from_bytes(chosen)[1]
+    takes = [
+        sheet.SheetTake(
+            take.id,
+            _picture(thumbnails.get(take.id)),
+            {name: score.value for name, score in scores[take.id].scores().items()} if take.id in scores else {},
+            opinion[take.id].user_score if take.id in opinion else None,
+            take.cost_usd,
+            is_selected=take.id == selection.take,
+            chosen_by=selection.by if take.id == selection.take else "",
+            is_current=take.is_current,
+            note=f"remix of {take.parent}" if take.parent else "added" if take.origin == "added" else "",
+        )
+        for take in schema.take_list_from_bytes(listed)[1]
+    ]
+    return sheet.SheetScene(scene.id, scene.start_time, scene.end_time, scene.scene_type, scene.section, tuple(takes))
+
+
+def _picture(data: bytes | None) -> NDArray[np.uint8] | None:
+    found = None if data is None else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return None if found is None else np.asarray(found[:, :, ::-1], np.uint8)
 
 
 def _strip(thumbnails: Sequence[Path | None]) -> bytes:

@@ -14,7 +14,10 @@ def a_face(height: float = 100.0, gap: float = 0.0) -> Floats:
     turn = np.linspace(0, 2 * np.pi, geometry.N_LANDMARKS, endpoint=False)
     points = np.stack([np.cos(turn), np.sin(turn)], axis=1) * height * 0.4
     points[geometry.FOREHEAD], points[geometry.NOSE_BASE] = (0, -0.5 * height), (0, 0.1 * height)
-    points[geometry.LEFT_EYE], points[geometry.RIGHT_EYE] = (-0.25 * height, -0.2 * height), (0.25 * height, -0.2 * height)
+    points[geometry.LEFT_EYE], points[geometry.RIGHT_EYE] = (
+        (-0.25 * height, -0.2 * height),
+        (0.25 * height, -0.2 * height),
+    )
     for numbers, y in ((geometry.UPPER_INNER_LIP, 0.2), (geometry.LOWER_INNER_LIP, 0.2 + gap)):
         for x, number in zip(np.linspace(-0.15, 0.15, len(numbers)), numbers, strict=True):
             points[number] = x * height, y * height
