@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from resources.video_files import Picture, VideoWriter, read_frames
 
@@ -74,13 +75,11 @@ def write_foreign_clip(path: Path, n_frames: int, colour: tuple[int, int, int]) 
 
 
 def music(n_samples: int, rate_hz: int = 44_100) -> NDArray[np.float32]:
-    """Stereo that is nowhere like itself a little later: noise under a slow swell; shape (n_samples, 2)."""
-    random = np.random.default_rng(7)
+    """Stereo that is nowhere like itself a little later: dull noise under a slow swell; shape (n_samples, 2)."""
+    noise = np.random.default_rng(7).standard_normal((n_samples, 2))
+    dull = lfilter([0.15], [1.0, -0.85], noise, axis=0)
     swell = 0.6 + 0.4 * np.sin(2 * np.pi * 0.7 * np.arange(n_samples) / rate_hz)
-    noise = random.standard_normal((n_samples, 2)).cumsum(axis=0)
-    noise -= np.linspace(0, 1, n_samples)[:, np.newaxis] * noise[-1]
-    noise = np.diff(noise, axis=0, prepend=noise[:1])
-    return (0.08 * swell[:, np.newaxis] * noise).astype(np.float32)
+    return (0.3 * swell[:, np.newaxis] * dull).astype(np.float32)
 
 
 def write_song(path: Path, samples: NDArray[np.float32], rate_hz: int = 44_100) -> Path:

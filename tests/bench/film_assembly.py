@@ -10,10 +10,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
+from multiprocessing import get_context
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import soundfile
 
@@ -41,9 +44,7 @@ def measure() -> Iterator[Figure]:
         folder = Path(name)
         clips = write_clips(folder)
         song = write_song(folder / "song.flac", SONG_S)
-        before_mb = peak_mb()
         yield from joined(folder, clips, song)
-        yield Figure("memory that joining adds", f"{max(0.0, peak_mb() - before_mb):.0f} MB")
         yield from conformed(folder, clips)
         yield from delivered(folder, clips)
 
@@ -72,6 +73,19 @@ def joined(folder: Path, clips: list[Path], song: Path) -> Iterator[Figure]:
             taken_s <= AIM * other_s if is_same_job else None,
             f"{taken_s / other_s:.2f} x",
         )
+    sizes = [joining_mb(folder, clips[:n_clips], song) for n_clips in (N_CLIPS // 2, N_CLIPS)]
+    yield Figure(f"memory while {N_CLIPS // 2} and {N_CLIPS} are joined", f"{sizes[0]:.0f} and {sizes[1]:.0f} MB")
+
+
+def joining_mb(folder: Path, clips: list[Path], song: Path) -> float:
+    """The peak of a process that does nothing but join these clips."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_join, folder / "mem.mp4", clips, song).result()
+
+
+def _join(target: Path, clips: list[Path], song: Path) -> float:
+    write_film(target, [Piece(path) for path in clips], RATE, sound=Sound(song, SONG_HZ, SONG_S * SONG_HZ))
+    return peak_mb()
 
 
 def conformed(folder: Path, clips: list[Path]) -> Iterator[Figure]:
@@ -84,8 +98,8 @@ def conformed(folder: Path, clips: list[Path]) -> Iterator[Figure]:
         "encoded whole, to 640 x 360": ConformSpec(640, 360, RATE, N_FRAMES),
     }
     for name, spec in specs.items():
-        taken_s = timed(lambda spec=spec: conform_clip(clips[1], clips[0], spec, folder / "out.mp4"))  # type: ignore[misc]
-        yield Figure(f"a 720p scene of 15 s {name}", f"{15 / taken_s:.1f} x real time")
+        taken_s = cpu_s(lambda spec=spec: conform_clip(clips[1], clips[0], spec, folder / "out.mp4"))  # type: ignore[misc]
+        yield Figure(f"a 720p scene of 15 s {name}", f"{15 / taken_s:.1f} x real time by CPU")
 
 
 def delivered(folder: Path, clips: list[Path]) -> Iterator[Figure]:
@@ -104,8 +118,8 @@ def delivered(folder: Path, clips: list[Path]) -> Iterator[Figure]:
         "webm, 720p": DeliverySpec("webm", WIDTH, HEIGHT),
     }
     for name, spec in specs.items():
-        taken_s = timed(lambda spec=spec: deliver(film, song, spec, folder / "out"))  # type: ignore[misc]
-        yield Figure(f"deliverable: {name}", f"{seconds / taken_s:.2f} x real time")
+        taken_s = cpu_s(lambda spec=spec: deliver(film, song, spec, folder / "out"))  # type: ignore[misc]
+        yield Figure(f"deliverable: {name}", f"{seconds / taken_s:.2f} x real time by CPU")
 
 
 def timed(run: Callable[[], object]) -> float:
@@ -115,13 +129,20 @@ def timed(run: Callable[[], object]) -> float:
     return time.perf_counter() - start_s
 
 
+def cpu_s(run: Callable[[], object]) -> float:
+    """Seconds of CPU, of all threads: what a busy machine does not change much."""
+    start_s = time.process_time()
+    run()
+    return time.process_time() - start_s
+
+
 def by_ffmpeg(folder: Path, clips: list[Path], song: Path) -> None:
     """The same film by ffmpeg's concat demuxer."""
     script = folder / "clips.txt"
     script.write_text("".join(f"file '{path.name}'\n" for path in clips))
     command = [
         "ffmpeg", "-y", "-loglevel", "error", "-f", "concat", "-i", str(script), "-i", str(song), "-map", "0:v",
-        "-map", "1:a", "-c", "copy", "-movflags", "+faststart", str(folder / "theirs.mp4"),
+        "-map", "1:a", "-c", "copy", "-strict", "-2", "-movflags", "+faststart", str(folder / "theirs.mp4"),
     ]  # fmt: skip
     subprocess.run(command, check=True)
 
@@ -144,7 +165,8 @@ def by_loop(folder: Path, clips: list[Path]) -> None:
 def write_clips(folder: Path) -> list[Path]:
     """Two different clips, and copies of them."""
     random = np.random.default_rng(1)
-    texture = random.integers(60, 200, (HEIGHT // 8 + 60, WIDTH // 8 + 120, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    coarse = random.integers(60, 200, (HEIGHT // 40 + 12, WIDTH // 40 + 24, 3), np.uint8)
+    texture = np.asarray(cv2.resize(coarse, None, fx=40, fy=40, interpolation=cv2.INTER_CUBIC), np.uint8)
     clips = []
     for number in range(2):
         with VideoWriter(folder / f"clip{number}.mp4", WIDTH, HEIGHT, RATE, n_threads=2) as writer:
