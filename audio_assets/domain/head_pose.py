@@ -52,3 +52,14 @@ def mouth_look(landmarks: Points, width: int, height: int) -> MouthLook:
         pitch_deg=pitch,
         roll_deg=roll,
     )
+
+
+def drawn_mouth(x: float, y: float, width_px: float, angle_deg: float, width: int, height: int) -> MouthLook:
+    """Return how a drawn mouth lies in a frame of `width` x `height` pixels: its middle, its width, its turn.
+
+    Drawn heads look at us, so only roll is known of their pose.
+    """
+    along = np.linspace(-0.5, 0.5, 9) * width_px
+    xs, ys = x + along * np.cos(np.radians(angle_deg)), y + along * np.sin(np.radians(angle_deg))
+    inside = (xs >= 0) & (xs < width) & (ys >= 0) & (ys < height)
+    return MouthLook(width_px, float(inside.mean()), 0.0, 0.0, angle_deg)

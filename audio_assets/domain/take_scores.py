@@ -32,6 +32,8 @@ FACE_MATCH_DISTANCE = 0.6
 # others 0.75 to 0.91.
 _SAME_FACE, _OTHER_FACE = 0.3, 0.9
 
+_LEAST_FACE_SHARE = 0.25  # a window or a knot in wood is taken for a face now and then
+
 # Loss of variation when a picture is blurred once more (see `FrameLook.blur`).
 _SHARP_BLUR, _SOFT_BLUR = 0.40, 0.80
 _FAULTY_SHARE, _MISSING_SHARE = 0.5, 0.25
@@ -144,6 +146,8 @@ def consistency_of(distances: Sequence[float], n_looked_at: int) -> Score:
     """Return how like the reference the faces are, from a distance for each frame in which a face was found."""
     if not distances:
         return Score(None, f"no face is found in any of the {n_looked_at} frames looked at")
+    if len(distances) < _LEAST_FACE_SHARE * n_looked_at:
+        return Score(None, f"a face is found in only {len(distances)} of the {n_looked_at} frames looked at")
     middle = median(distances)
     evidence = {
         "median_distance": round(middle, 3),

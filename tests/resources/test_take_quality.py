@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from audio_assets.domain.head_pose import drawn_mouth
 from audio_assets.domain.take_scores import TakeQuality, Wanted
 from resources import models
 from resources.engines.face_embedding import FaceEmbedder
@@ -134,6 +135,18 @@ def test_a_short_or_small_or_square_clip_says_so(good: Path, tmp_path: Path) -> 
     assert part(quality, "resolution") == 0.5
     square = render(tmp_path / "square.mp4", lambda i: moved(portrait(360, 360), i), 4)
     assert part(plain(square), "resolution") < 0.4
+
+
+def test_a_drawn_clip_needs_no_model_to_know_its_mouth(good: Path) -> None:
+    def of(seen: int) -> float | None:
+        mouths = [drawn_mouth(320, 200, 40, 0, WIDTH, HEIGHT) if n < seen else None for n in range(N_FRAMES)]
+        quality = measure_take(
+            good, WANTED, reference=None, face_model_dir=None, embedding_model_dir=None, shows_singer=True,
+            drawn_mouths=mouths,
+        )  # fmt: skip
+        return quality.mouth.value
+
+    assert [of(n) for n in (N_FRAMES, N_FRAMES // 2, 0)] == [1.0, 0.5, 0.0]
 
 
 def test_what_is_no_video_is_one_sentence(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_assets.domain.head_pose import _HEAD, MOUTH_CORNERS, OUTER_LIPS, head_angles_deg, mouth_look
+from audio_assets.domain.head_pose import _HEAD, MOUTH_CORNERS, OUTER_LIPS, drawn_mouth, head_angles_deg, mouth_look
 from audio_assets.domain.take_scores import (
     CONSISTENCY,
     FACE_MATCH_DISTANCE,
@@ -109,6 +109,11 @@ def test_the_match_threshold_is_the_middle_of_consistency() -> None:
     assert consistency_of([0.95], 3).value == 0.0
 
 
+def test_a_face_in_hardly_any_frame_is_taken_for_a_mistake() -> None:
+    assert consistency_of([0.9] * 2, 12).value is None
+    assert consistency_of([0.9] * 3, 12).value == 0.0
+
+
 def test_no_face_is_not_measurable_for_consistency_but_no_mouth_to_be_seen() -> None:
     consistency, mouth = consistency_of([], 24), mouth_visibility_of([None] * 24, 720)
     assert consistency.value is None
@@ -178,3 +183,9 @@ def test_a_mouth_past_the_frames_edge_is_cut_off() -> None:
     whole, cut = mouth_look(landmarks, 1280, 720), mouth_look(landmarks, 640, 720)
     assert (whole.inside_share, cut.inside_share) == (1.0, 0.5)
     assert whole.width_px == 150.0
+
+
+def test_a_drawn_mouth_is_seen_as_far_as_it_is_in_the_frame() -> None:
+    assert drawn_mouth(640, 400, 80, 5, 1280, 720) == MouthLook(80, 1.0, 0.0, 0.0, 5)
+    assert drawn_mouth(0, 400, 80, 0, 1280, 720).inside_share == pytest.approx(5 / 9)
+    assert drawn_mouth(640, 900, 80, 0, 1280, 720).inside_share == 0.0
