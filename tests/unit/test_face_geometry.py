@@ -14,7 +14,10 @@ def a_face(height: float = 100.0, gap: float = 0.0) -> Floats:
     turn = np.linspace(0, 2 * np.pi, geometry.N_LANDMARKS, endpoint=False)
     points = np.stack([np.cos(turn), np.sin(turn)], axis=1) * height * 0.4
     points[geometry.FOREHEAD], points[geometry.NOSE_BASE] = (0, -0.5 * height), (0, 0.1 * height)
-    points[geometry.LEFT_EYE], points[geometry.RIGHT_EYE] = (-0.25 * height, -0.2 * height), (0.25 * height, -0.2 * height)
+    points[geometry.LEFT_EYE], points[geometry.RIGHT_EYE] = (
+        (-0.25 * height, -0.2 * height),
+        (0.25 * height, -0.2 * height),
+    )
     for numbers, y in ((geometry.UPPER_INNER_LIP, 0.2), (geometry.LOWER_INNER_LIP, 0.2 + gap)):
         for x, number in zip(np.linspace(-0.15, 0.15, len(numbers)), numbers, strict=True):
             points[number] = x * height, y * height
@@ -40,8 +43,8 @@ def test_a_box_is_relative_to_its_anchor() -> None:
     regressors[512, :6] = 12.8, 0, 25.6, 51.2, 6.4, -6.4
     logits[512] = 3
     boxes, points, scores = geometry.decode_boxes(regressors, logits)
-    centre = np.array([0.0625 + 0.1, 0.0625])
-    assert boxes[0] == pytest.approx([*(centre - (0.1, 0.2)), *(centre + (0.1, 0.2))], abs=1e-6)
+    x, y = 0.0625 + 0.1, 0.0625
+    assert boxes[0] == pytest.approx([x - 0.1, y - 0.2, x + 0.1, y + 0.2], abs=1e-6)
     assert points[0, 0] == pytest.approx((0.0625 + 0.05, 0.0625 - 0.05), abs=1e-6)
     assert scores == pytest.approx([1 / (1 + np.exp(-3))])
 
