@@ -21,7 +21,7 @@ MODEL_CACHE = Path(os.environ.get("AUDIO_ASSETS_CACHE", "~/.cache/audio-assets")
 FACE_AT, FACE_PX = (225.0, 122.0), 107.0
 """The middle of the face and its height in the photograph."""
 
-PHRASE = (("m", 3), ("ɑ", 6), ("b", 3), ("iː", 5), ("p", 3), ("ɛ", 6), ("m", 3), ("oʊ", 6))
+PHRASE = (("m", 3), ("ɑ", 6), ("b", 3), ("iː", 5), ("p", 3), ("ɛ", 6), ("m", 3), ("oʊ", 4))
 """Phonemes and how many frames each lasts: no silence but before and after."""
 
 

@@ -78,9 +78,8 @@ def mouth_audio_offset(openness: Numbers, wanted: Numbers) -> tuple[int | None, 
 
 
 def _shifted(openness: Numbers, wanted: Numbers, lag: int) -> tuple[Numbers, Numbers]:
-    if lag >= 0:
-        return openness[lag:], wanted[: len(wanted) - lag]
-    return openness[:lag], wanted[-lag:]
+    n = max(0, len(openness) - abs(lag))
+    return openness[max(lag, 0) :][:n], wanted[max(-lag, 0) :][:n]
 
 
 def opening_measures(openness: Numbers, mouth: Sequence[MouthFrame], *, by_shape: bool = False) -> dict[str, Any]:

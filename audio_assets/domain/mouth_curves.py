@@ -170,4 +170,5 @@ def _target(source: Curve, u: Curve, pose: Pose, height: float, half: float, rea
     middle = _middle(u)
     drop = float(lower[middle] - source[LOWER_INNER][middle]) * np.square(1 - np.square(side))
     chin = source[CHIN] + _CHIN_FOLLOWS * drop
-    return np.stack([source[TOP], np.maximum(outer, source[TOP]), upper, lower, under, chin, source[BOTTOM]])
+    lines = np.stack([source[TOP], outer, upper, lower, under, chin, source[BOTTOM]])
+    return np.maximum.accumulate(lines, axis=0)

@@ -3,7 +3,7 @@
 What happens from frame to frame belongs here; what one frame looks like is in `mouth_curves` and `mouth_paint`.
 All filters look both ways in time, so nothing lags: a whole clip is known before its first frame is written.
 - `still_or_moving`: landmarks without jitter. Detection noise (0.2 % of a face's height) makes a mouth tremble on a
-  still picture, so a face at rest is averaged over half a second, and one that moves over a tenth.
+  still picture, so a face at rest is averaged over half a second, one that moves over a tenth, a fast one not at all.
 - `mouth_poses`: how open, round, pressed and tucked the lips are in each frame, and how far the picture's own mouth has
   to give way (`weight`: 0 in silence, where nothing is touched).
 """
@@ -22,7 +22,7 @@ from audio_assets.domain.mouth_shapes import MouthFrame
 Numbers = NDArray[np.float64]
 
 _LIGHT_FRAMES, _HEAVY_FRAMES = 1.0, 5.0
-_STILL, _MOVING = 0.002, 0.006  # difference of the two filters, as a share of the face's height
+_STILL, _MOVING = 0.002, 0.006  # what a filter takes away, as a share of the face's height
 _JUMP = 0.3  # a face that moves or grows by this share of its height in one frame: a cut
 _LONGEST_HOLE = 4  # frames without landmarks that are bridged
 _FADE_FRAMES = 3
@@ -167,12 +167,17 @@ def _stretches(landmarks: Floats, seen: NDArray[np.bool_]) -> list[tuple[int, in
 
 
 def _smoothed(points: Numbers) -> Numbers:
-    """Averaged over time: much where the face is still, little where it moves."""
+    """Averaged over time: much where the face is still, little where it moves, not at all where it moves fast."""
     light, heavy = _bell(points, _LIGHT_FRAMES), _bell(points, _HEAVY_FRAMES)
-    apart = np.sqrt(np.mean(np.square(light - heavy), axis=(1, 2)))
-    apart /= max(face_height_px(points.mean(axis=0).astype(np.float32)), 1e-6)
-    moving = _bell(np.clip((apart - _STILL) / (_MOVING - _STILL), 0, 1)[:, None, None], _LIGHT_FRAMES)
-    return heavy + (light - heavy) * moving
+    height = max(face_height_px(points.mean(axis=0).astype(np.float32)), 1e-6)
+    slow = heavy + (light - heavy) * _motion(light - heavy, height)
+    return np.asarray(slow + (points - slow) * _motion(points - light, height), np.float64)
+
+
+def _motion(apart: Numbers, height: float) -> Numbers:
+    """How surely a face moves, (n, 1, 1) from 0 to 1, by what a filter takes away from its track."""
+    share = np.sqrt(np.mean(np.square(apart), axis=(1, 2), keepdims=True)) / height
+    return _bell(np.clip((share - _STILL) / (_MOVING - _STILL), 0, 1), _LIGHT_FRAMES)
 
 
 def _bell(points: Numbers, sigma_frames: float) -> Numbers:

@@ -16,9 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_assets.domain.dsp.compiled import compiled
-from audio_assets.domain.mouth_curves import MouthCurves, Pose
+from audio_assets.domain.mouth_curves import (
+    BOTTOM,
+    CHIN,
+    LOWER_INNER,
+    LOWER_OUTER,
+    UPPER_INNER,
+    UPPER_OUTER,
+    MouthCurves,
+    Pose,
+)
 
 Region = NDArray[np.uint8]
+Table = NDArray[np.float64]
+
+_TARGET, _WAY, _INNER, _U_SOURCE = 0, 7, 14, 16
+"""Columns of the kernel's table, a row per sample of u: 7 targets, 7 ways to the sources, inner lips, source column."""
 
 _MOVED_PX = 1 / 32
 _TEETH, _TONGUE, _CAVITY = (1.0, 0.97, 0.91), (0.62, 0.45, 0.46), (0.27, 0.14, 0.15)
@@ -37,6 +50,7 @@ def paint_mouth(
     region: Region, corner: tuple[int, int], curves: MouthCurves, pose: Pose, tones: Tones
 ) -> tuple[Region, NDArray[np.bool_]]:
     """A region (height, width, 3; RGB) whose first pixel is `corner` (x, y) in the pose; and which pixels changed."""
+    region = np.ascontiguousarray(region)  # one layout, or the kernel is compiled twice
     out = region.copy()
     changed = np.zeros(region.shape[:2], dtype=np.bool_)
     placed = np.array(
@@ -48,7 +62,9 @@ def paint_mouth(
     # A white that the picture's own light allows, a little yellow.
     white = min(float(skin.mean()) * 1.1, 225.0) * np.array(_TEETH)
     inside = np.stack([white, lip * np.array(_TONGUE), lip * np.array(_CAVITY)])
-    _paint(region, out, changed, placed, curves.source, curves.target, curves.inner, curves.u_source, inside)
+    ways = curves.source - curves.target
+    table = np.ascontiguousarray(np.concatenate([curves.target, ways, curves.inner, curves.u_source[None]]).T)
+    _paint(region, out, changed, placed, table, inside)
     return out, changed
 
 
@@ -59,51 +75,72 @@ def _smooth(t: float) -> float:
 
 
 @compiled
-def _cubic(t: float, weights: NDArray[np.float64]) -> None:
+def _cubic(t: float) -> tuple[float, float, float, float]:
     """Catmull-Rom's four weights: sharper than linear, exact at whole pixels."""
-    weights[0] = ((-0.5 * t + 1.0) * t - 0.5) * t
-    weights[1] = (1.5 * t - 2.5) * t * t + 1.0
-    weights[2] = ((-1.5 * t + 2.0) * t + 0.5) * t
-    weights[3] = (0.5 * t - 0.5) * t * t
+    return (
+        ((-0.5 * t + 1.0) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1.0,
+        ((-1.5 * t + 2.0) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+    )
 
 
 @compiled
-def _sample(
-    region: Region, x: float, y: float, wx: NDArray[np.float64], wy: NDArray[np.float64], pixel: NDArray[np.float64]
-) -> None:
+def _sample(region: Region, x: float, y: float) -> tuple[float, float, float]:
     """The colour at a place between pixels, clamped at the region's edges."""
     height, width = region.shape[0], region.shape[1]
     x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
     column, row = int(x), int(y)
-    _cubic(x - column, wx)
-    _cubic(y - row, wy)
-    pixel[:] = 0.0
+    wx0, wx1, wx2, wx3 = _cubic(x - column)
+    wy0, wy1, wy2, wy3 = _cubic(y - row)
+    # Unsigned: no test for an index from the end.
+    c0, c1 = np.uint64(max(column - 1, 0)), np.uint64(column)
+    c2, c3 = np.uint64(min(column + 1, width - 1)), np.uint64(min(column + 2, width - 1))
+    red = green = blue = 0.0
     for j in range(4):
-        at_y = min(max(row - 1 + j, 0), height - 1)
-        for i in range(4):
-            at_x = min(max(column - 1 + i, 0), width - 1)
-            weight = wy[j] * wx[i]
-            for c in range(3):
-                pixel[c] += weight * region[at_y, at_x, c]
+        r = np.uint64(min(max(row - 1 + j, 0), height - 1))
+        w = wy0 if j == 0 else wy1 if j == 1 else wy2 if j == 2 else wy3
+        a, b, c, d = w * wx0, w * wx1, w * wx2, w * wx3
+        red += a * region[r, c0, 0] + b * region[r, c1, 0] + c * region[r, c2, 0] + d * region[r, c3, 0]
+        green += a * region[r, c0, 1] + b * region[r, c1, 1] + c * region[r, c2, 1] + d * region[r, c3, 1]
+        blue += a * region[r, c0, 2] + b * region[r, c1, 2] + c * region[r, c2, 2] + d * region[r, c3, 2]
+    return red, green, blue
+
+
+@compiled
+def _at(table: Table, k: int, part: float, column: int) -> float:
+    """A column of the table between two of its rows."""
+    return float(table[k, column] + (table[k + 1, column] - table[k, column]) * part)
+
+
+@compiled
+def _between(table: Table, k: int, part: float, v: float) -> tuple[int, float, float]:
+    """Which line is next below v (1 to 6, 0 for none), how far down towards it, and where the skin there comes from."""
+    low = _at(table, k, part, _TARGET)
+    if v <= low or v >= _at(table, k, part, _TARGET + 6):
+        return 0, 0.0, 0.0
+    line = 1
+    high = _at(table, k, part, _TARGET + 1)
+    while v >= high and line < 6:
+        line += 1
+        low, high = high, _at(table, k, part, _TARGET + line)
+    before, after = _at(table, k, part, _WAY + line - 1), _at(table, k, part, _WAY + line)
+    if line == LOWER_INNER:  # between the lips each half belongs to its lip
+        return line, 0.0, before if v + v <= low + high else after
+    share = _smooth((v - low) / max(high - low, 1e-6))
+    return line, share, before + (after - before) * share
 
 
 @compiled
 def _paint(
-    region: Region,
-    out: Region,
-    changed: NDArray[np.bool_],
-    placed: NDArray[np.float64],
-    source: NDArray[np.float64],
-    target: NDArray[np.float64],
-    inner: NDArray[np.float64],
-    u_source: NDArray[np.float64],
-    inside: NDArray[np.float64],
+    region: Region, out: Region, changed: NDArray[np.bool_], placed: NDArray[np.float64], table: Table, inside: Table
 ) -> None:
     x_origin, y_origin, cos, sin, u_min, u_step, half, face, gap_before, gap_now, weight, tongue, teeth = placed
-    last = source.shape[1] - 1
-    wx, wy, pixel, fill = np.empty(4), np.empty(4), np.empty(3), np.empty(3)
-    s, t = np.empty(7), np.empty(7)
+    last = len(table) - 1
+    pixel, fill = np.empty(3), np.empty(3)
     soft = max(0.8, 0.006 * face)
+    # Landmarks part even closed lips, by up to 0.025 of a face: that is no look inside.
+    looks_inside = _smooth((gap_before - 0.028 * face) / (0.015 * face))
     for y in range(region.shape[0]):
         for x in range(region.shape[1]):
             dx, dy = x + 0.5 - x_origin, y + 0.5 - y_origin
@@ -113,64 +150,41 @@ def _paint(
                 continue
             k = int(place)
             part = place - k
-            for i in range(7):
-                s[i] = source[i, k] + (source[i, k + 1] - source[i, k]) * part
-                t[i] = target[i, k] + (target[i, k + 1] - target[i, k]) * part
-            if v <= t[0] or v >= t[6]:
+            line, share, way = _between(table, k, part, v)
+            if line == 0:
                 continue
-            # Down the column: the way of the line above, and the smooth share of the next one's.
-            way = 0.0
-            before = 0.0
-            for i in range(1, 7):
-                after = s[i] - t[i]
-                if i == 3:  # between the lips: each half belongs to its lip
-                    if v > (t[2] + t[3]) * 0.5:
-                        way += after - before
-                elif t[i] - t[i - 1] < 1e-6:
-                    if v > t[i]:
-                        way += after - before
-                else:
-                    way += (after - before) * _smooth((v - t[i - 1]) / (t[i] - t[i - 1]))
-                before = after
-            fade = 1.0
-            if v < t[1]:
-                fade = _smooth((v - t[0]) / max(t[1] - t[0], 1e-6))
-            elif v > t[4]:
-                fade = 1.0 - _smooth((v - t[4]) / max(t[5] - t[4], 1e-6))
-            along = (u_source[k] + (u_source[k + 1] - u_source[k]) * part - u) * fade
-            gap = t[3] - t[2]
-            opened = 0.0
-            if gap > 0.05:
-                opened = min(1.0, max(0.0, v - t[2] + soft * 0.5) / soft) * min(
-                    1.0, max(0.0, t[3] + soft * 0.5 - v) / soft
-                )
-                opened *= min(1.0, gap / (2.0 * soft))
-            # Where lips meet a thin shadow lies, as between real ones; it goes where they part.
-            shut = 0.0
-            if gap < 3.0 * soft and abs(u) < half:
-                off = (v - (t[2] + t[3]) * 0.5) / (0.010 * face + 0.5)
-                shut = weight * (1.0 - gap / (3.0 * soft)) * np.exp(-off * off) * (1.0 - (u / half) ** 4)
-                shut *= 0.42 * min(1.0, gap_before / (0.02 * face))
+            along = 0.0
+            if line < BOTTOM:
+                fade = share if line == UPPER_OUTER else 1.0 - share if line == CHIN else 1.0
+                along = (_at(table, k, part, _U_SOURCE) - u) * fade
+            opened = shut = top = bottom = 0.0
+            if UPPER_INNER <= line <= LOWER_OUTER:
+                top, bottom = _at(table, k, part, _TARGET + UPPER_INNER), _at(table, k, part, _TARGET + LOWER_INNER)
+                gap = bottom - top
+                if gap > 0.05:
+                    opened = min(1.0, max(0.0, v - top + soft * 0.5) / soft)
+                    opened *= min(1.0, max(0.0, bottom + soft * 0.5 - v) / soft) * min(1.0, gap / (2.0 * soft))
+                # Where lips meet a thin shadow lies, as between real ones; it goes where they part.
+                if gap < 3.0 * soft and abs(u) < half:
+                    off = (v - (top + bottom) * 0.5) / (0.010 * face + 0.5)
+                    shut = 0.42 * weight * (1.0 - gap / (3.0 * soft)) * np.exp(-off * off) * (1.0 - (u / half) ** 4)
+                    shut *= min(1.0, gap_before / (0.02 * face))
             if along * along + way * way < _MOVED_PX * _MOVED_PX and opened * weight == 0.0 and shut < 0.004:
                 continue
-            _sample(region, x + along * cos - way * sin, y + along * sin + way * cos, wx, wy, pixel)
+            pixel[0], pixel[1], pixel[2] = _sample(region, x + along * cos - way * sin, y + along * sin + way * cos)
             for c in range(3):
                 pixel[c] *= 1.0 - shut
             if opened > 0.0:
-                i0 = inner[0, k] + (inner[0, k + 1] - inner[0, k]) * part
-                i1 = inner[1, k] + (inner[1, k + 1] - inner[1, k]) * part
-                _fill(u, v, t[2], t[3], i0, half, face, gap_now, tongue, teeth, inside, fill)
+                rest, end = _at(table, k, part, _INNER), _at(table, k, part, _INNER + 1)
+                _fill(u, v, top, bottom, rest, half, face, gap_now, tongue, teeth, inside, fill)
                 # What the picture shows between its lips stays where it is.
-                # Landmarks part even closed lips, by up to 0.025 of a face: that is no look inside.
-                shown = _smooth((gap_before - 0.028 * face) / (0.015 * face))
-                shown *= _smooth((i1 - 0.004 * face - v) / (0.012 * face + 0.5)) * min(1.0, (i1 - i0) / (0.02 * face))
+                shown = looks_inside * _smooth((end - 0.004 * face - v) / (0.012 * face + 0.5))
+                shown *= min(1.0, (end - rest) / (0.02 * face))
                 if shown > 0.0:
-                    back = max(0.0, i0 + 0.006 * face - v)
+                    back = max(0.0, rest + 0.006 * face - v)
+                    seen = _sample(region, x - back * sin, y + back * cos)
                     for c in range(3):
-                        fill[c] *= 1.0 - shown
-                    _sample(region, x - back * sin, y + back * cos, wx, wy, s[:3])
-                    for c in range(3):
-                        fill[c] += shown * s[c]
+                        fill[c] += shown * (seen[c] - fill[c])
                 for c in range(3):
                     pixel[c] += opened * (fill[c] - pixel[c])
             for c in range(3):

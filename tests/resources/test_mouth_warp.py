@@ -20,7 +20,7 @@ from resources.lip_sync import MouthWarp
 from resources.video_files import Picture, probe_video, read_frames
 from tests import faces
 
-WIDTH, HEIGHT, N_FRAMES = 360, 640, 44
+WIDTH, HEIGHT, N_FRAMES = 360, 480, 40
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_mouth_opens_on_vowels_and_closes_on_p_b_and_m_without_an_offset(sun
     _, _, done = sung
     assert done.method == "warp"
     assert done.n_with_face == done.n_frames == N_FRAMES
-    assert done.measures["n_vowel_frames"] >= 10
+    assert done.measures["n_vowel_frames"] >= 8
     assert done.measures["n_closed_frames"] >= 8
     assert done.measures["open_vowels"] > 2.2 * done.measures["closed_lips"]
     assert done.measures["offset_frames"] == 0
@@ -156,14 +156,15 @@ def test_a_still_picture_does_not_tremble(folder: Path) -> None:
     assert max(float(np.abs(a - b).mean()) for a, b in zip(mouths[1:], mouths[:-1], strict=True)) < 0.8
 
 
-def test_the_same_bytes_in_another_process(still: tuple[Path, Path, Synced], tmp_path: Path) -> None:
-    clip, target, _ = still
+def test_the_same_bytes_in_another_process(folder: Path) -> None:
+    clip = faces.write_clip(folder / "twice.mp4", [faces.portrait(WIDTH, HEIGHT, zoom=1.8)] * 8)
+    target, _ = synced(clip, faces.sung(8, (("ɑ", 6),), lead=1))
     code = (
         "import sys; from pathlib import Path; from tests import faces; from resources.engines import mouth_warp;"
-        f"mouth_warp.sync(Path(sys.argv[1]), faces.sung({N_FRAMES}), None, Path(sys.argv[2]), model_dir=faces.model_dir())"
+        "mouth = faces.sung(8, (('ɑ', 6),), lead=1); clip, target = map(Path, sys.argv[1:]);"
+        "mouth_warp.sync(clip, mouth, None, target, model_dir=faces.model_dir())"
     )
-    again = tmp_path / "again.mp4"
-    root = Path(__file__).resolve().parents[2]
+    again, root = folder / "again.mp4", Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", code, str(clip), str(again)], cwd=root, check=True, capture_output=True)
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(target.read_bytes()).digest()
 

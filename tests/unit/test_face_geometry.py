@@ -43,8 +43,8 @@ def test_a_box_is_relative_to_its_anchor() -> None:
     regressors[512, :6] = 12.8, 0, 25.6, 51.2, 6.4, -6.4
     logits[512] = 3
     boxes, points, scores = geometry.decode_boxes(regressors, logits)
-    centre = np.array([0.0625 + 0.1, 0.0625])
-    assert boxes[0] == pytest.approx([*(centre - (0.1, 0.2)), *(centre + (0.1, 0.2))], abs=1e-6)
+    x, y = 0.0625 + 0.1, 0.0625
+    assert boxes[0] == pytest.approx([x - 0.1, y - 0.2, x + 0.1, y + 0.2], abs=1e-6)
     assert points[0, 0] == pytest.approx((0.0625 + 0.05, 0.0625 - 0.05), abs=1e-6)
     assert scores == pytest.approx([1 / (1 + np.exp(-3))])
 
