@@ -3,10 +3,13 @@
 The library itself is opened in `espeak.py`; here its groups become the symbols of `domain/phonemes.py`.
 """
 
+import re
 from functools import lru_cache
 
 from audio_assets.domain.phonemes import split_ipa
 from resources.engines import espeak
+
+_LANGUAGE = re.compile(r"\([a-z-]+\)")
 
 
 def phonemes(text: str, lang: str) -> list[list[str]]:
@@ -23,6 +26,8 @@ def phonemes(text: str, lang: str) -> list[list[str]]:
 
 @lru_cache(maxsize=4096)
 def _phonemes(text: str, lang: str) -> tuple[tuple[str, ...], ...]:
-    # "^" ties the parts of one phoneme; `split_ipa` knows those that are one symbol.
-    words = (tuple(split_ipa(group.replace("^", ""))) for group in espeak.ipa_of_clauses([text], lang)[0])
+    # "^" ties the parts of one phoneme; `split_ipa` knows those that are one symbol. "(en)" only says that the word is
+    # read as English, "(de)" that it is German again.
+    groups = (_LANGUAGE.sub("", group.replace("^", "")) for group in espeak.ipa_of_clauses([text], lang)[0])
+    words = (tuple(split_ipa(group)) for group in groups)
     return tuple(word for word in words if word)

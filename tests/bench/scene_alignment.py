@@ -164,9 +164,10 @@ def of_vowels(name: str, found: Floats, aim: float | None = None) -> Figure:
     later = error_s[found[:, 4] > 0]
     return Figure(
         name,
-        f"{overlap:.3f} overlap their syllable, {covered:.2f} of whose time they cover; onsets {np.median(error_s):.3f} s "
-        f"off (median), {np.mean(error_s <= 0.1):.3f} within 0.1 s, {np.mean(error_s <= 0.3):.3f} within 0.3 s; inside "
-        f"words {np.mean(later <= 0.1):.3f} within 0.1 s (n={len(found)}, {len(later)})",
+        f"{overlap:.3f} overlap their syllable, {covered:.2f} of whose time they cover; onsets "
+        f"{np.median(error_s):.3f} s off (median), {np.mean(error_s <= 0.1):.3f} within 0.1 s, "
+        f"{np.mean(error_s <= 0.3):.3f} within 0.3 s; inside words {np.mean(later <= 0.1):.3f} within 0.1 s "
+        f"(n={len(found)}, {len(later)})",
         f"{aim} overlap" if aim else "",
         overlap >= aim if aim else None,
     )
@@ -180,6 +181,6 @@ def of_mouth(which: str, jaw: Floats, syllables: Spans) -> Figure:
     near = ((middles_s[:, None] >= starts - 1.0) & (middles_s[:, None] < ends + 1.0)).any(axis=1)
     return Figure(
         f"mouth, {which}",
-        f"open in {np.mean(jaw[inside] >= OPEN):.3f} of the frames of syllables, shut in {np.mean(jaw[~near] == 0):.3f} "
-        "of those 1 s or more from any",
+        f"open in {np.mean(jaw[inside] >= OPEN):.3f} of the frames of syllables, "
+        f"shut in {np.mean(jaw[~near] == 0):.3f} of those 1 s or more from any",
     )

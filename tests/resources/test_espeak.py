@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from audio_assets.domain.speech import SpeechError, SpeechRequest
-from resources.engines import espeak
+from resources.engines import espeak, espeak_phonemes
 
 
 def request(text: str, lang: str = "en", voice: str = "", **more: object) -> SpeechRequest:
@@ -115,3 +115,7 @@ def test_voices_and_identity() -> None:
 
 def test_ipa_of_clauses_ties_diphthongs() -> None:
     assert espeak.ipa_of_clauses(["day boy", "no"], "en-us") == [["dˈe^ɪ", "bˈɔ^ɪ"], ["nˈo^ʊ"]]
+
+
+def test_a_word_of_another_language_has_its_sounds_and_no_more() -> None:
+    assert espeak_phonemes.phonemes("weekend", "fr") == [["w", "i", "k", "ɛ", "n", "d"]]

@@ -12,7 +12,7 @@ from audio_assets.domain.alignment_text import text_words
 from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord
 from audio_assets.domain.music.lyrics import parse_lyrics
 from audio_assets.domain.speech import SpeechRequest
-from resources.engines import acoustic_model, espeak, lyric_search, lyric_senones, pocketsphinx
+from resources.engines import acoustic_model, espeak, lyric_aligner, lyric_search, lyric_senones, pocketsphinx
 from resources.engines.lyric_aligner import align_lyrics, identity
 
 RATE_HZ = 16_000
@@ -156,6 +156,19 @@ def test_the_same_bits_again() -> None:
 def test_words_that_can_not_be_said_are_left_out() -> None:
     lyrics = plain([SUNG[0].replace("garden", "½☃9")])
     assert align_lyrics(song()[0], RATE_HZ, lyrics).lines[0].words[1].text == "½☃9"
+
+
+def test_a_held_note_is_its_words_until_the_voice_leaves_the_vowel_or_the_next_begins() -> None:
+    """Of four words one is held to frame 90, one up to the next, one is left out, one before a gap is not held."""
+    first = np.array([10.0, 120.0, np.nan, 200.0])
+    way = lyric_aligner._Way(first, np.array([20.0, 130.0, np.nan, 210.0]), *np.zeros((2, 4)))
+    vowel = np.full(300, -4.0, np.float32)
+    vowel[10:90] = vowel[120:200] = -0.5
+    end = lyric_aligner._held_on(way, vowel).end
+    assert abs(end[0] - 90) <= 10
+    assert 190 <= end[1] <= 200
+    assert np.isnan(end[2])
+    assert end[3] == 210
 
 
 def test_senones_are_those_that_pocketsphinx_goes_through() -> None:

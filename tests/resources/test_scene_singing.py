@@ -275,12 +275,22 @@ def test_a_scene_without_words_is_empty_and_no_error(segment: Path, lyrics: byte
 
 
 def test_other_languages_are_spread_and_it_is_said(song: Song, segment: Path) -> None:
-    words = (Word("Bonjour", song.words[0].t_start, song.words[2].t_end), Word("monde", *song.held))
-    rendered = scene_alignment(segment, lyrics_json(words, language="fr"), FIRST_FRAME, END_FRAME, FILM)
-    assert [p.phoneme for p in timeline_of(rendered).phonemes][:2] == ["b", "ɔ̃"]
-    assert (rendered.facts["n_aligned"], rendered.facts["n_estimated"]) == (0, 2)
-    assert "phonemes in 'fr' are spread" in rendered.notes[0]
-    assert failed(rendered) == {"phonemes_are_aligned"}
+    german = scene_alignment(segment, song.lyrics, FIRST_FRAME, END_FRAME, FILM, language="de")
+    assert (german.facts["n_aligned"], german.facts["n_estimated"]) == (0, 8)
+    assert [p.phoneme for p in timeline_of(german).phonemes][:2] == ["ð", "ə"]  # by espeak; the dictionary has ʌ
+    assert "phonemes in 'de' are spread" in german.notes[0]
+    assert failed(german) == {"phonemes_are_aligned"}
+    assert german.facts["confidence"] == pytest.approx(0.45)
+
+
+def test_a_silent_break_after_a_word_is_not_sung(song: Song, segment: Path) -> None:
+    """As in lyrics whose last word lasts until the next line."""
+    words = (*song.words[:-1], Word("rose", song.words[-1].t_start, float(END_FRAME / FILM)))
+    timeline = timeline_of(scene_alignment(segment, lyrics_json(words), FIRST_FRAME, END_FRAME, FILM))
+    assert timeline.words[-1].t_end == timeline.duration_s
+    sung_to = song.words[-1].t_end - float(FIRST_FRAME / FILM)
+    assert timeline.duration_s - sung_to > 1.0
+    assert timeline.phonemes[-1].t_end == pytest.approx(sung_to, abs=0.2)
 
 
 def test_words_that_can_not_be_said_stay_without_phonemes(song: Song, segment: Path) -> None:

@@ -44,6 +44,11 @@ def test_where_nothing_is_heard_the_vowel_is_held() -> None:
     assert lengths.min() >= 4
 
 
+def test_a_long_note_is_the_vowels_even_where_a_hum_fits_a_little_better() -> None:
+    fit = np.tile([-1.0, -0.02, 0.0], (300, 1))
+    assert np.diff(likeliest_edges(fit, HOME, 0.01)[0])[1] > 250
+
+
 def test_no_division_is_better() -> None:
     """Against all divisions of a short word, one by one."""
     fit = np.random.default_rng(3).normal(-0.6, 0.5, (14, 3))
