@@ -161,6 +161,12 @@ def test_a_word_longer_than_a_row_is_cut_but_not_before_a_combining_mark() -> No
     assert cue.text == "abce\u0301fg"
 
 
+def test_a_line_of_a_hundred_thousand_letters_is_split_in_a_moment() -> None:
+    long = LyricLine("", (LyricWord("a" * 50_000, 1.0, 20.0), *(LyricWord("be", 20.0, 40.0),) * 17_000), 1.0, 40.0)
+    found = lyric_cues(Lyrics((long,), "plain"), SONG_S).cues
+    assert all(len(joined(row)) <= 42 for cue in found for row in cue.rows)
+
+
 def test_marks_that_are_not_sung_stay_with_their_word() -> None:
     text = "♪ so far - away ♪"
     words = tuple(LyricWord(w, t, t + 1) for w, t in zip(("so", "far", "away"), (1.0, 2.0, 3.0), strict=True))

@@ -3,6 +3,7 @@
 Times are whole milliseconds from the first sample of the song, so that files of every notation agree. How a notation
 writes a cue is in `srt.py`, `webvtt.py`, `ass.py` and `lrc.py`; how one looks in `karaoke_picture.py`.
 - `lyric_cues`: the cues of aligned lyrics; they are in order and never overlap.
+- `pieces_of`: a word in pieces that fit.
 - `one_line`: any text as one that can stand in a line of a file.
 """
 
@@ -11,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from audio_assets.domain import timebase
 from audio_assets.domain.music.analysis import LyricLine, Lyrics
@@ -112,6 +113,19 @@ def lyric_cues(lyrics: Lyrics, duration_s: float, rules: CueRules = RULES) -> Cu
 def joined(words: Sequence[CueWord]) -> str:
     """Return words in one line."""
     return "".join(word.text if word.is_glued or not place else f" {word.text}" for place, word in enumerate(words))
+
+
+def pieces_of(word: CueWord, most_letters: int) -> Iterator[CueWord]:
+    """Return a word in pieces of at most `most_letters` (1 or more), cut between no letter and its marks."""
+    rest = word
+    while len(rest.text) > most_letters:
+        cut = most_letters
+        while cut > 1 and (unicodedata.combining(rest.text[cut]) or rest.text[cut] in "\u200d\ufe0f"):
+            cut -= 1
+        middle = rest.start_ms + (rest.end_ms - rest.start_ms) * cut // len(rest.text)
+        yield replace(rest, text=rest.text[:cut], end_ms=middle)
+        rest = replace(rest, text=rest.text[cut:], start_ms=middle, is_glued=True)
+    yield rest
 
 
 def one_line(text: str) -> str:
@@ -252,9 +266,9 @@ def _shared(texts: Sequence[str], group: Sequence[int], at_ms: int, until_ms: in
 
 def _split(words: Sequence[CueWord], rules: CueRules) -> Iterator[list[CueWord]]:
     """A line as the parts that are shown after one another."""
-    words = [piece for word in words for piece in _pieces(word, rules.row_letters)]
+    words = [piece for word in words for piece in pieces_of(word, rules.row_letters)]
     is_long = words[-1].end_ms - words[0].start_ms > rules.longest_ms - rules.lead_in_ms
-    is_full = len(_wrapped(words, rules.row_letters)) > rules.n_rows
+    is_full = len(_filled(words, rules.row_letters)) > rules.n_rows
     if len(words) < 2 or not (is_long or is_full):
         yield list(words)
         return
@@ -263,25 +277,10 @@ def _split(words: Sequence[CueWord], rules: CueRules) -> Iterator[list[CueWord]]
     yield from _split([replace(words[cut], is_glued=False), *words[cut + 1 :]], rules)
 
 
-def _pieces(word: CueWord, most_letters: int) -> Iterator[CueWord]:
-    """A word that is longer than a row in pieces that are not, never between a letter and its marks."""
-    if len(word.text) <= most_letters:
-        yield word
-        return
-    cut = most_letters
-    while cut > 1 and (unicodedata.combining(word.text[cut]) or word.text[cut] in "\u200d\ufe0f"):
-        cut -= 1
-    middle = word.start_ms + (word.end_ms - word.start_ms) * cut // len(word.text)
-    yield replace(word, text=word.text[:cut], end_ms=middle)
-    rest = replace(word, text=word.text[cut:].lstrip() or word.text[cut:], start_ms=middle, is_glued=True)
-    yield from _pieces(rest, most_letters)
-
-
 def _nearest_to_middle(words: Sequence[CueWord]) -> int:
     """Where a line that is too wide is cut: at the word that begins nearest to the middle of the text."""
-    lengths = [len(joined(words[:count])) for count in range(1, len(words))]
-    middle = len(joined(words)) / 2
-    return 1 + min(range(len(lengths)), key=lambda index: abs(lengths[index] - middle))
+    lengths = list(accumulate(len(word.text) + (not word.is_glued) for word in words))
+    return 1 + min(range(len(words) - 1), key=lambda index: abs(2 * lengths[index] - lengths[-1]))
 
 
 def _longest_pause(words: Sequence[CueWord]) -> int:
