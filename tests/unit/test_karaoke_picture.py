@@ -2,6 +2,7 @@ import pickle
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -33,11 +34,12 @@ def painted(painter: KaraokePainter, frame: int, size: tuple[int, int], ground: 
 
 
 def is_sung(picture: Picture) -> NDArray[np.bool_]:
-    return np.asarray((np.abs(picture.astype(int) - np.array(SUNG)).max(axis=2) < 40), np.bool_)
+    low, high = (np.clip(np.array(SUNG) + by, 0, 255) for by in (-40, 40))
+    return np.asarray(cv2.inRange(picture, low, high) > 0, np.bool_)
 
 
 def changed(picture: Picture, ground: int = 40) -> NDArray[np.bool_]:
-    return np.asarray((picture != ground).any(axis=2), np.bool_)
+    return np.asarray(cv2.inRange(picture, (ground,) * 3, (ground,) * 3) == 0, np.bool_)
 
 
 @every_size
@@ -53,7 +55,7 @@ def test_frames_without_a_cue_are_untouched(size: tuple[int, int]) -> None:
 def test_words_fill_from_left_to_right_and_never_empty(size: tuple[int, int]) -> None:
     painter = KaraokePainter(CUES[:1], *size, RATE)
     before = 0
-    for frame in range(24, 92):
+    for frame in range(24, 96, 6):
         n_sung = int(is_sung(painted(painter, frame, size)).sum())
         assert n_sung >= before - 20  # the soft edges of letters
         before = n_sung
