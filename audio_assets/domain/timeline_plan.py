@@ -215,10 +215,11 @@ def _check_join(scene: Scene, join: Join, before: Scene | None) -> None:
 
 
 def _has_handles(join: Join, before: tuple[Scene, TimelineClip], clip: TimelineClip) -> bool:
-    """Whether the clip before reaches `after_frames` past the cut, and this one begins `before_frames` ahead of it."""
+    """Whether the clip before reaches `after_frames` past the cut, and this one from `before_frames` ahead of it."""
     scene_before, clip_before = before
     spare = clip_before.n_frames - clip_before.first_frame - scene_before.n_frames
-    return spare >= join.after_frames and clip.first_frame >= join.before_frames
+    usable = clip.n_frames - clip.first_frame
+    return spare >= join.after_frames and clip.first_frame >= join.before_frames and usable >= join.after_frames
 
 
 def _markers(board: Storyboard, grid: BeatGrid, sections: Sequence[Section]) -> tuple[tuple[Marker, ...], int]:

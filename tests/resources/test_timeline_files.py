@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
+from pathlib import Path
 from typing import Any
 
 import opentimelineio as otio
@@ -354,7 +355,11 @@ def test_another_process_writes_the_same_bytes() -> None:
         "r = written(Fraction(24000, 1001), FILM_DISSOLVE)\n"
         "print(hashlib.sha256(b''.join(r.files[name] for name in sorted(r.files))).hexdigest())"
     )
-    run = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
+    here = Path(__file__).resolve().parents[2]
+    run = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=here)
+        for _ in range(2)
+    ]
     assert run[0].stdout == run[1].stdout
     assert len(run[0].stdout) == 65
 

@@ -3,6 +3,7 @@
 Times are whole milliseconds from the first sample of the song, so that files of every notation agree. How a notation
 writes a cue is in `srt.py`, `webvtt.py`, `ass.py` and `lrc.py`; how one looks in `karaoke_picture.py`.
 - `lyric_cues`: the cues of aligned lyrics; they are in order and never overlap.
+- `pieces_of`: a word in pieces that fit.
 - `one_line`: any text as one that can stand in a line of a file.
 """
 
@@ -11,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from audio_assets.domain import timebase
 from audio_assets.domain.music.analysis import LyricLine, Lyrics
@@ -105,13 +106,27 @@ def lyric_cues(lyrics: Lyrics, duration_s: float, rules: CueRules = RULES) -> Cu
         elif any(one_line(word.text) for word in line.words):
             n_without += 1
     drafts.sort(key=lambda draft: draft.words[0].start_ms)  # stable: lines that begin together stay in order
-    cues, n_moved, n_late = _placed(drafts, song_ms, rules)
-    return Cues(cues, tuple(_notes(len(lyrics.lines), n_without, n_moved, n_late, cues)), n_without + n_late)
+    cues, moved, late = _placed(drafts, song_ms, rules)
+    notes = _notes(len(lyrics.lines), n_without, len(moved), len(late), cues)
+    return Cues(cues, tuple(notes), n_without + len(late - {cue.line for cue in cues}))
 
 
 def joined(words: Sequence[CueWord]) -> str:
     """Return words in one line."""
     return "".join(word.text if word.is_glued or not place else f" {word.text}" for place, word in enumerate(words))
+
+
+def pieces_of(word: CueWord, most_letters: int) -> Iterator[CueWord]:
+    """Return a word in pieces of at most `most_letters` (1 or more), cut between no letter and its marks."""
+    rest = word
+    while len(rest.text) > most_letters:
+        cut = most_letters
+        while cut > 1 and (unicodedata.combining(rest.text[cut]) or rest.text[cut] in "\u200d\ufe0f"):
+            cut -= 1
+        middle = rest.start_ms + (rest.end_ms - rest.start_ms) * cut // len(rest.text)
+        yield replace(rest, text=rest.text[:cut], end_ms=middle)
+        rest = replace(rest, text=rest.text[cut:], start_ms=middle, is_glued=True)
+    yield rest
 
 
 def one_line(text: str) -> str:
@@ -139,26 +154,26 @@ def _timed(line: LyricLine, song_ms: int) -> list[CueWord]:
     texts = _marked(line)
     starts = [_ms(word.start_time, song_ms) for word in line.words]
     ends = [_ms(word.end_time, song_ms) for word in line.words]
-    known = [index for index, start in enumerate(starts) if start is not None]
-    begins = _ms(line.start_time, song_ms)
-    if not any(texts) or (begins is None and not known):
+    first = next((index for index, start in enumerate(starts) if start is not None), None)
+    begins, closes = _ms(line.start_time, song_ms), _ms(line.end_time, song_ms)
+    if first is not None and begins is None:
+        begins = _before(texts[:first], starts[first] or 0)
+    if not any(texts) or begins is None:
         return []
-    closes = _ms(line.end_time, song_ms)
+    at = begins
     words: list[CueWord] = []
-    at = begins if begins is not None else _before(texts, starts, known[0])
-    for group in _groups(starts):
+    for group, later in _groups(starts):
         if starts[group[0]] is None:
-            until = _until(texts, starts, group, at, closes, song_ms, is_whole=not known)
+            until = _until([texts[index] for index in group], at, later, closes, song_ms, is_whole=first is None)
             words += _shared(texts, group, at, until)
         else:
             (index,) = group
-            at = max(at, starts[index] or 0) if words else starts[index] or 0
+            start = starts[index] or 0
+            at = max(at, start) if words else start
             end = ends[index]
-            later = next((start for start in starts[index + 1 :] if start is not None), None)
             if end is None:
-                end = min(_sung_until(texts[index : index + 1], at), song_ms if later is None else later)
-            until = end if later is None else min(end, later)
-            words.append(CueWord(texts[index], at, max(at, until)))
+                end = min(_sung_until(texts[index : index + 1], at), song_ms)
+            words.append(CueWord(texts[index], at, max(at, end if later is None else min(end, later))))
         at = max(at, words[-1].end_ms)
     return [word for word in words if word.text]
 
@@ -169,10 +184,9 @@ def _marked(line: LyricLine) -> list[str]:
     pieces = one_line(line.text).split()
     marked: list[str] = []
     before = ""
-    left = list(texts)
     for piece in pieces:
-        if left and piece == left[0]:
-            marked.append(f"{before} {left.pop(0)}".strip())
+        if len(marked) < len(texts) and piece == texts[len(marked)]:
+            marked.append(f"{before} {piece}".strip())
             before = ""
         elif any(c.isalnum() for c in piece):
             return texts  # the line is written in other pieces than its words: those are what is sung
@@ -180,7 +194,7 @@ def _marked(line: LyricLine) -> list[str]:
             marked[-1] += f" {piece}"
         else:
             before = f"{before} {piece}".strip()
-    return texts if left else marked
+    return marked if len(marked) == len(texts) else texts
 
 
 def _ms(time_s: float | None, song_ms: int) -> int | None:
@@ -189,19 +203,20 @@ def _ms(time_s: float | None, song_ms: int) -> int | None:
     return min(max(round(time_s * 1000), 0), song_ms)
 
 
-def _groups(starts: Sequence[int | None]) -> Iterator[list[int]]:
-    """Each word with a time alone, words without between them together."""
-    group: list[int] = []
+def _groups(starts: Sequence[int | None]) -> Iterator[tuple[list[int], int | None]]:
+    """Each word with a time alone, words without between them together; and when the next with a time begins."""
+    groups: list[list[int]] = []
     for index, start in enumerate(starts):
-        if start is None:
-            group.append(index)
-            continue
-        if group:
-            yield group
-            group = []
-        yield [index]
-    if group:
-        yield group
+        if start is None and groups and starts[groups[-1][-1]] is None:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    laters: list[int | None] = []
+    later: int | None = None
+    for group in reversed(groups):
+        laters.append(later)
+        later = later if starts[group[0]] is None else starts[group[0]]
+    yield from zip(groups, reversed(laters), strict=True)
 
 
 def _weight(text: str) -> int:
@@ -212,27 +227,18 @@ def _sung_until(texts: Sequence[str], at_ms: int) -> int:
     return at_ms + _LETTER_MS * sum(map(_weight, texts))
 
 
-def _before(texts: Sequence[str], starts: Sequence[int | None], first_known: int) -> int:
+def _before(texts: Sequence[str], start_ms: int) -> int:
     """Where words before the first with a time are taken to begin."""
-    start = starts[first_known] or 0
-    return max(0, 2 * start - _sung_until(texts[:first_known], start))
+    return max(0, 2 * start_ms - _sung_until(texts, start_ms))
 
 
 def _until(
-    texts: Sequence[str],
-    starts: Sequence[int | None],
-    group: Sequence[int],
-    at_ms: int,
-    closes_ms: int | None,
-    song_ms: int,
-    *,
-    is_whole: bool,
+    texts: Sequence[str], at_ms: int, later_ms: int | None, closes_ms: int | None, song_ms: int, *, is_whole: bool
 ) -> int:
     """Where words without times end: at the next that has one, else at the line's end, but within what can be sung."""
-    later = next((start for start in starts[group[-1] + 1 :] if start is not None), None)
-    if later is not None:
-        return max(at_ms, later)
-    sung = _sung_until([texts[index] for index in group], at_ms) + (_BREATH_MS if is_whole else 0)
+    if later_ms is not None:
+        return max(at_ms, later_ms)
+    sung = _sung_until(texts, at_ms) + (_BREATH_MS if is_whole else 0)
     return max(at_ms, min(sung, song_ms if closes_ms is None else closes_ms))
 
 
@@ -252,9 +258,9 @@ def _shared(texts: Sequence[str], group: Sequence[int], at_ms: int, until_ms: in
 
 def _split(words: Sequence[CueWord], rules: CueRules) -> Iterator[list[CueWord]]:
     """A line as the parts that are shown after one another."""
-    words = [piece for word in words for piece in _pieces(word, rules.row_letters)]
+    words = [piece for word in words for piece in pieces_of(word, rules.row_letters)]
     is_long = words[-1].end_ms - words[0].start_ms > rules.longest_ms - rules.lead_in_ms
-    is_full = len(_wrapped(words, rules.row_letters)) > rules.n_rows
+    is_full = len(_filled(words, rules.row_letters)) > rules.n_rows
     if len(words) < 2 or not (is_long or is_full):
         yield list(words)
         return
@@ -263,25 +269,10 @@ def _split(words: Sequence[CueWord], rules: CueRules) -> Iterator[list[CueWord]]
     yield from _split([replace(words[cut], is_glued=False), *words[cut + 1 :]], rules)
 
 
-def _pieces(word: CueWord, most_letters: int) -> Iterator[CueWord]:
-    """A word that is longer than a row in pieces that are not, never between a letter and its marks."""
-    if len(word.text) <= most_letters:
-        yield word
-        return
-    cut = most_letters
-    while cut > 1 and (unicodedata.combining(word.text[cut]) or word.text[cut] in "\u200d\ufe0f"):
-        cut -= 1
-    middle = word.start_ms + (word.end_ms - word.start_ms) * cut // len(word.text)
-    yield replace(word, text=word.text[:cut], end_ms=middle)
-    rest = replace(word, text=word.text[cut:].lstrip() or word.text[cut:], start_ms=middle, is_glued=True)
-    yield from _pieces(rest, most_letters)
-
-
 def _nearest_to_middle(words: Sequence[CueWord]) -> int:
     """Where a line that is too wide is cut: at the word that begins nearest to the middle of the text."""
-    lengths = [len(joined(words[:count])) for count in range(1, len(words))]
-    middle = len(joined(words)) / 2
-    return 1 + min(range(len(lengths)), key=lambda index: abs(lengths[index] - middle))
+    lengths = list(accumulate(len(word.text) + (not word.is_glued) for word in words))
+    return 1 + min(range(len(words) - 1), key=lambda index: abs(2 * lengths[index] - lengths[-1]))
 
 
 def _longest_pause(words: Sequence[CueWord]) -> int:
@@ -299,9 +290,12 @@ def _wrapped(words: Sequence[CueWord], row_letters: int) -> tuple[tuple[CueWord,
 
 def _filled(words: Sequence[CueWord], row_letters: int) -> tuple[tuple[CueWord, ...], ...]:
     rows: list[list[CueWord]] = [[]]
+    used = 0
     for word in words:
-        if rows[-1] and len(joined([*rows[-1], word])) > row_letters:
+        blank = 0 if word.is_glued else 1
+        if rows[-1] and used + blank + len(word.text) > row_letters:
             rows.append([])
+        used = used + blank + len(word.text) if rows[-1] else len(word.text)
         rows[-1].append(word)
     return tuple(tuple(row) for row in rows)
 
@@ -315,12 +309,12 @@ class _Draft:
     line: int
 
 
-def _placed(drafts: Sequence[_Draft], song_ms: int, rules: CueRules) -> tuple[tuple[Cue, ...], int, int]:
-    """The cues, how many begin later than they are sung, how many had no place before the song's end."""
+def _placed(drafts: Sequence[_Draft], song_ms: int, rules: CueRules) -> tuple[tuple[Cue, ...], set[int], set[int]]:
+    """The cues; which lines begin later than they are sung; of which a part had no place before the song's end."""
     sung = _turns(drafts, rules)
     edges = [start for start, _, _ in sung[1:]] + [song_ms] * bool(sung)
     cues: list[Cue] = []
-    n_late = 0
+    moved, late = set(), set()
     for index, ((start, end, is_first), edge) in enumerate(zip(sung, edges, strict=True)):
         follows = min(edge, song_ms)
         shown_from = max(start - rules.lead_in_ms, cues[-1].end_ms if cues else 0, 0) if is_first else start
@@ -329,12 +323,12 @@ def _placed(drafts: Sequence[_Draft], song_ms: int, rules: CueRules) -> tuple[tu
         yields = follows if index + 1 == len(sung) else max(follows - rules.lead_in_ms, end, least)
         shown_until = min(max(end + rules.linger_ms, least), yields, shown_from + rules.longest_ms, follows)
         if start >= song_ms or shown_until <= shown_from:
-            n_late += 1
+            late.add(drafts[index].line)
             continue
+        moved |= set() if is_first else {drafts[index].line}
         words = [_within(word, shown_from, shown_until) for word in drafts[index].words]
         cues.append(Cue(shown_from, shown_until, _wrapped(words, rules.row_letters), drafts[index].line))
-    n_moved = sum(not is_first for _, _, is_first in sung) - n_late
-    return tuple(cues), max(n_moved, 0), n_late
+    return tuple(cues), moved, late
 
 
 def _turns(drafts: Sequence[_Draft], rules: CueRules) -> list[tuple[int, int, bool]]:
@@ -357,9 +351,9 @@ def _notes(n_lines: int, n_without: int, n_moved: int, n_late: int, cues: Sequen
     if n_without:
         yield f"{n_without} of {n_lines} lines of the lyrics have no times and are not in the subtitles"
     if n_late:
-        yield f"{n_late} of {n_lines} lines have no time left before the song's end and are not in the subtitles"
+        yield f"{n_late} of {n_lines} lines go on after the song's end and are not in the subtitles, or not whole"
     if n_moved:
-        yield f"{n_moved} lines are sung while another begins and are shown after it"
+        yield f"{n_moved} of {n_lines} lines are sung together with another and are shown after it"
     words = [word for cue in cues for word in cue.words]
     n_guessed = sum(word.is_guessed for word in words)
     if n_guessed:
