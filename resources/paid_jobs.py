@@ -1,10 +1,10 @@
 """A remote job that costs money, ordered once: reserve, keep the intent, send, keep the job's id, poll, fetch, settle.
 
-A vendor is a `PaidVendor` (`paid_vendor.py`); `pay_once` drives it. It may be killed between any two steps, and the next
-call for the same order goes on where the ledger says: what was taken by the vendor is picked up by its id, what may
-have been sent is looked for by its key, and is never sent a second time unless the vendor says for certain that it has
-no such job. Where it can not say, the outcome is unknown: the money stays held until a person has looked. Nothing here
-knows a vendor's protocol; how money is kept is `ledger.py`.
+A vendor is a `PaidVendor` (`paid_vendor.py`); `pay_once` drives it. It may be killed between any two steps, and the
+next call for the same order goes on where the ledger says: what was taken by the vendor is picked up by its id, what
+may have been sent is looked for by its key, and is never sent a second time unless the vendor says for certain that it
+has no such job. Where it can not say, the outcome is unknown: the money stays held until a person has looked. Nothing
+here knows a vendor's protocol; how money is kept is `ledger.py`.
 """
 
 import os
