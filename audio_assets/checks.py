@@ -47,7 +47,10 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         "beat_is_sure": "The tracker is confident that there is a beat and that it is this one.",
         "tempo_is_plausible": "A tempo that people play, without a jump to twice or half of it.",
     },
-    "lyric_alignment": {"words_are_aligned": "At least half of the words have times."},
+    "lyric_alignment": {
+        "words_are_aligned": "At least half of the words have times.",
+        "times_fit_song": "Times that came with the lyrics lie in the song and run forwards.",
+    },
     "storyboard": {
         "cuts_on_beats": "Every cut on a beat is on the frame nearest to it.",
         "within_budget": "The estimate with retries is within the budget cap.",

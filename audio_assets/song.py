@@ -57,7 +57,7 @@ class BeatGrid(OfSong):
     """Finds beats, bars and tempo."""
 
     asset = "beat_grid"
-    code_version = "1"
+    code_version = "2"
     folder = "audio/beat_grid"
     files = {"spectral_features": engine.FEATURES}
     render = staticmethod(engine.beat_grid)

@@ -136,7 +136,7 @@ def _with_companions(record: SongRecord, path: Path, problems: list[str]) -> Son
     """With settings, lyrics and images; what can not be read is a problem, and waits until it is mended."""
     settings_path = path.with_suffix(SETTINGS_SUFFIX)
     try:
-        text = _read_text(settings_path) if settings_path.is_file() else ""
+        text = _read_beside(settings_path) if settings_path.is_file() else ""
     except ValueError as error:
         problems.append(str(error))
         return record
@@ -171,9 +171,7 @@ def _with_lyrics(record: SongRecord, path: Path, written: str, lyrics_file: str)
                 f"{record.settings_path}: [lyrics_file] {lyrics_file} is not beside the song; put it there"
             )
         return record
-    if not found.resolve().is_relative_to(path.parent.resolve()):
-        raise LyricsError(f"{found} is a link out of its folder; copy the file there instead")
-    text = _read_text(found)
+    text = _read_beside(found)
     parse_lyrics(text, str(found))
     return replace(record, lyrics=text, lyrics_path=str(found))
 
@@ -186,12 +184,14 @@ def _beside(path: Path, name: str, said_in: str, problems: list[str]) -> Path | 
     return None
 
 
-def _read_text(path: Path) -> str:
-    """Text of a person's file: UTF-8, else Latin-1, which old lyrics files are in.
+def _read_beside(path: Path) -> str:
+    """Text of a person's file beside a song: UTF-8, else Latin-1, which old lyrics files are in.
 
     Raises:
-        ValueError: too large to be text.
+        ValueError: a link out of its folder, or too large to be text.
     """
+    if not path.resolve().is_relative_to(path.parent.resolve()):
+        raise ValueError(f"{path} is a link out of its folder; copy the file there instead")
     if path.stat().st_size > _MAX_TEXT_BYTES:
         raise ValueError(f"{path} is larger than {_MAX_TEXT_BYTES // 1_000_000} MB; that is no settings or lyrics file")
     data = path.read_bytes()

@@ -527,6 +527,11 @@ def rubato(bpm: float = 84, duration_s: float = 60, sample_rate_hz: int = RATE_H
     return _song("rubato", beats, [("A", _n_bars(beats), _ballad, _MINOR)], rate_hz=sample_rate_hz, seed=seed)
 
 
+def ballad(bpm: float = 66, duration_s: float = 60, sample_rate_hz: int = RATE_HZ, seed: int = 15) -> TrueSong:
+    """A slow piano alone; twice its tempo is no answer that sounds right."""
+    return _steady("ballad", _ballad, _MINOR, bpm, duration_s, sample_rate_hz, seed)
+
+
 def syncopated(bpm: float = 104, duration_s: float = 60, sample_rate_hz: int = RATE_HZ, seed: int = 6) -> TrueSong:
     """3+3+2 in kick and bass, chords ahead of the beat."""
     return _steady("syncopated", _syncopated, _TURN, bpm, duration_s, sample_rate_hz, seed)
@@ -661,6 +666,7 @@ ALL: Mapping[str, Callable[[], TrueSong]] = MappingProxyType(
         "swing": swing,
         "waltz": waltz,
         "rubato": rubato,
+        "ballad": ballad,
         "syncopated": syncopated,
         "half_time_rock": half_time_rock,
         "offbeat_hats": offbeat_hats,

@@ -27,7 +27,7 @@ from audio_assets.domain.music.beats import track_beats
 from audio_assets.domain.music.energy import energy_curve as follow_energy
 from audio_assets.domain.music.energy import spectral_summary
 from audio_assets.domain.music.features import RATE_HZ, FeatureExtractor, from_bytes, to_bytes
-from audio_assets.domain.music.lyrics import lrc_text, sung_spans
+from audio_assets.domain.music.lyrics import lrc_text, sung_spans, time_faults
 from audio_assets.domain.music.onsets import find_onsets
 from audio_assets.domain.music.sections import find_sections
 from audio_assets.domain.music.vocals import VocalExtractor
@@ -47,6 +47,7 @@ _LEAST_CONFIDENCE = 0.4
 _SLOWEST_BPM, _FASTEST_BPM = 40.0, 240.0
 _OCTAVE = 1.8  # neighbouring tempi that differ by this factor or more: the tracker has changed its level
 _SURE, _LEAST_ALIGNED = 0.5, 0.5  # a word's confidence; the share of words that a song needs
+_FAULTS_SHOWN = 5
 _ALIGNED_AT_HZ = 16_000  # the acoustic model's rate; two hours of it are 460 MB
 _ALIGNED_LANGUAGES = ("", "en")  # the aligner's acoustic model is English; who says nothing is taken to sing it
 
@@ -106,12 +107,14 @@ def song_audio(path: Path, sha256: str, copy: Path) -> Rendered:
         "sha256": sha256,
     }
     is_heard = peak_db is not None and peak_db > _SILENT_BELOW_DB
+    peak = "there is no sound at all" if peak_db is None else f"true peak {peak_db} dBTP"
+    notes = tuple(note.replace(str(copy), str(path)) for note in facts.notes)
     return Rendered(
         files={f"song{copy.suffix}": copy, SONG: _json({"schema": "song_audio.1", **shown})},
         facts=shown,
-        checks=(Check("not_silent", is_heard, f"true peak {peak_db} dBTP, limit {_SILENT_BELOW_DB}"),
-                Check("not_damaged", not facts.notes, "; ".join(facts.notes) or "the whole file decodes")),
-        notes=facts.notes,
+        checks=(Check("not_silent", is_heard, f"{peak}, limit {_SILENT_BELOW_DB} dBTP"),
+                Check("not_damaged", not notes, "; ".join(notes) or "the whole file decodes")),
+        notes=notes,
     )  # fmt: skip
 
 
@@ -320,6 +323,7 @@ def lyric_alignment(
     confidence = float(np.mean([word.confidence for word in words])) if words else 0.0
     duration_s = schema.beat_grid_from_bytes(grid_file.read_bytes()).duration_s
     share = n_aligned / len(words) if words else 0.0
+    faults = time_faults(aligned, duration_s)
     return Rendered(
         files={LYRICS: schema.lyrics_to_bytes(aligned, {"aligned_by": by}), LRC: lrc_text(aligned).encode()},
         previews={PICTURE: pictures.lyrics_picture(aligned.lines, duration_s)},
@@ -331,7 +335,10 @@ def lyric_alignment(
             "aligned_by": by,
             "duration_s": round(duration_s, 4),
         },
-        checks=(Check("words_are_aligned", share >= _LEAST_ALIGNED, f"{n_aligned} of {len(words)} words have times"),),
+        checks=(
+            Check("words_are_aligned", share >= _LEAST_ALIGNED, f"{n_aligned} of {len(words)} words have times"),
+            Check("times_fit_song", not faults, "; ".join(faults[:_FAULTS_SHOWN]) or "every time lies in the song"),
+        ),
         notes=(*aligned.notes, *notes),
     )
 

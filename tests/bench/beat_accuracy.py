@@ -28,8 +28,9 @@ BIAS_AIM_MS = 10.0
 NO_BEAT_AIM = 0.3
 CPU_AIM = 2.0
 BLOCK = 1 << 18
-OWN = (songs.constant, songs.ramp, songs.swing, songs.waltz, songs.rubato, songs.syncopated, songs.half_time_rock,
-       songs.offbeat_hats, songs.break_in_the_middle, songs.ambient, songs.noise, songs.speech_like)  # fmt: skip
+OWN = (songs.constant, songs.ramp, songs.swing, songs.waltz, songs.rubato, songs.ballad, songs.syncopated,
+       songs.half_time_rock, songs.offbeat_hats, songs.break_in_the_middle, songs.ambient, songs.noise,
+       songs.speech_like)  # fmt: skip
 
 Numbers = NDArray[np.float64]
 Samples = NDArray[np.float32]

@@ -64,7 +64,7 @@ CHECKS = {
     "song_audio": {"not_silent", "not_damaged"},
     "beat_grid": {"beat_is_sure", "tempo_is_plausible"},
     "sections": {"sections_cover_song"},
-    "lyric_alignment": {"words_are_aligned"},
+    "lyric_alignment": {"words_are_aligned", "times_fit_song"},
     "storyboard": {"scenes_cover_song", "cuts_on_beats", "within_budget", "price_is_known", "overrides_fit"},
     "music_remix": {"not_silent", "not_clipped", "loudness"},
 }

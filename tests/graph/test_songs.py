@@ -260,6 +260,18 @@ def test_a_link_out_of_the_inbox_is_refused(concert: Concert, tmp_path: Path) ->
     assert "link" in done.errors[0]
 
 
+@pytest.mark.parametrize("suffix", [".toml", ".lrc"])
+def test_what_lies_beside_a_song_is_no_link_out_of_its_folder(concert: Concert, tmp_path: Path, suffix: str) -> None:
+    song = concert.drop(settings="", duration_s=12.0)
+    outside = tmp_path / "secret"
+    outside.write_text("title = 'secret'" if suffix == ".toml" else "[00:01.00]secret")
+    song.with_suffix(suffix).unlink(missing_ok=True)
+    song.with_suffix(suffix).symlink_to(outside)
+    (problem,) = concert.register(song).problems
+    assert "link out of its folder" in problem
+    assert "secret" not in concert.studio().songs.record(SONG).settings + concert.studio().songs.record(SONG).lyrics
+
+
 # The sensor
 
 

@@ -11,6 +11,7 @@ from audio_assets.domain.music.analysis import BeatGrid
 from audio_assets.domain.music.beats import track_beats
 from audio_assets.domain.music.features import RATE_HZ, from_bytes, to_bytes
 from audio_assets.domain.music.metre_weights import WEIGHTS
+from audio_assets.domain.music.tempo import find_pulse, whitened
 from tests import songs
 from tests.unit.test_song_features import extracted
 
@@ -79,6 +80,22 @@ def test_the_same_features_give_the_same_grid_also_from_bytes() -> None:
     assert track_beats(features) == track_beats(features) == track_beats(from_bytes(to_bytes(features)))
 
 
+@pytest.mark.parametrize("bpm", [71.36, 76.4])
+def test_a_tempo_between_whole_phases_a_hop_is_held(bpm: float) -> None:
+    song = songs.constant(bpm=bpm, duration_s=SHORT_S)
+    features = extracted(np.asarray(soxr.resample(song.mono, song.sample_rate_hz, RATE_HZ), np.float32))
+    pulse = find_pulse(features, whitened(features.onset, features.onset_rate_hz))
+    assert pulse is not None
+    assert pulse.is_steady
+    assert pulse.bpm == pytest.approx(bpm, rel=1e-3)
+
+
+def test_a_song_that_begins_with_a_beat_has_it_at_its_start() -> None:
+    grid = track_beats(extracted(drummed(np.arange(0, 39, 0.5), 40)))
+    assert grid.beats[0].time == grid.downbeats[0] == 0
+    assert grid.beats[1].time == pytest.approx(0.5, abs=0.02)
+
+
 def test_silence_before_the_song_moves_the_beats_and_has_none() -> None:
     samples = drummed(np.arange(0.4, 39, 0.5), 40)
     later = np.concatenate([np.zeros(10 * RATE_HZ, np.float32), samples])
@@ -104,6 +121,7 @@ def test_a_backbeat_is_counted_as_played(bpm: float) -> None:
         (songs.swing(duration_s=SHORT_S), 4),
         (songs.waltz(duration_s=SHORT_S), 3),
         (songs.rubato(), 4),
+        (songs.ballad(), 4),
         (songs.break_in_the_middle(), 4),
         (songs.half_time_rock(duration_s=SHORT_S), 4),
         (songs.offbeat_hats(), 4),

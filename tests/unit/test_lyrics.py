@@ -12,6 +12,7 @@ from audio_assets.domain.music.lyrics import (
     lyrics_record,
     parse_lyrics,
     sung_spans,
+    time_faults,
 )
 
 times = st.none() | st.floats(0, 1e4)
@@ -75,6 +76,14 @@ def test_whatever_notations_are_mixed_times_are_in_order_or_the_text_is_refused(
 def test_another_record_is_refused(record: dict[str, str]) -> None:
     with pytest.raises(LyricsError):
         lyrics_from_record(record)
+
+
+def test_times_after_the_song_or_backwards_are_told() -> None:
+    text = "[00:01.00]<00:01.00>one <00:02.00>two\n[00:03.00]<00:03.00>back <00:02.50>wards\n[99:00.00]late"
+    backwards, late = time_faults(parse_lyrics(text, "song.lrc"), 20.0)
+    assert "'back wards'" in backwards
+    assert "'late' begins at 99:00, after the song's end at 0:20" in late
+    assert time_faults(parse_lyrics("no times\nat all", "song.txt"), 20.0) == ()
 
 
 def test_sung_spans_close_short_gaps_and_pass_over_unsure_words() -> None:

@@ -78,6 +78,7 @@ def _placed(features: SongFeatures, white: Array, pulse: Pulse, reading: Reading
     else:
         times = _following(onset, times, features.onset_rate_hz)
     times = times - _LATENCY_S
+    times = np.where((times < 0) & (times > -_SEARCH_S), 0.0, times)  # a song that begins with a beat has it at 0
     since_last = times - np.maximum.accumulate(np.concatenate([[-np.inf], times[:-1]]))
     inside = (times >= 0) & (times <= features.duration_s) & (since_last > _CLOSEST_S)
     return times[inside], int(np.argmax(inside)) - before

@@ -6,19 +6,30 @@ sound is no matter of this module: see `resources/engines/lyric_aligner.py`.
 - `parse_lyrics`: a file's text to lyrics, whatever its notation.
 - `lyrics_record`, `lyrics_from_record`: plain values for JSON, and back.
 - `lrc_text`: lyrics with times as an LRC file that players read.
+- `time_faults`: what is wrong with times that came along.
 - `sung_spans`: where words are sung: with lyrics at hand, better than what levels say of voice.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
+from audio_assets.domain.clock_text import clock
 from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord, Span
 from audio_assets.domain.music.lyrics_lrc import is_lrc, parse_lrc
 from audio_assets.domain.music.lyrics_text import LyricsError, sung_words
 from audio_assets.domain.music.lyrics_ultrastar import is_ultrastar, parse_ultrastar
 
-__all__ = ["LyricsError", "lrc_text", "lyrics_from_record", "lyrics_record", "parse_lyrics", "sung_spans"]
+__all__ = [
+    "LyricsError",
+    "lrc_text",
+    "lyrics_from_record",
+    "lyrics_record",
+    "parse_lyrics",
+    "sung_spans",
+    "time_faults",
+]
 
 SCHEMA = "audio-assets.lyrics.1"
 
@@ -186,6 +197,19 @@ def lrc_text(lyrics: Lyrics) -> str:
 def _stamp(time_s: float) -> str:
     minutes, milliseconds = divmod(round(time_s * 1000), 60_000)
     return f"{minutes:02d}:{milliseconds // 1000:02d}.{milliseconds % 1000:03d}"
+
+
+def time_faults(lyrics: Lyrics, duration_s: float) -> tuple[str, ...]:
+    """Return a sentence for each line that begins after the song's end or whose words run backwards."""
+    faults: list[str] = []
+    for line in lyrics.lines:
+        starts = [word.start_time for word in line.words if word.start_time is not None]
+        start_s = min([*starts, *([] if line.start_time is None else [line.start_time])], default=0.0)
+        if start_s >= duration_s:
+            faults.append(f"'{line.text[:40]}' begins at {clock(start_s)}, after the song's end at {clock(duration_s)}")
+        elif any(later < earlier for earlier, later in pairwise(starts)):
+            faults.append(f"the words of '{line.text[:40]}' at {clock(start_s)} run backwards in time")
+    return tuple(faults)
 
 
 def sung_spans(lyrics: Lyrics, *, least_confidence: float = 0.5, bridged_s: float = 1.0) -> tuple[Span, ...]:

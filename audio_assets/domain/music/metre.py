@@ -29,7 +29,8 @@ BARS = (4, 3)
 _RATIOS = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2, 3)
 _SHIFTS = (0, 3, 4, 6, 8, 9)  # twelfths of a beat
 _BPM_RANGE = (50.0, 220.0)
-_BPM_PRIOR = (140.0, 0.45)  # centre, standard deviation in octaves: rock and metal are counted faster than most music
+# Centre, standard deviation in octaves. Wide: at 0.45 it outweighed what is heard, and slow songs were counted double.
+_BPM_PRIOR = (140.0, 0.7)
 _COMMON_PULSES = 36  # every reading has a whole number of beats in them
 _LIKELY = 0.5  # of the likeliest
 _MIN_BEATS = 8
