@@ -82,8 +82,8 @@ class Captions:
             x = (self._width - sum(widths) - blank * (len(row) - 1)) / 2
             y = 0.9 * self._height - 1.25 * size * (len(rows) - 1 - number)
             for (word, plain), wide in zip(row, widths, strict=True):
-                looks = (_inked(plain, size, colour, strength) for colour, strength in ((self._light, 0.62), (self._warm, 1.0)))
-                placed.append(_Word(word, *looks, x + wide / 2, y))
+                waiting, sung = _inked(plain, size, self._light, 0.62), _inked(plain, size, self._warm, 1.0)
+                placed.append(_Word(word, waiting, sung, x + wide / 2, y))
                 x += wide + blank
         return tuple(placed)
 
