@@ -82,11 +82,8 @@ class Captions:
             x = (self._width - sum(widths) - blank * (len(row) - 1)) / 2
             y = 0.9 * self._height - 1.25 * size * (len(rows) - 1 - number)
             for (word, plain), wide in zip(row, widths, strict=True):
-                looks = (
-                    _inked(plain, size, colour, strength)
-                    for colour, strength in ((self._light, 0.62), (self._warm, 1.0))
-                )
-                placed.append(_Word(word, *looks, x + wide / 2, y))
+                waiting, sung = _inked(plain, size, self._light, 0.62), _inked(plain, size, self._warm, 1.0)
+                placed.append(_Word(word, waiting, sung, x + wide / 2, y))
                 x += wide + blank
         return tuple(placed)
 
@@ -123,9 +120,7 @@ class Captions:
 
 def _rows(texts: Sequence[tuple[GuideWord, str]], size: int, width_px: int) -> list[list[tuple[GuideWord, str]]]:
     """The words in the rows that `lettering.wrapped` breaks them into."""
-    broken = lettering.wrapped(
-        " ".join(plain.replace(" ", "\u2009") for _, plain in texts), width_px, size, lettering.BOLD
-    )
+    broken = lettering.wrapped(" ".join(plain.replace(" ", "\u2009") for _, plain in texts), width_px, size, lettering.BOLD)
     rows, left = [], list(texts)
     for row in broken:
         count = len(row.split(" "))
@@ -139,10 +134,7 @@ def _inked(text: str, size: int, colour: Rgb, strength: float) -> Sprite:
     rim = max(2, round(0.09 * size))
     ink = lettering.coverage(text, size, lettering.BOLD)
     shade = cv2.GaussianBlur(lettering.outline(ink, 2 * rim), (0, 0), 0.8 * rim).astype(np.float64) / 255
-    face = (
-        cv2.copyMakeBorder(ink, 2 * rim, 2 * rim, 2 * rim, 2 * rim, cv2.BORDER_CONSTANT, value=0).astype(np.float64)
-        / 255
-    )
+    face = cv2.copyMakeBorder(ink, 2 * rim, 2 * rim, 2 * rim, 2 * rim, cv2.BORDER_CONSTANT, value=0).astype(np.float64) / 255
     face *= strength
     alpha = face + (1.0 - face) * np.minimum(1.0, shade * 0.72)
     rgb = face[..., None] / np.maximum(alpha, 1e-6)[..., None] * np.asarray(colour, np.float64)

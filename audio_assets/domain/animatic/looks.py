@@ -144,9 +144,8 @@ def _skin(words: list[str]) -> Rgb | None:
         head, _, tail = word.partition("-")
         if tail == "skinned" and head in _SKINS:
             return _SKINS[head]
-        if word in ("skin", "face", "complexion", "woman", "man", "girl", "boy") and at:
-            if words[at - 1] in _SKINS:
-                return _SKINS[words[at - 1]]
+        if word in ("skin", "face", "complexion", "woman", "man", "girl", "boy") and words[max(0, at - 1)] in _SKINS:
+            return _SKINS[words[max(0, at - 1)]]
         if word in ("freckled", "weathered", "ruddy", "tanned"):
             return _SKINS[word]
     return None

@@ -151,10 +151,10 @@ def style_named(name: str) -> Style:
     return Style(name, lights, finish, tuple(str(p) for p in rng.permutation(places)[:3]), LIGHTS[int(rng.integers(3))])
 
 
-def turned(palette: Palette, degrees: float, darker: float = 0.0) -> Palette:
-    """The palette with every hue moved on the colour wheel; greys stay grey. `darker` is a share."""
+def turned(palette: Palette, degrees: float) -> Palette:
+    """The palette with its hues moved on the colour wheel; greys stay grey, and light keeps its colour."""
     return replace(palette, **{
-        field.name: _turned(getattr(palette, field.name), degrees / 360.0, 1.0 - darker) for field in fields(palette)
+        field.name: _turned(getattr(palette, field.name), degrees / 360.0) for field in fields(palette) if field.name not in ("glow", "lamp")
     })  # fmt: skip
 
 
@@ -187,7 +187,7 @@ def _derived(hue: float, turn: float, strong: float, value: float) -> Palette:
         sky_top=_hsv(hue, strong, value * 0.75), sky_low=_hsv(other, strong * 0.5, min(1.0, value * 1.05)),
         far=_hsv(hue + turn * 0.4, strong * 0.5, value * 0.78), middle=_hsv(hue, strong * 0.7, value * 0.55),
         near=_hsv(hue, strong * 0.8, value * 0.36), ink=_hsv(hue, strong * 0.8, value * 0.17),
-        glow=_hsv(other, 0.18, 1.0), lamp=_hsv(0.11, 0.5, 1.0), accent=_hsv(other + 0.5, 0.8, 0.95),
+        glow=_hsv(other, 0.18, 1.0), lamp=_hsv(0.11, 0.5, 1.0), accent=_hsv(other + 0.5, 0.66, 0.92),
         fog=_hsv(other, strong * 0.35, value * 0.85),
     )  # fmt: skip
 
@@ -197,6 +197,6 @@ def _hsv(hue: float, saturation: float, value: float) -> Rgb:
     return red, green, blue
 
 
-def _turned(colour: Rgb, turn: float, gain: float) -> Rgb:
+def _turned(colour: Rgb, turn: float) -> Rgb:
     hue, saturation, value = colorsys.rgb_to_hsv(*(c / 255 for c in colour))
-    return _hsv(hue + turn, saturation, value * gain)
+    return _hsv(hue + turn, saturation, value)

@@ -5,8 +5,8 @@ import numpy as np
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import mixed
 from audio_assets.domain.animatic.places_land import birds
-from audio_assets.domain.animatic.planes import Affine, Floats, Painter, Planes, Rgb, glow_of
-from audio_assets.domain.animatic.site import Drift, Layer, Site, boxes, clouds, mist, orb, pulse, ridge, sky
+from audio_assets.domain.animatic.planes import Affine, Floats, Painter, Planes, Rgb, curve, glow_of
+from audio_assets.domain.animatic.site import Drift, Layer, Site, boxes, clouds, mist, orb, pulse, ridge, sky, sway
 from audio_assets.domain.animatic.textures import beam, gradient, halo, paper
 
 
@@ -210,7 +210,7 @@ def stage(site: Site) -> None:
     for x in np.arange(rig.left, rig.left + columns, 0.05 * u):
         rig.stroke(np.array([(x, 0.034 * h), (x + 0.025 * u, -0.01 * h), (x + 0.05 * u, 0.034 * h)]), p.ink, 0.004 * u)
     site.add(rig, 0.3)
-    for n in range(3):
+    for _ in range(3):
         _amplifier(site, (0.12 + 0.76 * site.rng.random()) * w, floor * h + 0.03 * u, site.uniform(0.1, 0.16) * u)
     for row in range(2):
         _crowd(site, row)
@@ -243,7 +243,7 @@ def _crowd(site: Site, row: int) -> None:
     u, base = site.unit, 0.93 + 0.06 * row
     colour = mixed(site.palette.near, site.palette.ink, 0.55 + 0.45 * row)
     painter = site.painter(0.72, 1.0)
-    size = (0.034 + 0.014 * row) * u
+    size = (0.04 + 0.018 * row) * u
     for x in np.arange(-site.margin, site.width + site.margin, 2.3 * size):
         at, top = x + site.uniform(-0.6, 0.6) * size, base * site.height + site.uniform(-0.6, 0.6) * size
         painter.oval(at, top, 0.8 * size, size, colour)
@@ -304,6 +304,7 @@ def room(site: Site) -> None:
     reach = 0.5 * u
     site.add(glow_of(halo(reach, 0.1, 1.8), p.glow, cx - reach, cy - reach), 0.25, pulse(0.4, 0.2, 0.15))
     _lamp(site, (0.5 + side * 0.33) * w)
+    _plant(site, (0.5 - side * 0.42) * w)
 
 
 def _passing(reach_px: float):  # type: ignore[no-untyped-def]
@@ -328,6 +329,21 @@ def _lamp(site: Site, x: float) -> None:
     site.add(glow_of(halo(reach, 0.05, 1.9), p.lamp, x - reach, y - reach), 0.5, pulse(0.5, 0.15, 0.2, flicker=0.01))
 
 
+def _plant(site: Site, x: float) -> None:
+    """A pot with long leaves before the window, a silhouette that stirs."""
+    p, u, ground = site.palette, site.unit, 0.97 * site.height
+    painter = site.painter(0.3, 1.0)
+    pot = [(x - 0.07 * u, ground - 0.12 * u), (x + 0.07 * u, ground - 0.12 * u), (x + 0.05 * u, ground), (x - 0.05 * u, ground)]
+    painter.fill(np.array(pot), mixed(p.ink, p.accent, 0.25))
+    for _ in range(11):
+        way, high = site.uniform(-1, 1), site.uniform(0.2, 0.42) * u
+        foot, tip = np.array([x, ground - 0.11 * u]), np.array([x + way * 0.26 * u, ground - 0.11 * u - high])
+        bend = np.array([x + way * 0.07 * u, ground - 0.11 * u - 0.75 * high])
+        leaf = [tuple(foot - (0.006 * u, 0)), tuple(bend - (0.02 * u, 0)), tuple(tip), tuple(bend + (0.02 * u, 0.01 * u))]
+        painter.fill(curve([(float(a), float(b)) for a, b in leaf]), mixed(p.ink, p.near, site.uniform(0.0, 0.5)))
+    site.add(painter, 0.9, sway(0.006 * u, 0.8, 1.0))
+
+
 def cathedral(site: Site) -> None:
     """Pointed arches one behind the other, a round window, candles, fog on the floor."""
     p, u, h, w = site.palette, site.unit, site.height, site.width
@@ -336,12 +352,12 @@ def cathedral(site: Site) -> None:
     back.rgba[..., :3] = gradient(rows, columns, ((0.0, p.sky_top), (0.6, p.sky_low), (1.0, p.fog)), site.rng)
     back.rgba[..., 3] = 255
     site.layers.append(Layer(back.sprite(is_opaque=True), 0.05))
-    cx, cy = (0.5 + site.uniform(-0.04, 0.04)) * w, 0.33 * h
-    _rose(site, cx, cy, 0.13 * u)
+    cx, cy = (0.5 + site.uniform(-0.04, 0.04)) * w, 0.37 * h
+    _rose(site, cx, cy, 0.115 * u)
     for n in range(4):
         share = n / 3
         colour = mixed(p.far, p.ink, 0.1 + 0.9 * share)
-        half, top = (0.15 + 0.5 * share**1.2) * u * max(1.0, 0.6 * w / h), (0.16 - 0.36 * share) * h
+        half, top = (0.17 + 0.4 * share**1.1) * u * max(1.0, 0.6 * w / h), (0.1 - 0.3 * share) * h
         painter = site.painter()
         _arch(painter, site, cx, half, top, colour, mixed(colour, p.glow, 0.1))
         painter.tint(p.fog, (0.4 - 0.35 * share) * np.linspace(0.2, 1.0, rows) ** 2)
@@ -355,21 +371,22 @@ def cathedral(site: Site) -> None:
 
 def _arch(painter: Painter, site: Site, cx: float, half: float, top: float, colour: Rgb, rim: Rgb) -> None:
     """A wall with a pointed opening: two circles' arcs that meet at the top."""
-    spring = top + 1.35 * half
-    turn = np.linspace(0.0, np.arccos(-0.15 / 1.15) - np.pi / 2 + np.pi / 2, 24)
-    arc = np.stack([1.15 * np.cos(turn) - 0.15, 1.15 * np.sin(turn)], axis=1)
-    arc = arc[arc[:, 0] >= 0] * half
-    right = np.stack([cx + arc[:, 0], spring - arc[:, 1]], axis=1)
-    right = np.concatenate([right, [(cx, spring - 1.14 * half)]])
+    spring = top + np.sqrt(3.0) * half
+    turn = np.linspace(0.0, np.pi / 3, 24)
+    right = np.stack([cx - half + 2 * half * np.cos(turn), spring - 2 * half * np.sin(turn)], axis=1)
     left = np.stack([2 * cx - right[:, 0], right[:, 1]], axis=1)[::-1]
     bottom = site.height * 1.3
     opening = np.concatenate([[(cx + half, bottom)], right, left, [(cx - half, bottom)]])
     far_left, far_right, high = painter.left - 9, painter.left + painter.rgba.shape[1] + 9, painter.top - 9
     wall = np.concatenate([opening, [(far_left, bottom), (far_left, high), (far_right, high), (far_right, bottom)]])
     painter.fill(wall, colour)
-    painter.stroke(opening[1:-1], rim, 0.012 * half + 1)
-    wide = np.stack([cx + (opening[:, 0] - cx) * 1.09, opening[:, 1] - 0.06 * half], axis=1)
-    painter.stroke(wide[1:-1], mixed(colour, rim, 0.5), 0.02 * half + 1)
+    painter.stroke(opening, rim, 0.014 * half + 1)
+    for wider, share in ((1.07, 0.6), (1.13, 0.35)):
+        moulding = np.stack([cx + (opening[:, 0] - cx) * wider, spring + (opening[:, 1] - spring) * wider], axis=1)
+        painter.stroke(moulding, mixed(colour, rim, share), 0.012 * half + 1)
+    for side in (-1, 1):  # the capital on which the arch stands
+        x = cx + side * 1.08 * half
+        boxes(painter, [(x - 0.13 * half, spring - 0.03 * half, x + 0.13 * half, spring + 0.05 * half)], mixed(colour, rim, 0.55))
 
 
 def _rose(site: Site, cx: float, cy: float, radius: float) -> None:

@@ -26,7 +26,7 @@ def sea(site: Site, *, horizon: float = 0.0, has_boat: bool = True) -> float:
     for n in range(n_waves):
         share = n / (n_waves - 1)
         base = horizon + 0.06 + (0.98 - horizon) * share**1.5 * 0.78
-        colour = mixed(mixed(p.middle, p.sky_low, 0.25), p.ink, 0.15 + 0.7 * share)
+        colour = mixed(mixed(_deep(site), p.sky_low, 0.25), p.ink, 0.12 + 0.62 * share)
         _wave(site, base, (0.2 + 0.5 * share), colour, 0.3 + 0.6 * share, 6 * n)
     return horizon
 
@@ -39,9 +39,9 @@ def _water(site: Site, horizon: float, orb_x: float) -> None:
     x = np.array([painter.left, painter.left + painter.rgba.shape[1]])
     top = horizon * site.height
     painter.fill(
-        np.array([(x[0], top), (x[1], top), (x[1], top + rows), (x[0], top + rows)]), mixed(p.sky_low, p.middle, 0.55)
+        np.array([(x[0], top), (x[1], top), (x[1], top + rows), (x[0], top + rows)]), mixed(p.sky_low, _deep(site), 0.55)
     )
-    painter.tint(p.near, np.linspace(0.0, 0.8, rows) ** 0.8)
+    painter.tint(_deep(site), np.linspace(0.0, 0.8, rows) ** 0.8)
     site.add(painter, 0.2)
     for group in range(2):
         light = Painter(
@@ -56,6 +56,11 @@ def _water(site: Site, horizon: float, orb_x: float) -> None:
             light.oval(orb_x * site.width + off, y, half, thick, (255, 255, 255))
         glow = glow_of(light.rgba[..., 3], p.glow, light.left, light.top)
         site.add(glow, 0.22, _glitter(group, 0.004 * site.unit))
+
+
+def _deep(site: Site) -> Rgb:
+    """Water takes its colour from the sky, and some of the land's."""
+    return mixed(site.palette.sky_top, site.palette.middle, 0.4)
 
 
 def _glitter(group: int, reach_px: float):  # type: ignore[no-untyped-def]
@@ -73,15 +78,19 @@ def _wave(site: Site, base: float, size: float, colour: Rgb, depth: float, phase
     u = site.unit
     length = (0.16 + 0.3 * size) * u
     x = np.arange(-site.margin - 8, site.width + site.margin + 16, 6.0)
-    lump = np.abs(np.sin(np.pi * x / length + phase)) ** 0.8
+    bent = x + 0.35 * length * np.sin(2 * np.pi * x / (3.3 * length) + phase)
+    lump = np.abs(np.sin(np.pi * bent / length + phase)) ** 0.9
     slow = np.sin(2 * np.pi * x / (2.7 * length) + 1.7 * phase)
-    y = base * site.height - (0.010 + 0.022 * size) * u * lump - 0.012 * size * u * slow
+    y = base * site.height - (0.006 + 0.022 * size) * u * lump * (1.0 + 0.5 * slow) - 0.016 * size * u * slow
     edge = np.stack([x, y], axis=1)
     painter = site.painter(max(0.02, base - 0.08), 1.0)
     painter.fill(site.below(edge), colour)
     rows = painter.rgba.shape[0]
     painter.tint(site.palette.ink, 0.5 * np.linspace(0.0, 1.0, rows))
-    painter.stroke(edge + (0.0, 1.0), mixed(colour, site.palette.glow, 0.34), (0.0022 + 0.003 * size) * u)
+    crest = mixed(colour, site.palette.glow, 0.4)
+    for part in np.split(edge, np.flatnonzero(np.diff((lump > 0.45).astype(int))) + 1):
+        if len(part) > 4 and part[len(part) // 2, 1] < edge[:, 1].max() - 0.2 * np.ptp(edge[:, 1]):
+            painter.stroke(part + np.array([0.0, 1.0]), crest, (0.002 + 0.0026 * size) * u)
     reach = (0.02 + 0.05 * size) * u
 
     def move(m: Moment) -> Drift:
@@ -148,14 +157,14 @@ def lighthouse(site: Site) -> None:
     horizon = sea(site, horizon=site.uniform(0.56, 0.64), has_boat=site.rng.random() < 0.4)
     side = 1.0 if site.rng.random() < 0.5 else -1.0
     x = site.width * (0.5 + side * site.uniform(0.16, 0.28))
-    ground = (horizon + 0.09) * site.height
+    ground = (horizon - 0.03) * site.height
     high, half = min(0.5 * site.height, 0.8 * u) * site.uniform(0.85, 1.05), 0.048 * u
-    near = [layer for layer in site.layers[-3:]]
-    del site.layers[-3:]
+    near = site.layers[-2:]
+    del site.layers[-2:]
     lamp_y = ground - high - 0.022 * u
     for turned in (0.0, 180.0):
         _beam(site, x, lamp_y, turned)
-    painter = Painter(round(1.5 * u), round(high + 0.5 * site.height), left=x - 0.75 * u, top=lamp_y - 0.1 * u)
+    painter = Painter(round(1.5 * u), round(high + 0.7 * site.height), left=x - 0.75 * u, top=lamp_y - 0.1 * u)
     _rock(painter, x, ground, u, p.ink, mixed(p.near, p.ink, 0.4), side, site)
     _tower(painter, site, x, ground, high, half)
     site.add(painter, 0.45)
@@ -199,13 +208,13 @@ def _tower(painter: Painter, site: Site, x: float, ground: float, high: float, h
 
 def _rock(painter: Painter, x: float, ground: float, u: float, ink: Rgb, lit: Rgb, side: float, site: Site) -> None:
     deep = ground + 0.5 * site.height
-    outline = [(-0.34, 0.1), (-0.2, 0.035), (-0.1, 0.0), (0.09, -0.004), (0.17, 0.03), (0.3, 0.07), (0.42, 0.12)]
+    outline = [(-0.5, 0.24), (-0.36, 0.13), (-0.25, 0.1), (-0.14, 0.012), (-0.08, 0.0), (0.08, -0.004), (0.16, 0.05), (0.27, 0.075), (0.36, 0.15), (0.52, 0.2), (0.62, 0.27)]
     top = np.array([(x + side * a * u, ground + b * u) for a, b in outline])
     painter.fill(np.concatenate([top, [(top[-1, 0], deep), (top[0, 0], deep)]]), ink)
     lit_part = np.array(
         [
             (x + side * a * u, ground + b * u)
-            for a, b in ((-0.2, 0.035), (-0.1, 0.0), (0.09, -0.004), (0.02, 0.05), (-0.12, 0.09))
+            for a, b in ((-0.36, 0.13), (-0.25, 0.1), (-0.14, 0.012), (-0.08, 0.0), (0.08, -0.004), (0.01, 0.06), (-0.06, 0.08), (-0.1, 0.15), (-0.2, 0.18))
         ]
     )
     painter.fill(lit_part, lit)
@@ -258,6 +267,8 @@ def mountains(site: Site) -> None:
 
 
 def _conifer(painter: Painter, x: float, ground: float, high: float, colour: Rgb) -> None:
+    trunk = 0.025 * high
+    painter.fill(np.array([(x - trunk, ground + 0.1 * high), (x + trunk, ground + 0.1 * high), (x, ground - high)]), colour)
     for step in range(4):
         base, half = ground - high * 0.21 * step, high * (0.21 - 0.042 * step)
         painter.fill(np.array([(x - half, base), (x + half, base), (x, base - 0.42 * high)]), colour)
@@ -273,7 +284,7 @@ def forest(site: Site) -> None:
     site.add(
         glow_of(halo(reach, 0.0, 1.6), p.glow, clear * site.width - reach, 0.38 * site.height - reach),
         0.05,
-        pulse(0.55, 0.25, 0.12),
+        pulse(0.36, 0.2, 0.12),
     )
     colours = (mixed(p.far, p.fog, 0.3), p.middle, mixed(p.near, p.ink, 0.3))
     is_pine = site.rng.random() < 0.5
@@ -282,17 +293,17 @@ def forest(site: Site) -> None:
         painter = site.painter(0.0, 1.0)
         base = ground + (0.0, 0.05, 0.13)[n]
         edge = site.edge(base, 0.015, 0.4)
-        painter.fill(site.below(edge), mixed(colour, p.ink, 0.25))
         step = (0.085, 0.15, 0.3)[n] * u
         for x in np.arange(-site.margin, site.width + site.margin, step):
             at = x + site.uniform(-0.4, 0.4) * step
             if n == 2 and abs(at / site.width - clear) < 0.2:
                 continue
-            y = float(np.interp(at, edge[:, 0], edge[:, 1])) + 0.01 * u
+            y = float(np.interp(at, edge[:, 0], edge[:, 1])) + 0.012 * u
             if is_pine and n < 2:
                 _conifer(painter, at, y, site.uniform(0.35, 0.62) * u * (1.0, 1.25)[n], colour)
             else:
                 _trunk(painter, site, at, y, (0.012, 0.022, 0.05)[n] * u * site.uniform(0.7, 1.3), colour)
+        painter.fill(site.below(edge), mixed(colour, p.ink, 0.25))
         rows = painter.rgba.shape[0]
         painter.tint(p.fog, (0.55, 0.3, 0.0)[n] * np.linspace(0.15, 1.0, rows) ** 2)
         painter.blur((1.6, 0.7, 0.0)[n] * u / 720)

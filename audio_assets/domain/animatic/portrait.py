@@ -126,7 +126,7 @@ def _tones(look: Look, finish: Finish, palette: Palette) -> _Tones:
     skin, hair, clothes = shown(look.skin), shown(look.hair), shown(look.clothes)
     ink = mixed(palette.ink, (16, 12, 16), 0.5)
     return _Tones(
-        skin=skin, shade=mixed(shown(mixed(look.skin, (120, 50, 40), 0.3)), palette.near, 0.22),
+        skin=skin, shade=mixed(shown(mixed(look.skin, (120, 50, 40), 0.3)), palette.near, 0.22 if finish.saturation else 0.5),
         blush=shown(mixed(look.skin, (226, 96, 88), 0.3)), hair=hair, hair_light=mixed(hair, palette.glow, 0.2),
         hair_dark=mixed(hair, ink, 0.4), clothes=clothes, clothes_dark=mixed(clothes, ink, 0.42),
         clothes_light=mixed(clothes, palette.glow, 0.16), under=shown(look.under),
@@ -365,9 +365,8 @@ def _front_hair(hand: _Hand, look: Look, tones: _Tones) -> None:
     if style == "curly":
         for k in range(13):
             at = np.pi * (1.02 + 0.96 * k / 12)
-            hand.oval(
-                0.31 * np.cos(at), -0.2 + 0.3 * np.sin(at), 0.115, 0.11, tones.hair if k % 2 else tones.hair_light
-            )
+            lock = tones.hair if k % 2 else mixed(tones.hair, tones.hair_light, 0.4)
+            hand.oval(0.31 * np.cos(at), -0.2 + 0.3 * np.sin(at), 0.115, 0.11, lock)
         return
     cap = [(0.0, -0.6), (0.24, -0.56), (0.39, -0.38), (0.405, -0.12), (0.37, 0.06), (0.345, -0.12), (0.3, -0.25)]
     fringe = {

@@ -73,8 +73,8 @@ def wishes_of(shot: Shot) -> Wishes:
     weather = {kind: sum(weights.get(word, 0.0) for word in words) for kind, words in _WEATHER.items()}
     return Wishes(
         places=tuple(order),
-        light=max(lights, key=lambda light: lights[light]) if any(lights.values()) else None,
-        weather=max(weather, key=lambda kind: weather[kind]) if any(weather.values()) else "",
+        light=max(_LIGHTS, key=lambda light: lights[light]) if any(lights.values()) else None,
+        weather=max(_WEATHER, key=lambda kind: weather[kind]) if any(weather.values()) else "",
         words=frozenset(weights),
     )
 

@@ -4,6 +4,8 @@ The same shot and reference give the same frames. The seed and the prompt choose
 turn of all hues; the style preset, the characters and the place that the words name stay. Files are not known here.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -13,7 +15,7 @@ from audio_assets.domain.animatic.captions import Captions
 from audio_assets.domain.animatic.looks import look_of
 from audio_assets.domain.animatic.moments import Moment, Pose, choose_move, moments, poses
 from audio_assets.domain.animatic.overlays import lay_over, light_beams
-from audio_assets.domain.animatic.palettes import LIGHTS, Light, style_named, turned
+from audio_assets.domain.animatic.palettes import LIGHTS, Light, mixed, style_named, turned
 from audio_assets.domain.animatic.planes import Affine, Glow, Painter, Planes, Sprite, glow_of
 from audio_assets.domain.animatic.portrait import portrait, small_figure
 from audio_assets.domain.animatic.reading import Wishes, seen_with, wishes_of
@@ -31,12 +33,13 @@ from audio_assets.domain.shot import GuideCharacter, Shot
 
 LEAST_PX, MOST_PX = 16, 4096
 
-_PLACES = {
+_PLACES: dict[str, Callable[[Site], object]] = {
     "sea": places_land.sea, "lighthouse": places_land.lighthouse, "mountains": places_land.mountains,
     "forest": places_land.forest, "sky": places_land.open_sky, "city": places_built.city, "road": places_built.road,
     "stage": places_built.stage, "room": places_built.room, "cathedral": places_built.cathedral,
     "abstract": places_built.abstract,
 }  # fmt: skip
+_WITHOUT_GROUND = ("sea", "lighthouse", "sky", "abstract")
 _SINGER_DEPTH = 0.8
 _NOBODY = GuideCharacter("singer", is_primary=True)
 
@@ -147,6 +150,12 @@ class Shooting:
         """Those who are named stand in the place, small."""
         site, people = self._site, seen_with(self._guide)
         start = site.uniform(0.25, 0.7) * self.shot.width
+        if people and self.place in _WITHOUT_GROUND:
+            edge = site.edge(0.915, 0.012, 0.5)
+            shore = site.painter(0.85, 1.0)
+            shore.fill(site.below(edge), site.palette.ink)
+            shore.stroke(edge, mixed(site.palette.ink, site.palette.glow, 0.22), 0.004 * site.unit)
+            self._behind.append(Layer(shore.sprite(), 0.85))
         for number, character in enumerate(people):
             high = min(0.3 * self.shot.height, 0.42 * site.unit) * (1.0 - 0.1 * number)
             x, y = start + 0.16 * site.unit * number, (0.93 - 0.012 * number) * self.shot.height
@@ -200,7 +209,7 @@ class Shooting:
             rows, columns = y.shape
             small = cv2.resize(y, (max(4, columns // 8), max(4, rows // 8)), interpolation=cv2.INTER_AREA)
             soft = cv2.resize(cv2.GaussianBlur(small, (0, 0), 3.0), (columns, rows), interpolation=cv2.INTER_LINEAR)
-            cv2.addWeighted(y, 1.0 - 0.3 * finish.softness, soft, 0.42 * finish.softness, -10.0, dst=y)
+            cv2.addWeighted(y, 1.0 - 0.3 * finish.softness, soft, 0.36 * finish.softness, -8.0, dst=y)
         flicker = finish.flicker * float(np.sin(31.0 * m.time_s) + np.sin(17.7 * m.time_s + 1.0))
         flash = 0.05 * m.bar * (0.25 + m.energy) + 0.018 * m.beat * m.energy
         cv2.multiply(y, self._vignette, dst=y, scale=(1.0 + flicker + flash) / 255)

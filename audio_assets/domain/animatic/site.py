@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import Finish, Palette, mixed
 from audio_assets.domain.animatic.planes import Affine, Glow, Painter, Planes, Rgb, Sprite, glow_of, sprite_of
-from audio_assets.domain.animatic.textures import cloud_noise, gradient, halo, paper, smooth_step
+from audio_assets.domain.animatic.textures import cloud_noise, gradient, halo, hump, paper, smooth_step
 
 Floats = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ class Site:
         return float(self.rng.uniform(low, high))
 
     def edge(self, base: float, swing: float, lump: float, *, rough: float = 0.0) -> Floats:
-        """A skyline (n, 2) over the whole width: about `base`, up to `swing` off, lumps of `lump` units, `rough` 0 to 1."""
+        """A skyline (n, 2) over all the width: about `base`, up to `swing` off, lumps of `lump` units, `rough` 0 to 1."""
         x = np.arange(-self.margin - 8, self.width + self.margin + 16, 8.0)
         y = np.zeros_like(x)
         for octave in range(5):
@@ -160,7 +160,7 @@ def orb(site: Site, x: float, y: float, radius: float) -> None:
     p, r = site.palette, radius * site.unit
     cx, cy = x * site.width, y * site.height
     painter = Painter(round(2 * r + 8), round(2 * r + 8), left=round(cx - r - 4), top=round(cy - r - 4))
-    painter.oval(cx, cy, r, r, mixed(p.glow, p.sky_low, 0.08))
+    painter.oval(cx, cy, r, r, mixed(p.glow, (255, 255, 255), 0.25))
     if site.is_night:  # the moon has seas
         for _ in range(4):
             at, far = site.uniform(0, 2 * np.pi), site.uniform(0.1, 0.6) * r
@@ -168,21 +168,22 @@ def orb(site: Site, x: float, y: float, radius: float) -> None:
             painter.oval(cx + far * np.cos(at), cy + far * np.sin(at), size, size * 0.9, mixed(p.glow, p.sky_low, 0.24))
     reach = r * (4.5 if site.is_night else 6.0)
     glow = glow_of(halo(reach, 0.08, 2.4), p.glow, cx - reach, cy - reach)
-    site.layers.append(Layer(glow, 0.05, pulse(0.3 + 0.3 * site.finish.bloom, 0.2, 0.12)))
+    room = 1.0 - 0.72 * sum(p.sky_low) / 765  # a bright sky has less room for more light
+    site.layers.append(Layer(glow, 0.05, pulse((0.45 + 0.25 * site.finish.bloom) * room, 0.2 * room, 0.14 * room)))
     site.add(painter, 0.05)
 
 
 def clouds(site: Site, top: float, bottom: float, *, amount: float = 0.5, depth: float = 0.15) -> None:
     """A field of clouds between two heights, drifting; flat puffs in a flat style, soft otherwise."""
     p = site.palette
-    lit = mixed(p.sky_low, p.glow, 0.55)
+    lit = mixed(mixed(p.sky_low, p.glow, 0.5), (255, 255, 255), 0.1 if site.is_night else 0.3)
     if site.is_flat:
         _puffs(site, top, bottom, amount, depth, lit)
         return
     painter = site.painter(top, bottom)
     rows, columns = painter.rgba.shape[:2]
     noise = cloud_noise(rows, columns, 0.22 * site.unit, site.rng, stretch=2.6)
-    window = np.sin(np.linspace(0, np.pi, rows, dtype=np.float32))[:, None] ** 0.7
+    window = hump(rows)[:, None] ** 0.7
     alpha = smooth_step(noise * window, 0.62 - 0.3 * amount, 0.95 - 0.2 * amount)
     shade = gradient(rows, columns, ((0.0, lit), (1.0, mixed(lit, p.far, 0.5))), site.rng)
     sprite = sprite_of(shade, np.asarray(alpha * 215, np.uint8), painter.left, painter.top)
@@ -196,10 +197,11 @@ def _puffs(site: Site, top: float, bottom: float, amount: float, depth: float, l
         x = site.uniform(-0.1, 1.1) * site.width
         y = site.uniform(top + 0.3 * (bottom - top), bottom - 0.15 * (bottom - top)) * site.height
         size = site.uniform(0.05, 0.13) * site.unit
-        lumps = [(site.uniform(-2.2, 2.2), site.uniform(0.4, 1.0)) for _ in range(7)]
-        for colour, lift in ((shade, 0.0), (lit, 0.16)):
-            for off, r in lumps:
-                painter.oval(x + off * size, y - (0.35 * r + lift) * size, r * size, r * size * 0.8, colour)
+        lumps = [(off, (0.35 + 0.75 * (1 - (off / 2.8) ** 2)) * site.uniform(0.7, 1.1)) for off in np.linspace(-2.5, 2.5, 7)]
+        for colour, lift, less in ((shade, 0.0, 1.0), (lit, 0.12, 0.9)):
+            for off, r in lumps:  # sitting on one line, as heaps of cloud do
+                painter.oval(x + off * size, y - (0.62 * r + lift) * size, less * r * size, less * r * size * 0.86, colour)
+            boxes(painter, [(x - 2.5 * size, y - (0.5 + lift) * size, x + 2.5 * size, y - lift * size)], colour)
     site.add(painter, depth, slide(site.uniform(0.06, 0.12) * site.unit))
 
 
@@ -219,7 +221,7 @@ def mist(site: Site, middle: float, thickness: float, strength: float, depth: fl
     painter = site.painter(max(0.01, middle - thickness), min(1.0, middle + thickness))
     rows, columns = painter.rgba.shape[:2]
     noise = cloud_noise(rows, columns, 0.3 * site.unit, site.rng, stretch=3.5)
-    window = np.sin(np.linspace(0, np.pi, rows, dtype=np.float32))[:, None] ** 1.5
+    window = hump(rows)[:, None] ** 1.5
     alpha = np.asarray(255 * strength * window * (0.25 + 0.75 * noise), np.uint8)
     colour = np.broadcast_to(np.array(site.palette.fog, np.uint8), (rows, columns, 3))
     sprite = sprite_of(np.ascontiguousarray(colour), alpha, painter.left, painter.top)

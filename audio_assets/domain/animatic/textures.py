@@ -79,3 +79,8 @@ def beam(length_px: float, start_px: float, end_px: float) -> Bytes:
     light = smooth_step(1.0 - off / half, 0.0, 0.9) * (1.0 - along) ** 1.3
     noise = np.random.default_rng(6).random(light.shape, dtype=np.float32)
     return np.asarray(np.clip(255 * light + (noise - 0.5) * (light > 0.002), 0, 255), np.uint8)
+
+
+def hump(rows: int) -> Floats:
+    """0 at the first and the last row, 1 in the middle."""
+    return np.asarray(np.sin(np.linspace(0.0, np.pi, rows)).clip(0.0), np.float32)
