@@ -129,7 +129,7 @@ class LipsyncedTake(OfScene):
             return Call(mouth.passed_through, (clip, why, scratch))
         alignment = self.read(self.upstream("scene_alignment", partition), engine.ALIGNMENT)[engine.ALIGNMENT]
         rig = self.store.read(f"{take.object}/{RIG}")
-        sync = self.studio.lip_syncer.syncer()
+        sync = self.studio.lip_syncer.syncer(drawn=rig is not None)
         return Call(mouth.lipsynced, (sync, clip, alignment, rig, scratch))
 
     def estimate_s(self, partition: str) -> float:

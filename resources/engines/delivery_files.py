@@ -65,7 +65,7 @@ def delivered(
     )
     side = _side_files(cues.cues, width, height, title)
     files = {_named(name, file): data for file, data in {**done.files, **side}.items()}
-    missing = painter.missing_text if painter else ""
+    missing = " ".join(painter.missing_text) if painter else ""
     return replace(
         done,
         files=files,

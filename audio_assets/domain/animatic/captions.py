@@ -120,7 +120,9 @@ class Captions:
 
 def _rows(texts: Sequence[tuple[GuideWord, str]], size: int, width_px: int) -> list[list[tuple[GuideWord, str]]]:
     """The words in the rows that `lettering.wrapped` breaks them into."""
-    broken = lettering.wrapped(" ".join(plain.replace(" ", "\u2009") for _, plain in texts), width_px, size, lettering.BOLD)
+    broken = lettering.wrapped(
+        " ".join(plain.replace(" ", "\u2009") for _, plain in texts), width_px, size, lettering.BOLD
+    )
     rows, left = [], list(texts)
     for row in broken:
         count = len(row.split(" "))
@@ -134,7 +136,10 @@ def _inked(text: str, size: int, colour: Rgb, strength: float) -> Sprite:
     rim = max(2, round(0.09 * size))
     ink = lettering.coverage(text, size, lettering.BOLD)
     shade = cv2.GaussianBlur(lettering.outline(ink, 2 * rim), (0, 0), 0.8 * rim).astype(np.float64) / 255
-    face = cv2.copyMakeBorder(ink, 2 * rim, 2 * rim, 2 * rim, 2 * rim, cv2.BORDER_CONSTANT, value=0).astype(np.float64) / 255
+    face = (
+        cv2.copyMakeBorder(ink, 2 * rim, 2 * rim, 2 * rim, 2 * rim, cv2.BORDER_CONSTANT, value=0).astype(np.float64)
+        / 255
+    )
     face *= strength
     alpha = face + (1.0 - face) * np.minimum(1.0, shade * 0.72)
     rgb = face[..., None] / np.maximum(alpha, 1e-6)[..., None] * np.asarray(colour, np.float64)

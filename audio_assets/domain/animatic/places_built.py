@@ -333,13 +333,23 @@ def _plant(site: Site, x: float) -> None:
     """A pot with long leaves before the window, a silhouette that stirs."""
     p, u, ground = site.palette, site.unit, 0.97 * site.height
     painter = site.painter(0.3, 1.0)
-    pot = [(x - 0.07 * u, ground - 0.12 * u), (x + 0.07 * u, ground - 0.12 * u), (x + 0.05 * u, ground), (x - 0.05 * u, ground)]
+    pot = [
+        (x - 0.07 * u, ground - 0.12 * u),
+        (x + 0.07 * u, ground - 0.12 * u),
+        (x + 0.05 * u, ground),
+        (x - 0.05 * u, ground),
+    ]
     painter.fill(np.array(pot), mixed(p.ink, p.accent, 0.25))
     for _ in range(11):
         way, high = site.uniform(-1, 1), site.uniform(0.2, 0.42) * u
         foot, tip = np.array([x, ground - 0.11 * u]), np.array([x + way * 0.26 * u, ground - 0.11 * u - high])
         bend = np.array([x + way * 0.07 * u, ground - 0.11 * u - 0.75 * high])
-        leaf = [tuple(foot - (0.006 * u, 0)), tuple(bend - (0.02 * u, 0)), tuple(tip), tuple(bend + (0.02 * u, 0.01 * u))]
+        leaf = [
+            tuple(foot - (0.006 * u, 0)),
+            tuple(bend - (0.02 * u, 0)),
+            tuple(tip),
+            tuple(bend + (0.02 * u, 0.01 * u)),
+        ]
         painter.fill(curve([(float(a), float(b)) for a, b in leaf]), mixed(p.ink, p.near, site.uniform(0.0, 0.5)))
     site.add(painter, 0.9, sway(0.006 * u, 0.8, 1.0))
 
@@ -386,7 +396,11 @@ def _arch(painter: Painter, site: Site, cx: float, half: float, top: float, colo
         painter.stroke(moulding, mixed(colour, rim, share), 0.012 * half + 1)
     for side in (-1, 1):  # the capital on which the arch stands
         x = cx + side * 1.08 * half
-        boxes(painter, [(x - 0.13 * half, spring - 0.03 * half, x + 0.13 * half, spring + 0.05 * half)], mixed(colour, rim, 0.55))
+        boxes(
+            painter,
+            [(x - 0.13 * half, spring - 0.03 * half, x + 0.13 * half, spring + 0.05 * half)],
+            mixed(colour, rim, 0.55),
+        )
 
 
 def _rose(site: Site, cx: float, cy: float, radius: float) -> None:

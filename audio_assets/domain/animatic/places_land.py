@@ -39,7 +39,8 @@ def _water(site: Site, horizon: float, orb_x: float) -> None:
     x = np.array([painter.left, painter.left + painter.rgba.shape[1]])
     top = horizon * site.height
     painter.fill(
-        np.array([(x[0], top), (x[1], top), (x[1], top + rows), (x[0], top + rows)]), mixed(p.sky_low, _deep(site), 0.55)
+        np.array([(x[0], top), (x[1], top), (x[1], top + rows), (x[0], top + rows)]),
+        mixed(p.sky_low, _deep(site), 0.55),
     )
     painter.tint(_deep(site), np.linspace(0.0, 0.8, rows) ** 0.8)
     site.add(painter, 0.2)
@@ -208,13 +209,35 @@ def _tower(painter: Painter, site: Site, x: float, ground: float, high: float, h
 
 def _rock(painter: Painter, x: float, ground: float, u: float, ink: Rgb, lit: Rgb, side: float, site: Site) -> None:
     deep = ground + 0.5 * site.height
-    outline = [(-0.5, 0.24), (-0.36, 0.13), (-0.25, 0.1), (-0.14, 0.012), (-0.08, 0.0), (0.08, -0.004), (0.16, 0.05), (0.27, 0.075), (0.36, 0.15), (0.52, 0.2), (0.62, 0.27)]
+    outline = [
+        (-0.5, 0.24),
+        (-0.36, 0.13),
+        (-0.25, 0.1),
+        (-0.14, 0.012),
+        (-0.08, 0.0),
+        (0.08, -0.004),
+        (0.16, 0.05),
+        (0.27, 0.075),
+        (0.36, 0.15),
+        (0.52, 0.2),
+        (0.62, 0.27),
+    ]
     top = np.array([(x + side * a * u, ground + b * u) for a, b in outline])
     painter.fill(np.concatenate([top, [(top[-1, 0], deep), (top[0, 0], deep)]]), ink)
     lit_part = np.array(
         [
             (x + side * a * u, ground + b * u)
-            for a, b in ((-0.36, 0.13), (-0.25, 0.1), (-0.14, 0.012), (-0.08, 0.0), (0.08, -0.004), (0.01, 0.06), (-0.06, 0.08), (-0.1, 0.15), (-0.2, 0.18))
+            for a, b in (
+                (-0.36, 0.13),
+                (-0.25, 0.1),
+                (-0.14, 0.012),
+                (-0.08, 0.0),
+                (0.08, -0.004),
+                (0.01, 0.06),
+                (-0.06, 0.08),
+                (-0.1, 0.15),
+                (-0.2, 0.18),
+            )
         ]
     )
     painter.fill(lit_part, lit)
@@ -268,7 +291,9 @@ def mountains(site: Site) -> None:
 
 def _conifer(painter: Painter, x: float, ground: float, high: float, colour: Rgb) -> None:
     trunk = 0.025 * high
-    painter.fill(np.array([(x - trunk, ground + 0.1 * high), (x + trunk, ground + 0.1 * high), (x, ground - high)]), colour)
+    painter.fill(
+        np.array([(x - trunk, ground + 0.1 * high), (x + trunk, ground + 0.1 * high), (x, ground - high)]), colour
+    )
     for step in range(4):
         base, half = ground - high * 0.21 * step, high * (0.21 - 0.042 * step)
         painter.fill(np.array([(x - half, base), (x + half, base), (x, base - 0.42 * high)]), colour)

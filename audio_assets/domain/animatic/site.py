@@ -197,10 +197,14 @@ def _puffs(site: Site, top: float, bottom: float, amount: float, depth: float, l
         x = site.uniform(-0.1, 1.1) * site.width
         y = site.uniform(top + 0.3 * (bottom - top), bottom - 0.15 * (bottom - top)) * site.height
         size = site.uniform(0.05, 0.13) * site.unit
-        lumps = [(off, (0.35 + 0.75 * (1 - (off / 2.8) ** 2)) * site.uniform(0.7, 1.1)) for off in np.linspace(-2.5, 2.5, 7)]
+        lumps = [
+            (off, (0.35 + 0.75 * (1 - (off / 2.8) ** 2)) * site.uniform(0.7, 1.1)) for off in np.linspace(-2.5, 2.5, 7)
+        ]
         for colour, lift, less in ((shade, 0.0, 1.0), (lit, 0.12, 0.9)):
             for off, r in lumps:  # sitting on one line, as heaps of cloud do
-                painter.oval(x + off * size, y - (0.62 * r + lift) * size, less * r * size, less * r * size * 0.86, colour)
+                painter.oval(
+                    x + off * size, y - (0.62 * r + lift) * size, less * r * size, less * r * size * 0.86, colour
+                )
             boxes(painter, [(x - 2.5 * size, y - (0.5 + lift) * size, x + 2.5 * size, y - lift * size)], colour)
     site.add(painter, depth, slide(site.uniform(0.06, 0.12) * site.unit))
 
