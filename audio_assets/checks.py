@@ -24,6 +24,23 @@ BLOCKING: Mapping[str, Mapping[str, str]] = {
     "sections": {"sections_cover_song": "Sections cover the song without gap or overlap."},
     "storyboard": {"scenes_cover_song": "Scenes cover every frame of the song once."},
     "music_remix": {"not_silent": "There is sound in it."},
+    "vocal_segment": {"as_long_as_scene": "It has the very samples of the scene."},
+    "scene_alignment": {"times_rise": "Every time lies in the scene and rises."},
+    "scene_clip": {
+        "has_every_frame": "It has exactly the frames of its scene.",
+        "can_be_joined": "It agrees with the film in codec, size and colours.",
+    },
+    "final_video": {
+        "sounds_as_the_song": "Its sound decodes to the very samples of the song.",
+        "as_long_as_song": "It is as long as the song, to within a frame.",
+        "keeps_time": "Picture and sound begin together and drift by less than a frame.",
+    },
+    "timeline": {"reads_back": "Every file reads back with each cut on its frame."},
+    "deliverable": {
+        "has_every_frame": "It has every frame of the film.",
+        "as_long_as_song": "It is as long as the song, to within a frame.",
+        "sound_starts_with_picture": "Its sound begins with its picture, to the sample.",
+    },
 }
 WARNING: Mapping[str, Mapping[str, str]] = {
     "voice_line": {
@@ -60,6 +77,30 @@ WARNING: Mapping[str, Mapping[str, str]] = {
     "music_remix": {
         "not_clipped": "True peak at or below the ceiling.",
         "loudness": "Integrated loudness within 1 LU of the style's target.",
+    },
+    "scene_take": {"wanted_takes_are_there": "Every take that is wanted was made."},
+    "take_quality": {
+        "quality_score": "A take of good picture: sharp, well exposed, no black or frozen frames, long enough.",
+        "character_consistency": "A take whose face is that of the reference image.",
+        "mouth_visibility": "A take in which the singer's mouth can be seen.",
+    },
+    "selected_take": {"selection_is_current": "The selected take is of the scene as it is now."},
+    "scene_alignment": {
+        "words_are_sung": "Something is sung in the scene.",
+        "phonemes_are_aligned": "Most phonemes were found in the voice, not estimated.",
+        "words_are_heard": "No word stands where the voice is silent.",
+        "words_have_times": "Every word of the scene has a time.",
+    },
+    "lipsynced_take": {
+        "face_is_found": "There is a face whose mouth could be moved.",
+        "face_is_steady": "The face is seen in at least half of the frames.",
+    },
+    "scene_clip": {"clip_is_long_enough": "The take lasts to the end of its scene."},
+    "deliverable": {
+        "loudness": "Integrated loudness within 0.5 LU of the target.",
+        "true_peak": "True peak at or below the ceiling.",
+        "lyrics_are_shown": "Every line of the lyrics has a time and is in the subtitles.",
+        "text_can_be_drawn": "The font has every letter of burned subtitles.",
     },
 }
 CHECKED = tuple(recipe.asset for recipe in RECIPES if recipe.asset in {*BLOCKING, *WARNING})
