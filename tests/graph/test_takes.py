@@ -1,0 +1,395 @@
+"""Takes and film through the graph: what is rendered when, what an edit or a choice touches, what people are told."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import orjson
+import pytest
+
+from audio_assets import launch, settings
+from audio_assets.definitions import build_defs, build_resources
+from audio_assets.domain.schemas.take_requests import AddedClip, RemixOrder
+from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
+from audio_assets.domain.take_list import Take
+from audio_assets.domain.take_selection import Selection
+from audio_assets.launch import FILM
+from audio_assets.plan import Plan, plan
+from audio_assets.settings import current
+from audio_assets.studio import Studio
+from resources.engines.take_records import SELECTION, TAKES
+from resources.video_files import probe_video
+from tests.concert import SONG, Concert
+from tests.vendors import ShopVendor
+from tests.video_fakes import ColourVideo, write_colours
+
+SETTINGS = """
+title = "Harbour Light"
+clip_seconds = 4
+performance_density = 0.0
+style_preset = "dreamy"
+lyrics = '''
+[00:02.00]Lamp on the water
+[00:07.00]Boat on the sea
+'''
+"""
+PRICES = """
+[[prices]]
+provider = "shop"
+model = "clip-1"
+usd_per_second = 0.10
+valid_from = 2020-01-01
+"""
+
+
+class Cinema(Concert):
+    """A concert with a screen: takes are drawn by `ColourVideo`."""
+
+    more: Mapping[str, Any] = {}
+
+    @property
+    def easel(self) -> Path:
+        folder = self.root.parent / "easel"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        return build_resources(current(), {"animatic": ColourVideo(folder=str(self.easel), **self.more)})
+
+    @property
+    def defs(self) -> dg.Definitions:
+        return build_defs({"animatic": ColourVideo(folder=str(self.easel), **self.more)})
+
+    def studio(self) -> Studio:
+        studio: Studio = self.resources["studio"].open()
+        return studio
+
+    def film_plan(self, *, retry_failed: bool = False) -> Plan:
+        studio = self.studio()
+        return plan(studio, FILM.opened(studio), retry_failed=retry_failed)
+
+    def film(self, instance: dg.DagsterInstance, *, retry_failed: bool = False) -> dg.ExecuteInProcessResult:
+        """One run of the film's job over all that is stale."""
+        launch.sync(instance, self.studio())
+        studio = self.studio()
+        found = plan(studio, FILM.opened(studio), retry_failed=retry_failed)
+        wanted = launch.order(instance, studio, found, FILM)
+        return launch.execute(instance, self.defs.resolve_job_def(FILM.job), wanted)
+
+    def play(self, asset: str, key: str, instance: dg.DagsterInstance, **said: Any) -> dg.ExecuteInProcessResult:
+        """What the UI's launchpad does with one partition."""
+        return dg.materialize(
+            [found for found in self.defs.assets or () if isinstance(found, dg.AssetsDefinition)],
+            instance=instance,
+            selection=[asset],
+            resources=self.resources,
+            raise_on_error=False,
+            partition_key=key,
+            run_config={"ops": {asset: {"config": said}}} if said else None,
+        )
+
+    def made(self) -> list[str]:
+        """A line per clip that was ever made."""
+        log = self.easel / "made.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def takes(self, scene: str) -> dict[str, Take]:
+        data = (self.object_of("scene_take", scene) / TAKES).read_bytes()
+        return {take.id: take for take in take_list_from_bytes(data)[1]}
+
+    def selected(self, scene: str) -> Selection:
+        return selection_from_bytes((self.object_of("selected_take", scene) / SELECTION).read_bytes())[1]
+
+
+@pytest.fixture(scope="module")
+def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a data root in which one song of 12 s is filmed, and the easel that drew it; tests take copies."""
+    home = tmp_path_factory.mktemp("shot")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
+        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
+        patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))  # no models, as in every other test
+        patch.delenv("DAGSTER_HOME", raising=False)
+        settings.current.cache_clear()
+        cinema = Cinema(home / "studio")
+        cinema.drop(settings=SETTINGS, duration_s=12.0)
+        assert not cinema.register().problems
+        with dg.DagsterInstance.ephemeral() as instance:
+            assert cinema.run(instance).success
+            assert cinema.film(instance).success
+    settings.current.cache_clear()
+    return home
+
+
+@pytest.fixture
+def cinema(root: Path, shot: Path) -> Cinema:
+    """A studio whose song is filmed, unknown to Dagster so far."""
+    shutil.copytree(shot / "studio", root, dirs_exist_ok=True)
+    cinema = Cinema(root)
+    shutil.copytree(shot / "easel", cinema.easel, dirs_exist_ok=True)
+    cinema.register()
+    return cinema
+
+
+@pytest.fixture
+def shown(cinema: Cinema, instance: dg.DagsterInstance) -> Iterator[Cinema]:
+    """The same, and Dagster knows of it."""
+    assert cinema.run(instance).success
+    assert cinema.film(instance).success
+    return cinema
+
+
+def touched(cinema: Cinema, instance: dg.DagsterInstance) -> set[str]:
+    """The kinds of objects that the next runs write."""
+    before = cinema.objects()
+    assert cinema.run(instance).success
+    assert cinema.film(instance).success
+    assert not cinema.film_plan().stale
+    return {str(Path(folder).parent) for folder, at in cinema.objects().items() if before.get(folder) != at}
+
+
+# From prompts to a film
+
+
+def test_one_run_takes_a_song_to_its_film(cinema: Cinema) -> None:
+    assert not cinema.film_plan().stale
+    assert not cinema.film_plan().stuck
+    board = cinema.board()
+    film = probe_video(cinema.object_of("final_video", SONG) / "film.mp4")
+    assert film.n_frames == board.n_frames
+    assert film.has_audio
+    assert len(cinema.made()) == len(board.scenes)
+    for scene in cinema.scenes():
+        assert list(cinema.takes(scene)) == ["t01"]
+        assert cinema.selected(scene).chosen_by == "rule"
+    exports = cinema.root / "exports" / "films" / SONG
+    assert {path.name for path in exports.iterdir()} >= {f"{SONG}-mp4.mp4", f"{SONG}-mp4.srt", f"{SONG}-mp4.ass"}
+
+
+def test_a_second_run_renders_nothing(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    assert touched(shown, instance) == set()
+
+
+def test_every_check_is_one_that_dagster_shows(cinema: Cinema) -> None:
+    keys = {(key.asset_key.to_user_string(), key.name) for key in cinema.defs.resolve_asset_graph().asset_check_keys}
+    for recipe in FILM.recipes:
+        for ref in cinema.studio().store.refs(recipe.asset).all().values():
+            sidecar = cinema.studio().store.find(ref.object)
+            assert sidecar is not None
+            assert {(recipe.asset, check.name) for check in sidecar.checks} <= keys
+
+
+def test_dagster_calls_everything_fresh_after_a_run(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    wanted = {recipe.asset: [dg_key(key) for key in recipe(shown.studio()).partitions()] for recipe in FILM.recipes}
+    stale = {where: status for where, status in shown.statuses(instance, wanted).items() if status != "FRESH"}
+    assert not stale
+
+
+def dg_key(key: str) -> str:
+    from audio_assets.partitions import event_key
+
+    return event_key(key)
+
+
+# What an edit touches
+
+
+def test_another_prompt_renders_that_scene_and_what_follows(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    shown.edit('style_preset = "dreamy"', 'style_preset = "dreamy"\n[[scenes]]\nat = "0:05"\ndirective = "a red boat"')
+    n_before = len(shown.made())
+    kinds = touched(shown, instance)
+    assert len(shown.made()) == n_before + 1, "one take of one scene"
+    assert kinds >= {"video/takes", "video/films", "exports/video"}
+    assert "audio/vocal_segments" not in kinds
+    changed = [scene for scene in shown.scenes() if len(shown.takes(scene)) == 2]
+    assert len(changed) == 1
+    takes = shown.takes(changed[0])
+    assert [take.is_current for take in takes.values()] == [False, True], "the old take is kept"
+    assert shown.selected(changed[0]).take == "t02"
+
+
+def test_a_prompt_that_comes_back_finds_its_takes(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    shown.edit('"dreamy"', '"anime"')
+    touched(shown, instance)
+    n_made = len(shown.made())
+    shown.edit('"anime"', '"dreamy"')
+    touched(shown, instance)
+    assert len(shown.made()) == n_made
+    for scene in shown.scenes():
+        assert [take.is_current for take in shown.takes(scene).values()] == [True, False]
+        assert shown.selected(scene).take == "t01"
+
+
+def test_more_takes_are_added_and_the_first_stay(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    before = {scene: shown.takes(scene)["t01"] for scene in shown.scenes()}
+    shown.edit('title = "Harbour Light"', 'title = "Harbour Light"\nn_takes = 2')
+    touched(shown, instance)
+    for scene in shown.scenes():
+        takes = shown.takes(scene)
+        assert list(takes) == ["t01", "t02"]
+        assert takes["t01"] == before[scene]
+        assert takes["t02"].content != takes["t01"].content
+
+
+def test_another_choice_assembles_the_film_again_and_renders_no_take(
+    shown: Cinema, instance: dg.DagsterInstance
+) -> None:
+    scene = shown.scenes()[1]
+    shown.studio().takes.ask(scene, lambda before: before.with_number(2))
+    touched(shown, instance)
+    n_made, film = len(shown.made()), shown.object_of("final_video", SONG)
+    other = "t02" if shown.selected(scene).take == "t01" else "t01"
+    shown.studio().takes.choose(scene, other, by="ada", note="better light")
+    kinds = touched(shown, instance)
+    assert kinds == {
+        "video/selected_takes", "video/lipsynced_takes", "video/scene_clips", "video/films", "video/contact_sheets",
+        "exports/timelines", "exports/video",
+    }  # fmt: skip
+    assert len(shown.made()) == n_made
+    assert shown.object_of("final_video", SONG) != film
+    assert (shown.selected(scene).take, shown.selected(scene).by) == (other, "ada")
+
+
+def test_a_choice_locks(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    scene = shown.scenes()[0]
+    shown.studio().takes.choose(scene, "t01", by="ada")
+    shown.edit('"dreamy"', '"anime"')
+    touched(shown, instance)
+    assert (shown.selected(scene).take, shown.selected(scene).chosen_by) == ("t01", "person")
+    ref = shown.studio().refs("selected_take").get(scene)
+    assert ref is not None
+    assert ref.failed_checks == ("selection_is_current",)
+    shown.studio().takes.choose(scene, None, by="ada")
+    touched(shown, instance)
+    assert (shown.selected(scene).take, shown.selected(scene).chosen_by) == ("t02", "rule")
+
+
+def test_a_remix_and_a_clip_of_the_studios_own_are_takes(
+    shown: Cinema, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    scene = shown.scenes()[0]
+    clip = tmp_path / "own.mp4"
+    write_colours(clip, "own", 640, 360, 24, 48)
+    store = shown.studio().store
+    sha256 = store.write("take_clips/own.mp4", clip).sha256
+    store.write(f"take_clips/{sha256}.mp4", clip)
+    takes = shown.studio().takes
+    takes.ask(scene, lambda before: before.with_remix(RemixOrder("t01", "closer")))
+    takes.ask(scene, lambda before: before.with_clip(AddedClip(sha256, ".mp4", "own.mp4")))
+    touched(shown, instance)
+    found = shown.takes(scene)
+    assert [(take.origin, take.parent) for take in found.values()] == [
+        ("generated", ""), ("remix", "t01"), ("added", ""),
+    ]  # fmt: skip
+    assert found["t02"].prompt.endswith("closer")
+    shown.studio().takes.choose(scene, "t03", by="ada")
+    touched(shown, instance)
+    film = probe_video(shown.object_of("final_video", SONG) / "film.mp4")
+    assert film.n_frames == shown.board().n_frames, "another size and length are fitted to the film"
+
+
+# What fails
+
+
+def test_a_take_that_fails_costs_no_other_scene(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    n_made = len(shown.made())
+    shown.edit(
+        'style_preset = "dreamy"',
+        'style_preset = "anime"\n[[scenes]]\nat = "0:05"\ndirective = "FAIL to draw"',
+    )
+    assert shown.run(instance).success
+    result = shown.film(instance)
+    assert not result.success
+    assert len(shown.made()) == n_made + len(shown.scenes()) - 1
+    stuck = {(one.asset, one.state) for one in shown.film_plan().stuck}
+    assert ("scene_take", "failed") in stuck
+    assert ("final_video", "waiting") in stuck
+    reason = next(one.reason for one in shown.film_plan().stuck if one.asset == "scene_take")
+    assert reason == "no take could be made: this prompt can not be drawn: change it"
+
+
+def test_a_take_that_may_succeed_later_is_tried_again(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    shown.edit('style_preset = "dreamy"', 'style_preset = "dreamy"\n[[scenes]]\nat = "0:05"\ndirective = "FLAKY"')
+    assert shown.run(instance).success
+    assert not shown.film(instance).success
+    (shown.easel / "mended").touch()
+    assert shown.film(instance).success
+    assert not shown.film_plan().stale
+    assert not shown.film_plan().stuck
+
+
+# What costs money
+
+
+@pytest.fixture
+def shop(shown: Cinema, tmp_path: Path) -> ShopVendor:
+    """The song's takes are ordered from a shop at 0.40 USD a clip."""
+    clip = tmp_path / "bought.mp4"
+    write_colours(clip, "bought", 1280, 720, 24, 96)
+    shown.write("price_card.toml", PRICES)
+    shown.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
+    return ShopVendor(tmp_path / "shop.db")
+
+
+def buy(cinema: Cinema, cap: str) -> None:
+    provider = 'video_provider = "shop"\nvideo_model = "clip-1"'
+    cinema.edit('title = "Harbour Light"', f'title = "Harbour Light"\n{provider}\nbudget_cap_usd = {cap}')
+
+
+def test_takes_are_bought_once_and_a_run_over_the_cap_does_what_is_affordable(
+    shown: Cinema, shop: ShopVendor, instance: dg.DagsterInstance
+) -> None:
+    n_scenes = len(shown.scenes())
+    buy(shown, "2.00")
+    assert shown.run(instance).success
+    assert shown.film_plan().estimated_usd == pytest.approx(0.40 * n_scenes)
+    assert not shown.film(instance).success
+    assert len(shop.jobs()) == 2, "each was billed 0.80: the third does not fit"
+    reasons = [one.reason for one in shown.film_plan().stuck if one.asset == "scene_take"]
+    assert len(reasons) == n_scenes - 2
+    assert all("budget" in reason for reason in reasons)
+    assert not shown.film(instance).success
+    assert len(shop.jobs()) == 2, "nothing is tried that does not fit"
+    shown.edit("budget_cap_usd = 2.00", "budget_cap_usd = 20.0")
+    assert shown.run(instance).success
+    assert shown.film(instance).success
+    assert len(shop.jobs()) == n_scenes
+    costs = orjson.loads((shown.object_of("cost_report", SONG) / "cost_report.json").read_bytes())
+    assert costs["total"]["spent_usd"] == pytest.approx(0.80 * n_scenes)
+    assert {take.cost_usd for scene in shown.scenes() for take in shown.takes(scene).values()} == {0.0, 0.8}
+
+
+def test_without_a_price_nothing_is_ordered(shown: Cinema, shop: ShopVendor, instance: dg.DagsterInstance) -> None:
+    shown.write("price_card.toml", PRICES.replace("2020-01-01", "2999-01-01"))
+    buy(shown, "20.0")
+    shown.run(instance)
+    shown.film(instance)
+    assert shop.jobs() == []
+    reason = next(one.reason for one in shown.film_plan().stuck if one.asset == "scene_take")
+    assert "has a price only from 2999-01-01" in reason
+
+
+# What people say in the launchpad
+
+
+def test_a_score_and_a_choice_from_the_launchpad(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    scene = shown.scenes()[0]
+    said = {"take": "t01", "by": "ada", "user_score": 4.5, "note": "fine"}
+    assert shown.play("take_review", scene, instance, **said).success
+    assert shown.play("selected_take", scene, instance, take="t01", by="bo").success
+    assert (shown.selected(scene).take, shown.selected(scene).by) == ("t01", "bo")
+    (review,) = shown.studio().takes.reviews(scene)
+    assert (review.user_score, review.by) == (4.5, "ada")
+    assert shown.play("selected_take", scene, instance).success, "without a word the choice stays"
+    assert shown.selected(scene).by == "bo"
+
+
+def test_a_wrong_word_in_the_launchpad_is_one_sentence(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    scene = shown.scenes()[0]
+    result = shown.play("selected_take", scene, instance, take="t09", by="bo")
+    assert not result.success
+    assert "this scene has no take 't09'" in str(result.get_step_failure_events()[0].step_failure_data.error)
+    assert shown.studio().takes.choices(scene) == ()

@@ -1,0 +1,77 @@
+"""A video provider that is small but real: plain colours, one per prompt and seed, encoded as any take is.
+
+What a prompt holds provokes what an engine can do to a studio: `FAIL` can never be drawn, `FLAKY` fails until the file
+`mended` stands in the provider's folder. Every clip that is made is a line of `made.log`. With a `shop` clips are
+ordered from it, and paid.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from audio_assets.domain.rendering import PermanentError, TransientError
+from audio_assets.domain.shot import Clip, Shot
+from resources.engines.take_artifacts import Generate, Remix
+from resources.paid_vendor import PaidVendor
+from resources.video import VideoCapabilities, VideoProvider
+from resources.video_files import VideoWriter
+from tests.vendors import ShopVendor
+
+
+class ColourVideo(VideoProvider):
+    """Draws one colour per prompt and seed, and a bar that walks."""
+
+    folder: str
+    called: str = "animatic"
+    shop: str = ""
+    clip: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.called
+
+    def capabilities(self) -> VideoCapabilities:
+        return VideoCapabilities(("animatic", "clip-1"), takes_reference_image=True, takes_seed=True, can_remix=True)
+
+    def identity(self, model: str) -> Mapping[str, str]:
+        return {"engine": "colours", "model": model, "licence": "CC0-1.0"}
+
+    def generator(self, model: str) -> Generate:
+        return partial(draw, folder=Path(self.folder))
+
+    def remixer(self, model: str) -> Remix:
+        return partial(redraw, folder=Path(self.folder))
+
+    def vendor(self, model: str) -> PaidVendor | None:
+        if not self.shop:
+            return None
+        return ShopVendor(Path(self.shop), fetched=[Path(self.clip).read_bytes()])
+
+
+def draw(shot: Shot, _image: Path | None, target: Path, *, folder: Path) -> Clip:
+    if "FAIL" in shot.prompt:
+        raise PermanentError("this prompt can not be drawn: change it")
+    if "FLAKY" in shot.prompt and not (folder / "mended").exists():
+        raise TransientError("the pencil broke")
+    with (folder / "made.log").open("a") as log:
+        log.write(f"{shot.seed} {shot.revision or shot.prompt.splitlines()[0]}\n")
+    write_colours(target, shot.prompt + str(shot.seed), shot.width, shot.height, shot.frame_rate, shot.n_frames)
+    return Clip(shot.n_frames, shot.width, shot.height)
+
+
+def redraw(shot: Shot, parent: Path, image: Path | None, target: Path, *, folder: Path) -> Clip:
+    assert parent.is_file()
+    return draw(shot, image, target, folder=folder)
+
+
+def write_colours(target: Path, name: str, width: int, height: int, frame_rate: object, n_frames: int) -> None:
+    colour = np.frombuffer(hashlib.sha256(name.encode()).digest()[:3], np.uint8)
+    with VideoWriter(target, width, height, frame_rate) as writer:  # type: ignore[arg-type]
+        for number in range(n_frames):
+            picture = np.empty((height, width, 3), np.uint8)
+            picture[:] = 64 + colour // 2
+            picture[:, 16 * (number % 60) : 16 * (number % 60) + 16] = 255
+            writer.write(picture)
