@@ -224,6 +224,16 @@ def test_of_two_who_hold_the_same_entry_one_may_send(url: str) -> None:
         one.submitting(mine)
 
 
+def test_of_two_who_find_the_same_order_lost_one_may_send_it_anew(url: str) -> None:
+    one, other = Ledger(url), Ledger(url)
+    lost = one.unknown(one.submitting(reserved(one)), "lost")
+    with pytest.raises(EntryConflict, match="it can not become submitting"):
+        one.submitting(lost)
+    other.submitting(lost, may_be_sent=True)
+    with pytest.raises(EntryConflict):
+        one.submitting(lost, may_be_sent=True)
+
+
 def reserve_and_end(url: str) -> None:
     Ledger(url).reserve(order(project_cap_usd=1))
 
