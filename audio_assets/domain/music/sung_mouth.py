@@ -44,17 +44,19 @@ def sung_lipsync(
 def held_vowels(timeline: Timeline) -> Timeline:
     """Return `timeline` with diphthongs of 0.35 s or more as their first part, then the whole in the last 0.25 s.
 
-    A sound that ends less than 1 ms before the scene goes on to its end: the note is held over the cut.
+    A sound that ends less than 1 ms before the scene is held over the cut: it goes on to the end, and does not glide.
     """
     phones = list(timeline.phonemes)
     if phones and timeline.duration_s - phones[-1].t_end < _ROUNDING_S:
         phones[-1] = replace(phones[-1], t_end=timeline.duration_s)
-    return replace(timeline, phonemes=tuple(part for phone in phones for part in _held(phone)))
+    return replace(timeline, phonemes=tuple(part for phone in phones for part in _held(phone, timeline.duration_s)))
 
 
-def _held(phone: Phone) -> tuple[Phone, ...]:
+def _held(phone: Phone, duration_s: float) -> tuple[Phone, ...]:
     first = _FIRST_PART.get(nearest_arpabet(phone.phoneme) or "")
     if first is None or phone.t_end - phone.t_start < _HELD_FROM_S:
         return (phone,)
+    if phone.t_end == duration_s:
+        return (Phone(first, phone.t_start, phone.t_end),)
     glides_at = phone.t_end - _GLIDE_S
     return Phone(first, phone.t_start, glides_at), Phone(phone.phoneme, glides_at, phone.t_end)

@@ -29,6 +29,8 @@ _HELD = frozenset({"M", "N", "NG", "L", "R"})
 # What a length costs, in nats: a normal distribution of its logarithm; a vowel that is longer than usual costs little.
 _USUAL_VOWEL_S, _VOWEL_SPREAD, _LONG_VOWEL = 0.18, 0.6, 0.05
 _CONSONANT_SPREAD, _HELD_SPREAD = 0.5, 0.8
+_LONGEST_CONSONANT_S, _OVER_LONG_PER_S = 0.3, 50.0
+"""A note is held on its vowel, whatever the sound of it says: an M fits some held vowels better than they do."""
 _NEVER = -1e12
 
 
@@ -90,5 +92,6 @@ def _length_costs(sound: str, n_frames: int, hop_s: float, hurry: float) -> Floa
     else:
         spread = _HELD_SPREAD if sound in _HELD else _CONSONANT_SPREAD
         costs = -0.5 * (np.log(lengths_s / (_usual_s(sound) * hurry)) / spread) ** 2
+        costs -= _OVER_LONG_PER_S * np.maximum(lengths_s - _LONGEST_CONSONANT_S, 0.0)
     costs[0] = _NEVER
     return np.asarray(costs)
