@@ -70,6 +70,7 @@ def test_nothing_is_sung_before_the_first_word_and_the_sweep_follows_the_words()
     }
     ends = [at[frame].max() for frame in (48, 60, 72, 84)]  # a third, two thirds of the first word, of the second
     assert ends == sorted(ends)
+    assert len({int(columns.min()) for columns in at.values()}) == 1
     assert ends[1] < 640 <= ends[3]  # the rows are centred: the second word begins right of the middle
     assert ends[3] - ends[2] > 20
 
@@ -210,6 +211,7 @@ def test_a_font_file_draws_right_to_left_and_fills_from_the_right() -> None:
     size = (1280, 720)
     painter = KaraokePainter((cue("שלום עולם", 1000, 4500),), *size, RATE, KaraokeStyle(font_file=str(HEBREW_FONT)))
     assert painter.missing_text == ()
-    sung = np.flatnonzero(is_sung(painted(painter, 66, size)).any(axis=0))  # most of the first word
-    assert sung.min() > 640
+    early, late = (np.flatnonzero(is_sung(painted(painter, frame, size)).any(axis=0)) for frame in (50, 66))
+    assert early.max() == late.max()
+    assert early.min() > late.min() > 640  # most of the first word, which stands on the right
     assert letters_of(str(HEBREW_FONT)).drawable("a\U000e0100 君").missing[-1] == "君"
