@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -339,6 +340,16 @@ def test_any_text_passes_safely(rate: Fraction) -> None:
     assert clip_starts(read(rendered, EDL, rate).video_tracks()[0]) == STARTS
     assert text_of(rendered, EDL).isascii()
     assert "\n" not in read(rendered, FCPXML, rate).name
+
+
+def test_no_two_scenes_share_a_reel() -> None:
+    rate = RATES[0]
+    plain = board(rate)
+    scenes = tuple(replace(scene, id=f"opening_shot_{scene.order}") for scene in plain.scenes)
+    clips = {scene.id: clip for scene, clip in zip(scenes, takes().values(), strict=True)}
+    text = text_of(written(rate, board=replace(plain, scenes=scenes), clips=clips), EDL)
+    reels = re.findall(r"^\d{3}  (\S{1,8}) +(?:V|AA) ", text, re.MULTILINE)
+    assert len(reels) == len(set(reels)) == len(LENGTHS) + 1
 
 
 def test_files_name_media_as_the_caller_does() -> None:

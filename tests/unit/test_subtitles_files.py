@@ -124,6 +124,17 @@ def test_webvtt_as_browsers_expect_it() -> None:
     assert webvtt_text(ONE, word_times=True).endswith(f"00:00:13.404\n{row}")
 
 
+def test_webvtt_has_no_stamp_where_nothing_would_change() -> None:
+    together = (
+        CueWord("oh", 1000, 1000),
+        CueWord("no", 1000, 1500),
+        CueWord("go", 1500, 1500),
+        CueWord("on", 1500, 2000),
+    )
+    (shown,) = read_webvtt(webvtt_text((Cue(1000, 2000, (together,), 0),), word_times=True))
+    assert shown.stamps_ms == (1500,)
+
+
 def test_ass_as_libass_expects_it() -> None:
     text = ass_text(ONE, 720, 1280, title="On the run\n[Events]")
     assert "Title: On the run [Events]\n" in text
