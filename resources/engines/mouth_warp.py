@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import av
+import numba
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -54,7 +55,13 @@ Item = TypeVar("Item")
 @cache
 def identity() -> dict[str, str]:
     """Who syncs, for the key of what is made."""
-    return {"engine": "mouth warp 1", "numpy": np.__version__, "av": av.__version__, **faces.identity()}
+    return {
+        "engine": "mouth warp 1",
+        "numpy": np.__version__,
+        "av": av.__version__,
+        "numba": numba.__version__,
+        **faces.identity(),
+    }
 
 
 def sync(clip: Path, mouth: bytes, drawn: bytes | None, target: Path, *, model_dir: Path | None) -> Synced:
