@@ -75,6 +75,8 @@ def sync(clip: Path, mouth: bytes, drawn: bytes | None, target: Path, *, model_d
     """
     try:
         info = probe_video(clip)
+        if info.width % 2 or info.height % 2:
+            raise VideoFileError(f"{clip.name} is {info.width} x {info.height} pixels: both have to be even")
         record = lipsync.from_bytes(mouth)
         frames = frames_for_clip(record.frames, record.frame_rate, info.n_frames, info.frame_rate)
         if drawn is not None:
