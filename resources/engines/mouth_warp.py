@@ -74,9 +74,7 @@ def sync(clip: Path, mouth: bytes, drawn: bytes | None, target: Path, *, model_d
         PermanentError: the clip, the record or the rig can not be used.
     """
     try:
-        info = probe_video(clip)
-        if info.width % 2 or info.height % 2:
-            raise VideoFileError(f"{clip.name} is {info.width} x {info.height} pixels: both have to be even")
+        info = _probed(clip)
         record = lipsync.from_bytes(mouth)
         frames = frames_for_clip(record.frames, record.frame_rate, info.n_frames, info.frame_rate)
         if drawn is not None:
@@ -96,6 +94,13 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
         while (item := due.popleft().result()) is not None:
             due.append(thread.submit(next, items, None))
             yield item
+
+
+def _probed(clip: Path) -> VideoInfo:
+    info = probe_video(clip)
+    if info.width % 2 or info.height % 2:
+        raise VideoFileError(f"{clip.name} is {info.width} x {info.height} pixels: both have to be even")
+    return info
 
 
 def _unchanged(clip: Path, target: Path, n_frames: int, n_with_face: int, why: str) -> Synced:

@@ -132,8 +132,8 @@ def _parts(shape: _Shape, jaw: float, lip: float, colours: MouthColours) -> list
     pucker = min(max(lip, 0.0), 0.8) / 0.8 if shape.roundness else 0.0
     half = shape.half_width * (1.0 - 0.12 * pucker)
     if not shape.opening:
-        lips = _lens(half * 1.02, -shape.lips, shape.lips * 1.25, 0.0)
-        line = _lens(half * 1.04, -0.012, 0.03, 0.0, bow=0.012)
+        lips = _lens(half * 1.02, -shape.lips, shape.lips * 1.5, 0.0, bow=-0.02)
+        line = _lens(half * 1.06, -0.012, 0.028, 0.0, bow=-0.02)
         return [(lips, colours.lip), (line, colours.line)]
     more = 1.0 + 0.6 * (min(max(jaw, 0.0), 1.0) - shape.usual_jaw)
     opening = min(_MOST_OPENING, shape.opening * more)
