@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import av
+import numba
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -54,7 +55,13 @@ Item = TypeVar("Item")
 @cache
 def identity() -> dict[str, str]:
     """Who syncs, for the key of what is made."""
-    return {"engine": "mouth warp 1", "numpy": np.__version__, "av": av.__version__, **faces.identity()}
+    return {
+        "engine": "mouth warp 1",
+        "numpy": np.__version__,
+        "av": av.__version__,
+        "numba": numba.__version__,
+        **faces.identity(),
+    }
 
 
 def sync(clip: Path, mouth: bytes, drawn: bytes | None, target: Path, *, model_dir: Path | None) -> Synced:
@@ -67,7 +74,7 @@ def sync(clip: Path, mouth: bytes, drawn: bytes | None, target: Path, *, model_d
         PermanentError: the clip, the record or the rig can not be used.
     """
     try:
-        info = probe_video(clip)
+        info = _probed(clip)
         record = lipsync.from_bytes(mouth)
         frames = frames_for_clip(record.frames, record.frame_rate, info.n_frames, info.frame_rate)
         if drawn is not None:
@@ -87,6 +94,13 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
         while (item := due.popleft().result()) is not None:
             due.append(thread.submit(next, items, None))
             yield item
+
+
+def _probed(clip: Path) -> VideoInfo:
+    info = probe_video(clip)
+    if info.width % 2 or info.height % 2:
+        raise VideoFileError(f"{clip.name} is {info.width} x {info.height} pixels: both have to be even")
+    return info
 
 
 def _unchanged(clip: Path, target: Path, n_frames: int, n_with_face: int, why: str) -> Synced:

