@@ -64,10 +64,14 @@ class _Seen:
     n_small: int = 0
 
 
-@cache
-def identity() -> dict[str, str]:
-    """All that can change a score, for the key of what is made with it."""
-    return {"engine": f"take quality {RECIPE}", "av": av.__version__, **faces.identity(), **face_embedding.identity()}
+def identity(*, has_faces: bool, has_embeddings: bool) -> dict[str, str]:
+    """All that can change a score, for the key of what is made with it; a model that comes or goes changes it too."""
+    faces_by = {f"faces {name}": value for name, value in faces.identity().items()} if has_faces else {}
+    embedded_by = {f"embedding {n}": value for n, value in face_embedding.identity().items()} if has_embeddings else {}
+    return {
+        "engine": f"take quality {RECIPE}", "av": av.__version__, "opencv": cv2.__version__, "numpy": np.__version__,
+        **faces_by, **embedded_by,
+    }  # fmt: skip
 
 
 def measure_take(

@@ -16,7 +16,7 @@ from audio_assets.domain.take_scores import TakeQuality, Wanted
 from resources import models
 from resources.engines.face_embedding import FaceEmbedder
 from resources.engines.faces import FaceFinder
-from resources.engines.take_quality import Stands, blur_of, is_black, measure_take, sample_frames
+from resources.engines.take_quality import Stands, blur_of, identity, is_black, measure_take, sample_frames
 from resources.models import ModelMissing
 from resources.video_files import Picture, VideoFileError, VideoWriter
 
@@ -153,6 +153,12 @@ def test_what_is_no_video_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + b"x" * 100)
     with pytest.raises(VideoFileError, match=r"clip\.mp4"):
         plain(tmp_path / "clip.mp4")
+
+
+def test_the_identity_tells_models_and_their_absence_apart() -> None:
+    found = [identity(has_faces=f, has_embeddings=e) for f in (False, True) for e in (False, True)]
+    assert len({tuple(who.items()) for who in found}) == 4
+    assert found[3].keys() >= found[1].keys() | found[2].keys() > found[0].keys()
 
 
 def test_frames_looked_at_are_spread_and_capped() -> None:
