@@ -86,7 +86,6 @@ WARNING: Mapping[str, Mapping[str, str]] = {
     },
     "selected_take": {"selection_is_current": "The selected take is of the scene as it is now."},
     "scene_alignment": {
-        "words_are_sung": "Something is sung in the scene.",
         "phonemes_are_aligned": "Most phonemes were found in the voice, not estimated.",
         "words_are_heard": "No word stands where the voice is silent.",
         "words_have_times": "Every word of the scene has a time.",

@@ -150,17 +150,20 @@ class TakeMeasures(Recipe):
     def describe(self, partition: str) -> Action:
         """The clip, what it is held against, and which models look at it."""
         wanted, _, image = self.studio.takes.measured_against(split(partition)[1])
-        models = {f"{name} model": "here" if self.studio.model(name) else "not here" for name in MODELS}
+        faces, embedding = (self.studio.model(name) is not None for name in MODELS)
+        identity = take_quality.identity(has_faces=faces, has_embeddings=embedding)
         inputs = {"take": self._sidecar(partition).content, **image}
-        return Action(self.asset, self.code_version, {**take_quality.identity(), **models}, wanted, inputs)
+        return Action(self.asset, self.code_version, identity, wanted, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
         """The measuring call."""
         name, scene = split(partition)
         _, image, _ = self.studio.takes.measured_against(scene)
-        clip = self.studio.takes.clip(self.studio.takes.slot(scene, name))
+        slot = self.studio.takes.slot(scene, name)
+        clip = self.studio.takes.clip(slot)
+        rig = self.store.read(f"{self.studio.takes.folder(slot)}/{engine.RIG}")
         models = (self.studio.model(model) for model in MODELS)
-        return Call(take_records.take_measure, (name, clip, action.params, image, *models))
+        return Call(take_records.take_measure, (name, clip, action.params, image, rig, *models))
 
     def measured(self, partition: str) -> bytes:
         """The record of what was measured, b"" where it is not there."""

@@ -7,6 +7,7 @@ ordered from it, and paid.
 
 import hashlib
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -67,9 +68,9 @@ def redraw(shot: Shot, parent: Path, image: Path | None, target: Path, *, folder
     return draw(shot, image, target, folder=folder)
 
 
-def write_colours(target: Path, name: str, width: int, height: int, frame_rate: object, n_frames: int) -> None:
+def write_colours(target: Path, name: str, width: int, height: int, frame_rate: Fraction, n_frames: int) -> None:
     colour = np.frombuffer(hashlib.sha256(name.encode()).digest()[:3], np.uint8)
-    with VideoWriter(target, width, height, frame_rate) as writer:  # type: ignore[arg-type]
+    with VideoWriter(target, width, height, frame_rate) as writer:
         for number in range(n_frames):
             picture = np.empty((height, width, 3), np.uint8)
             picture[:] = 64 + colour // 2

@@ -304,11 +304,6 @@ def _checks(placed: Sequence[PlacedWord], sung: SceneLyrics, timeline: Timeline)
             "times_rise", not faults, "; ".join(faults[:3]) or "every time lies in the scene and rises", blocking=True
         ),
         Check(
-            "words_are_sung",
-            bool(placed),
-            f"{len(placed)} words sound in the scene" if placed else "no word with a time: the mouth stays still",
-        ),
-        Check(
             "phonemes_are_aligned",
             share <= _MOST_ESTIMATED,
             f"{n_aligned} of {len(placed)} words have phonemes that were found in the voice, at most "

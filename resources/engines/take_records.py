@@ -14,13 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_assets.domain import contact_sheet as sheet
+from audio_assets.domain.head_pose import drawn_mouth
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.records import Check
+from audio_assets.domain.schemas.rig import from_bytes as rig_from_bytes
 from audio_assets.domain.storyboard import Scene
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_review import Review, opinions
-from audio_assets.domain.take_scores import CONSISTENCY, MOUTH, QUALITY, TakeQuality, Wanted, quality_checks
+from audio_assets.domain.take_scores import (
+    CONSISTENCY,
+    MOUTH,
+    QUALITY,
+    MouthLook,
+    TakeQuality,
+    Wanted,
+    quality_checks,
+)
 from audio_assets.domain.take_selection import RULE, Choice, select
 from resources.engines.take_artifacts import small_jpeg
 from resources.engines.take_quality import measure_take
@@ -66,19 +76,33 @@ def take_list(
 
 
 def take_measure(
-    take: str, clip: Path, wanted: Mapping[str, Any], image: Path | None, faces: Path | None, embedding: Path | None
+    take: str,
+    clip: Path,
+    wanted: Mapping[str, Any],
+    image: Path | None,
+    rig: bytes | None,
+    faces: Path | None,
+    embedding: Path | None,
 ) -> Rendered:
-    """`take_measure.json`: the scores of one take."""
+    """`take_measure.json`: the scores of one take; a `rig` says where the mouth of a drawn singer is.
+
+    A drawn singer is not held against the reference image: it is not the provider's picture of it.
+    """
     asked = Wanted(wanted["width"], wanted["height"], Fraction(wanted["frame_rate"]), wanted["n_frames"])
     try:
         quality = measure_take(
-            clip, asked, reference=image, face_model_dir=faces, embedding_model_dir=embedding,
-            shows_singer=wanted["shows_singer"],
+            clip, asked, reference=None if rig else image, face_model_dir=faces, embedding_model_dir=embedding,
+            shows_singer=wanted["shows_singer"], drawn_mouths=_drawn_mouths(rig, asked) if rig else None,
         )  # fmt: skip
     except VideoFileError as error:
         raise PermanentError(str(error)) from error
     facts = {name: score.value for name, score in quality.scores().items()}
     return Rendered({MEASURE: schema.quality_to_bytes(take, quality)}, facts=facts)
+
+
+def _drawn_mouths(rig: bytes, wanted: Wanted) -> list[MouthLook | None]:
+    anchors = rig_from_bytes(rig).anchors
+    return [drawn_mouth(a.x, a.y, a.scale_px, a.angle_deg, wanted.width, wanted.height) for a in anchors]
 
 
 def take_quality(measures: Mapping[str, bytes]) -> Rendered:

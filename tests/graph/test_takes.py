@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +273,7 @@ def test_a_remix_and_a_clip_of_the_studios_own_are_takes(
 ) -> None:
     scene = shown.scenes()[0]
     clip = tmp_path / "own.mp4"
-    write_colours(clip, "own", 640, 360, 24, 48)
+    write_colours(clip, "own", 640, 360, Fraction(24), 48)
     store = shown.studio().store
     sha256 = store.write("take_clips/own.mp4", clip).sha256
     store.write(f"take_clips/{sha256}.mp4", clip)
@@ -328,7 +329,7 @@ def test_a_take_that_may_succeed_later_is_tried_again(shown: Cinema, instance: d
 def shop(shown: Cinema, tmp_path: Path) -> ShopVendor:
     """The song's takes are ordered from a shop at 0.40 USD a clip."""
     clip = tmp_path / "bought.mp4"
-    write_colours(clip, "bought", 1280, 720, 24, 96)
+    write_colours(clip, "bought", 1280, 720, Fraction(24), 96)
     shown.write("price_card.toml", PRICES)
     shown.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
     return ShopVendor(tmp_path / "shop.db")
