@@ -1,4 +1,4 @@
-"""What `audio-assets take` does, apart from printing: wishes, scores and choices are kept, then what they touch is made."""
+"""What `audio-assets take` does, apart from printing: a wish, score or choice is kept, then what it touches is made."""
 
 import getpass
 import hashlib

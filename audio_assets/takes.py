@@ -250,7 +250,7 @@ class ContactSheet(OfSong):
 
 
 class ReviewEntry(dg.Config):
-    """What a person says of a take: `user_score` 0 to 5, the other scores 0 to 1. Without a take nothing new is said."""
+    """What a person says of a take: `user_score` 0 to 5, other scores 0 to 1. Without a take nothing new is said."""
 
     take: str = ""
     by: str = ""

@@ -1,10 +1,12 @@
-"""Stage `upload`: what people drop and write for songs, as the roots of the music's graph."""
+"""Stage `upload`: what people drop, write and ask for, as the roots of the graph of songs and films."""
+
+from collections.abc import Sequence
 
 import dagster as dg
 
-from audio_assets import partitions, song_sources
+from audio_assets import film_sources, partitions, song_sources
 from audio_assets.source import Source
-from audio_assets.stage import source_asset
+from audio_assets.stage import Dep, source_asset
 
 
 def _of_song(source: type[Source], description: str) -> dg.AssetsDefinition:
@@ -19,13 +21,39 @@ song_settings = _of_song(
     song_sources.SongSettings, "What the TOML file beside a song says of its video, and the provider's price of today."
 )
 
-scene_brief = source_asset(
+
+def _of_scene(source: type[Source], description: str, group: str, deps: Sequence[Dep] = ()) -> dg.AssetsDefinition:
+    return source_asset(
+        source,
+        description,
+        partitions_def=partitions.scenes,
+        group=group,
+        owner="team:video",
+        deps=[dg.AssetDep("storyboard", partition_mapping=partitions.of_song), *deps],
+    )
+
+
+scene_brief = _of_scene(
     song_sources.SceneBrief,
     "All that a scene's prompt is built from: its plan, the wording, the preset, the characters.",
-    partitions_def=partitions.scenes,
-    group="storyboard",
+    "storyboard",
+)
+scene_span = _of_scene(film_sources.SceneSpan, "Where a scene begins and ends, in frames.", "performance")
+take_request = _of_scene(
+    film_sources.TakeRequest,
+    "What is asked of a scene's takes: how many, from whom, remixes, clips of the studio's own.",
+    "takes",
+    ["scene_prompt"],
+)
+scene_treatment = _of_scene(
+    film_sources.SceneTreatment, "How a scene goes into the film: lip-sync, size, fit, transitions, grade.", "film"
+)
+delivery_request = source_asset(
+    film_sources.DeliveryRequest,
+    "How a song's film is to go out in one format: subtitles, loudness.",
+    partitions_def=partitions.deliveries,
+    group="film",
     owner="team:video",
-    deps=[dg.AssetDep("storyboard", partition_mapping=partitions.of_song)],
 )
 
 remix_request = source_asset(

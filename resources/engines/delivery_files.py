@@ -1,4 +1,4 @@
-"""A deliverable with all that belongs beside it: the film in its format, a poster, subtitles as SRT, WebVTT, ASS, LRC."""
+"""A deliverable with all that belongs beside it: film, poster, subtitles as SRT, WebVTT, ASS and enhanced LRC."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

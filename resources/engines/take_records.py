@@ -102,7 +102,7 @@ def take_measure(
 
 def _drawn_mouths(rig: bytes, wanted: Wanted) -> list[MouthLook | None]:
     anchors = rig_from_bytes(rig).anchors
-    return [drawn_mouth(a.x, a.y, a.scale_px, a.angle_deg, wanted.width, wanted.height) for a in anchors]
+    return [a and drawn_mouth(a.x, a.y, a.scale_px, a.angle_deg, wanted.width, wanted.height) for a in anchors]
 
 
 def take_quality(measures: Mapping[str, bytes]) -> Rendered:
