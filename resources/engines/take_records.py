@@ -102,7 +102,8 @@ def take_measure(
 
 def _drawn_mouths(rig: bytes, wanted: Wanted) -> list[MouthLook | None]:
     anchors = rig_from_bytes(rig).anchors
-    return [a and drawn_mouth(a.x, a.y, a.scale_px, a.angle_deg, wanted.width, wanted.height) for a in anchors]
+    size = (wanted.width, wanted.height)
+    return [None if a is None else drawn_mouth(a.x, a.y, a.scale_px, a.angle_deg, *size) for a in anchors]
 
 
 def take_quality(measures: Mapping[str, bytes]) -> Rendered:

@@ -156,7 +156,7 @@ def touched(cinema: Cinema, instance: dg.DagsterInstance) -> set[str]:
 
 
 def test_one_run_takes_a_song_to_its_film(cinema: Cinema) -> None:
-    assert not cinema.film_plan().stale
+    assert {one.asset for one in cinema.film_plan().stale} == {"timeline"}, "it names files where they lay before"
     assert not cinema.film_plan().stuck
     board = cinema.board()
     film = probe_video(cinema.object_of("final_video", SONG) / "film.mp4")
