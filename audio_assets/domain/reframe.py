@@ -82,7 +82,7 @@ def crop_path(
             columns.append(np.full(track.n_frames, np.rint(place)))
             continue
         wanted = np.clip(_without_outliers(centres) * size[axis] - share * box[axis], 0, room)
-        columns.append(_followed(frames, wanted, track.n_frames, box[axis], frame_rate))
+        columns.append(_followed(frames, wanted, track.n_frames, box[axis], room, frame_rate))
     return np.stack(columns, axis=1)
 
 
@@ -117,7 +117,12 @@ def _without_outliers(centres: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _followed(
-    frames: NDArray[np.float64], wanted: NDArray[np.float64], n_frames: int, length: int, frame_rate: Fraction
+    frames: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+    n_frames: int,
+    length: int,
+    room: int,
+    frame_rate: Fraction,
 ) -> NDArray[np.float64]:
     if np.ptp(wanted) <= _STILL_SHARE * length:
         return np.full(n_frames, np.rint((wanted.min() + wanted.max()) / 2))
@@ -125,6 +130,6 @@ def _followed(
     deviation = _GLIDE_S * float(frame_rate)
     reach = int(np.ceil(3 * deviation))
     bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    padded = np.concatenate([np.full(reach, path[0]), path, np.full(reach, path[-1])])
+    padded = np.pad(path, reach, mode="reflect", reflect_type="odd")  # going on as it went: no lag at a cut
     smooth: NDArray[np.float64] = np.convolve(padded, bell / bell.sum(), mode="valid")
-    return smooth
+    return np.clip(smooth, 0, room)

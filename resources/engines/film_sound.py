@@ -5,7 +5,7 @@ written in `resources/film_files.py`. Runs in worker processes, on local paths.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -141,7 +141,8 @@ def deliver_sound(
         gain_db = min(_MAX_GAIN_DB, wanted_lufs - source.integrated_lufs)
     for number in range(_ROUNDS):
         level = _Level(song, rate_hz, gain_db, limit_db, source.true_peak_db)
-        n_samples = _encode(level.blocks(), scratch, codec, rate_hz)
+        window = _LoudestWindow()
+        n_samples = _encode(window.seen(level.blocks()), scratch, codec, rate_hz)
         loudness = _measured(_decoded(scratch), rate_hz)
         over_db = (loudness.true_peak_db if loudness.true_peak_db is not None else -np.inf) - ceiling_db
         is_tuned = number >= _LOUDNESS_ROUNDS - 1 or gain_db >= _MAX_GAIN_DB
@@ -151,7 +152,7 @@ def deliver_sound(
         if over_db > 0:
             limit_db -= over_db + 0.05
         gain_db = min(_MAX_GAIN_DB, gain_db + missing_lu)
-    offset = _offset_samples(level.blocks, scratch)
+    offset = _offset_samples(window, scratch)
     sound = Sound(scratch, rate_hz, n_samples)
     return DeliveredSound(sound, loudness, source.integrated_lufs, gain_db, level.max_reduction_db, offset)
 
@@ -232,12 +233,10 @@ _N_COMPARED = 1 << 17
 _FARTHEST = 4096  # an encoder's delay is 312 to 2112 samples; a frame of AAC 1024
 
 
-def _offset_samples(source: Callable[[], Iterator[Block]], decoded: Path) -> int:
-    """By how many samples the decoded sound is late, over the loudest stretch of three seconds or so."""
-    window = _loudest_window(source())
-    first, wanted = window
-    found = _cut(_decoded(decoded), first - _FARTHEST, len(wanted) + 2 * _FARTHEST)
-    return best_offset(wanted, found) - _FARTHEST
+def _offset_samples(window: "_LoudestWindow", decoded: Path) -> int:
+    """By how many samples the decoded sound is late, over the loudest three seconds or so of what was encoded."""
+    found = _cut(_decoded(decoded), window.first - _FARTHEST, len(window.samples) + 2 * _FARTHEST)
+    return best_offset(window.samples, found) - _FARTHEST
 
 
 def best_offset(wanted: NDArray[np.float64], found: NDArray[np.float64]) -> int:
@@ -248,20 +247,25 @@ def best_offset(wanted: NDArray[np.float64], found: NDArray[np.float64]) -> int:
     return int(np.argmax(correlation))
 
 
-def _loudest_window(blocks: Iterator[Block]) -> tuple[int, NDArray[np.float64]]:
-    """Place and samples, in mono, of the loudest block of `_N_COMPARED`."""
-    best, best_power, at = (0, np.zeros(1)), -1.0, 0
-    held = np.zeros(0)
-    for block in blocks:
-        held = np.concatenate([held, block.mean(axis=1, dtype=np.float64)])
-        while len(held) >= _N_COMPARED:
-            window, held = held[:_N_COMPARED], held[_N_COMPARED:]
-            if (power := float(window @ window)) > best_power:
-                best, best_power = (at, window), power
-            at += _N_COMPARED
-    if best_power < 0:
-        best = (0, held)
-    return best
+class _LoudestWindow:
+    """The loudest stretch of `_N_COMPARED` samples of what passes by, in mono, from sample `first` on."""
+
+    def __init__(self) -> None:
+        self.first, self.samples = 0, np.zeros(1)
+        self._power, self._at, self._held = -1.0, 0, np.zeros(0)
+
+    def seen(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """The same blocks; shorter music than one stretch is taken whole."""
+        for block in blocks:
+            self._held = np.concatenate([self._held, block.mean(axis=1, dtype=np.float64)])
+            while len(self._held) >= _N_COMPARED:
+                window, self._held = self._held[:_N_COMPARED], self._held[_N_COMPARED:]
+                if (power := float(window @ window)) > self._power:
+                    self.first, self.samples, self._power = self._at, window, power
+                self._at += _N_COMPARED
+            yield block
+        if self._power < 0 and len(self._held):
+            self.samples = self._held
 
 
 def _cut(blocks: Iterable[Block], first: int, n: int) -> NDArray[np.float64]:

@@ -51,10 +51,17 @@ def test_a_walk_is_followed_slowly_and_without_jitter() -> None:
     shaky = np.linspace(0.2, 0.8, 60) + 0.01 * np.random.default_rng(2).standard_normal(60)
     left = path_of([float(x) for x in shaky])[:, 0]
     faces = np.interp(np.arange(240), np.linspace(0, 239, 60), shaky) * 1280
-    assert np.all((faces >= left) & (faces <= left + 405))  # never out of the picture
+    assert np.abs(faces - left - 202.5)[[0, 60, 120, 180, -1]].max() < 45  # near the middle, at the cuts too
     assert np.all(np.diff(left) >= -0.3)
     assert np.abs(np.diff(left)).max() < 8  # a film of 10 s: 768 pixels in 240 frames are 3.2 a frame
     assert np.abs(np.diff(left, 2)).max() < 0.6
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 9])
+def test_a_scene_shorter_than_the_smoothing_is_followed_within_the_picture(n_frames: int) -> None:
+    left = path_of([0.0, 1.0][:n_frames], n_frames)[:, 0]
+    assert left.shape == (n_frames,)
+    assert np.all((left >= 0) & (left <= 1280 - 405))
 
 
 def test_a_box_stays_in_the_picture_and_has_a_place_for_every_frame() -> None:
