@@ -1,6 +1,6 @@
 """Stage `costs`: what a song's video has cost and what is held for it, per scene, provider and day."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from audio_assets import partitions
@@ -23,15 +23,20 @@ class CostReport(OfSong):
     folder = "exports/costs"
     gathers = ("scene_take",)
     is_parallel = False
+    waits_for_all = False
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
-        """Nothing: what was paid for a take that failed counts too."""
-        return ()
+        """Every scene's takes, for they cost; nothing is read of them, and those that failed may have cost too."""
+        return [("scene_take", scene) for scene in self.scenes(partition)]
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The ledger is no object."""
+        return {}
 
     def describe(self, partition: str) -> Action:
         """Every entry of the song."""
         rows = [asdict(row) for row in self.studio.ledger.cost_rows(project=partition)]
-        return Action(self.asset, self.code_version, {"engine": "cost report"}, {"rows": rows})
+        return Action(self.asset, self.code_version, {"engine": "cost report", "licence": ""}, {"rows": rows})
 
     def call(self, partition: str, action: Action) -> Call:
         """The report's call."""

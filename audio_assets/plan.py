@@ -108,7 +108,7 @@ def _judge(
     try:
         needs = recipe.needs(partition)
         stuck_on = next((need for need in needs if unsettled.get(need) in ("failed", "waiting")), None)
-        if stuck_on is not None:
+        if stuck_on is not None and recipe.waits_for_all:
             return Stuck(recipe.asset, partition, "waiting", f"waits for {stuck_on[0]} of {stuck_on[1]}")
         again = [need for need in needs if unsettled.get(need) == "stale"]
         if again:

@@ -31,6 +31,7 @@ class Recipe(ABC):
     - `source`: all that people write about a partition.
     - `fan_in`: upstream assets of which more goes in than Dagster can follow; the source says when they matter.
     - `gathers`: upstream assets of which all scenes of one song go in, which Dagster can follow.
+    - `waits_for_all`: it is not rendered while something that it needs can not be.
     - `part_assets`: the names of its `parts`.
     - `members_of`: the asset of songs that says which scenes there are, where the partitions are scenes.
     """
@@ -43,6 +44,7 @@ class Recipe(ABC):
     source: ClassVar[type[Source] | None] = None
     fan_in: ClassVar[tuple[str, ...]] = ()
     gathers: ClassVar[tuple[str, ...]] = ()
+    waits_for_all: ClassVar[bool] = True
     members_of: ClassVar[str] = ""
     part_assets: ClassVar[tuple[str, ...]] = ()
     published: ClassVar[Mapping[str, str]] = {}

@@ -16,7 +16,7 @@ import numpy as np
 from audio_assets.domain.rendering import PermanentError, TransientError
 from audio_assets.domain.shot import Clip, Shot
 from resources.engines.take_artifacts import Generate, Remix
-from resources.paid_vendor import PaidVendor
+from resources.paid_vendor import Look, PaidVendor
 from resources.video import VideoCapabilities, VideoProvider
 from resources.video_files import VideoWriter
 from tests.vendors import ShopVendor
@@ -49,7 +49,8 @@ class ColourVideo(VideoProvider):
     def vendor(self, model: str) -> PaidVendor | None:
         if not self.shop:
             return None
-        return ShopVendor(Path(self.shop), fetched=[Path(self.clip).read_bytes()])
+        bought = [Path(self.clip).read_bytes()]
+        return ShopVendor(Path(self.shop), answers=[Look("done", billed_usd="0.40")], fetched=bought)
 
 
 def draw(shot: Shot, _image: Path | None, target: Path, *, folder: Path) -> Clip:
@@ -58,7 +59,7 @@ def draw(shot: Shot, _image: Path | None, target: Path, *, folder: Path) -> Clip
     if "FLAKY" in shot.prompt and not (folder / "mended").exists():
         raise TransientError("the pencil broke")
     with (folder / "made.log").open("a") as log:
-        log.write(f"{shot.seed} {shot.revision or shot.prompt.splitlines()[0]}\n")
+        log.write(f"{shot.seed} {shot.revision or shot.prompt!r}\n")
     write_colours(target, shot.prompt + str(shot.seed), shot.width, shot.height, shot.frame_rate, shot.n_frames)
     return Clip(shot.n_frames, shot.width, shot.height)
 
