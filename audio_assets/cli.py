@@ -278,3 +278,7 @@ def serve() -> None:
     from audio_assets import dev_server
 
     dev_server.serve_artifacts()
+
+
+if __name__ == "__main__":
+    main()

@@ -10,11 +10,11 @@ import orjson
 
 from audio_assets.commands import open_studio, remarks, text_of, where
 from audio_assets.domain.lines import script_slug
-from audio_assets.domain.remix_spec import RemixRequest, parse_remix_request, request_record
+from audio_assets.domain.remix_spec import RemixError, RemixRequest, parse_remix_request, request_record
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.scene_key import song_of
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.domain.toml_tables import parse_toml, table
+from audio_assets.domain.toml_tables import parse_toml
 from audio_assets.instance import open_instance
 from audio_assets.launch import MUSIC, Order, order, sync
 from audio_assets.plan import plan
@@ -153,7 +153,9 @@ def read_request(spec: Path) -> dict[str, Any]:
         value = orjson.loads(text) if spec.suffix.lower() == ".json" else parse_toml(text.encode(), str(spec))
     except orjson.JSONDecodeError as error:
         raise ValueError(f"{spec} is not JSON: {error}") from error
-    return dict(table(value, "", str(spec)))
+    if not isinstance(value, dict):
+        raise RemixError(f'{spec} holds no object; write {{"scene_id": ..., "target_style": ...}}')
+    return value
 
 
 def remix(value: dict[str, Any], name: str | None, said_in: str) -> dict[str, Any]:
@@ -180,7 +182,7 @@ def remix(value: dict[str, Any], name: str | None, said_in: str) -> dict[str, An
 def _found_track(studio: Studio, track: str) -> str:
     found = Path(track).expanduser()
     if not found.is_file():
-        known = ", ".join(studio.songs.records) or "none"
+        known = studio.songs.known_songs()
         raise ValueError(f"{track} is neither a file nor a registered song (there are {known}); correct source_track")
     return str(found.resolve())
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from audio_assets.domain.dsp.loudness import LoudnessMeter
 from audio_assets.domain.music import pictures
-from audio_assets.domain.music.analysis import BeatGrid, Lyrics, Span
+from audio_assets.domain.music.analysis import SURE_OF_BEAT, BeatGrid, Lyrics, Span
 from audio_assets.domain.music.beats import track_beats
 from audio_assets.domain.music.energy import energy_curve as follow_energy
 from audio_assets.domain.music.energy import spectral_summary
@@ -43,7 +43,6 @@ VOCALS, VOICE, LYRICS, LRC = "vocals.flac", "vocals.json", "lyric_alignment.json
 PICTURE = "picture.png"
 
 _SILENT_BELOW_DB = -60.0
-_LEAST_CONFIDENCE = 0.4
 _SLOWEST_BPM, _FASTEST_BPM = 40.0, 240.0
 _OCTAVE = 1.8  # neighbouring tempi that differ by this factor or more: the tracker has changed its level
 _SURE, _LEAST_ALIGNED = 0.5, 0.5  # a word's confidence; the share of words that a song needs
@@ -175,7 +174,7 @@ def beat_checks(grid: BeatGrid) -> tuple[Check, ...]:
     is_playable = not grid.beats or all(_SLOWEST_BPM <= bpm <= _FASTEST_BPM for bpm in [grid.bpm, *tempi])
     jumped = "; ".join(f"{before:.0f} to {after:.0f} bpm" for before, after in jumps[:3])
     return (
-        Check("beat_is_sure", grid.confidence >= _LEAST_CONFIDENCE, f"{found}, at least {_LEAST_CONFIDENCE}"),
+        Check("beat_is_sure", grid.confidence >= SURE_OF_BEAT, f"{found}, at least {SURE_OF_BEAT}"),
         Check(
             "tempo_is_plausible",
             is_playable and not jumps,
