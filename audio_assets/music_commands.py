@@ -64,7 +64,8 @@ class Analysed:
         """A short report."""
         lines = [f"  left out: {error}" for error in self.registration.errors]
         lines += [f"  look at {problem}" for problem in self.registration.problems]
-        lines += self.run.counts(MUSIC) or (["nothing to render: everything is up to date"] if self.songs else [])
+        nothing = "nothing rendered" if self.run.failed else "nothing to render: everything is up to date"
+        lines += self.run.counts(MUSIC) or ([nothing] if self.songs else [])
         lines += self.run.troubles()
         lines += [f"  note on {one['asset']} {one['partition']}: {one['note']}" for one in self.run.notes[:10]]
         for song in self.songs:

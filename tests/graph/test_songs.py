@@ -359,6 +359,14 @@ def test_the_command_analyses_without_a_daemon(played: Concert) -> None:
     assert "120" in done.as_text()
 
 
+def test_a_failed_plan_is_not_called_up_to_date(played: Concert, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIO_ASSETS_SCENE_SLOTS", "1")
+    settings.current.cache_clear()
+    text = analyze([played.inbox / f"{SONG}.flac"]).as_text()
+    assert "AUDIO_ASSETS_SCENE_SLOTS" in text
+    assert "up to date" not in text
+
+
 def test_the_command_remixes_a_registered_song(played: Concert) -> None:
     request = {"scene_id": "pier", "target_style": "lofi", "source_track": SONG}
     made = remix(request, None, "the options")
