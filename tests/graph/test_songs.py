@@ -362,7 +362,7 @@ def test_the_command_analyses_without_a_daemon(played: Concert) -> None:
 def test_a_failed_plan_is_not_called_up_to_date(played: Concert, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIO_ASSETS_SCENE_SLOTS", "1")
     settings.current.cache_clear()
-    text = analyze([played.inbox / f"{SONG}.flac"]).as_text()
+    text = analyze([played.inbox / f"{SONG}.flac"], render=True, retry_failed=False, is_quiet=True).as_text()
     assert "AUDIO_ASSETS_SCENE_SLOTS" in text
     assert "up to date" not in text
 
