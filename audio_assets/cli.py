@@ -249,3 +249,7 @@ def serve() -> None:
 
 for command in (film, take, budget):
     main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,11 +10,11 @@ import orjson
 
 from audio_assets.commands import open_studio, remarks, text_of, where
 from audio_assets.domain.lines import script_slug
-from audio_assets.domain.remix_spec import RemixRequest, parse_remix_request, request_record
+from audio_assets.domain.remix_spec import RemixError, RemixRequest, parse_remix_request, request_record
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.scene_key import song_of
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.domain.toml_tables import parse_toml, table
+from audio_assets.domain.toml_tables import parse_toml
 from audio_assets.instance import open_instance
 from audio_assets.launch import MUSIC, Order, order, sync
 from audio_assets.plan import plan
@@ -64,7 +64,8 @@ class Analysed:
         """A short report."""
         lines = [f"  left out: {error}" for error in self.registration.errors]
         lines += [f"  look at {problem}" for problem in self.registration.problems]
-        lines += self.run.counts(MUSIC) or (["nothing to render: everything is up to date"] if self.songs else [])
+        nothing = "nothing rendered" if self.run.failed else "nothing to render: everything is up to date"
+        lines += self.run.counts(MUSIC) or ([nothing] if self.songs else [])
         lines += self.run.troubles()
         lines += [f"  note on {one['asset']} {one['partition']}: {one['note']}" for one in self.run.notes[:10]]
         for song in self.songs:
@@ -153,7 +154,9 @@ def read_request(spec: Path) -> dict[str, Any]:
         value = orjson.loads(text) if spec.suffix.lower() == ".json" else parse_toml(text.encode(), str(spec))
     except orjson.JSONDecodeError as error:
         raise ValueError(f"{spec} is not JSON: {error}") from error
-    return dict(table(value, "", str(spec)))
+    if not isinstance(value, dict):
+        raise RemixError(f'{spec} holds no object; write {{"scene_id": ..., "target_style": ...}}')
+    return value
 
 
 def remix(value: dict[str, Any], name: str | None, said_in: str) -> dict[str, Any]:
@@ -180,7 +183,7 @@ def remix(value: dict[str, Any], name: str | None, said_in: str) -> dict[str, An
 def _found_track(studio: Studio, track: str) -> str:
     found = Path(track).expanduser()
     if not found.is_file():
-        known = ", ".join(studio.songs.records) or "none"
+        known = studio.songs.known_songs()
         raise ValueError(f"{track} is neither a file nor a registered song (there are {known}); correct source_track")
     return str(found.resolve())
 

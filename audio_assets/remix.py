@@ -72,7 +72,7 @@ class MusicRemix(Recipe):
     def _track(self, path: str) -> Path:
         found = self.studio.settings.root / path  # an absolute path stays as it is
         if not found.is_file():
-            known = ", ".join(self.studio.songs.records) or "none"
+            known = self.studio.songs.known_songs()
             raise PermanentError(f"source_track {path} is neither a file nor a registered song (there are {known})")
         return found
 

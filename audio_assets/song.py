@@ -103,7 +103,7 @@ class LyricAlignment(OfSong):
     code_version = "1"
     folder = "audio/lyric_alignment"
     source = song_sources.SongLyrics
-    files = {"vocals": engine.VOCALS, "beat_grid": engine.BEAT_GRID}
+    files = {"vocals": engine.VOCALS}
     identity = staticmethod(engine.lyric_aligners)
 
     def params(self, partition: str) -> dict[str, Any]:
@@ -114,12 +114,8 @@ class LyricAlignment(OfSong):
 
     def call(self, partition: str, action: Action) -> Call:
         """The aligner's call."""
-        paths = self.paths(partition)
-        voice = self.file("vocals", partition, engine.VOICE)
         lyrics = self.studio.songs.lyrics(partition)
-        return Call(
-            engine.lyric_alignment, (lyrics, action.params["language"], paths["vocals"], voice, paths["beat_grid"])
-        )
+        return Call(engine.lyric_alignment, (lyrics, action.params["language"], *self.paths(partition).values()))
 
 
 class Sections(OfSong):

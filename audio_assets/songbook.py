@@ -91,6 +91,12 @@ class SongBook:
             raise PermanentError(f"{song} is no registered song (retired, or never dropped)")
         return found
 
+    def known_songs(self, at_most: int = 12) -> str:
+        """The registered songs as a person reads them, the first few where there are many."""
+        names = list(self.records)
+        more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+        return (", ".join(names[:at_most]) or "none") + more
+
     def settings(self, song: str) -> SongSettings:
         """What the TOML file beside a song says; defaults where there is none.
 

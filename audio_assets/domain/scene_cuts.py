@@ -31,7 +31,7 @@ from audio_assets.domain.music.analysis import BeatGrid
 CutKind = Literal["start", "downbeat", "beat", "frame", "exact"]
 
 LEAST_CONFIDENCE = 0.3
-"""Below this the beats of a grid are not believed."""
+"""Below this the beats of a grid are not believed: less than `SURE_OF_BEAT`, for a doubtful cut harms little."""
 HOLE_S = 2
 """Longer than any beat: 30 a minute."""
 EDGE_REACH_S = Fraction(1, 2)

@@ -15,8 +15,9 @@ measures more):
   mean error of word ends .154 to .118 s over the sung song, in which 11 s of two held words were missed; .034 to .041
   over three made ones.
 - Sounds between their neighbours (triphones) are needed only where the voice is hardly heard: .85 against .62 there.
-- What did not help: adapting the sounds to the singer by the first way (.70 to .64), the mean of the voice alone taken
-  off the cepstra, a blend of sounds with and without neighbours, a cheaper way to leave out words.
+- What did not help: levels that tell where a voice is (nothing in four songs, 3 % of the words lost in a fifth),
+  adapting the sounds to the singer by the first way (.70 to .64), the mean of the voice alone taken off the cepstra, a
+  blend of sounds with and without neighbours, a cheaper way to leave out words.
 """
 
 import importlib.metadata
@@ -31,7 +32,7 @@ import soxr
 from numpy.typing import NDArray
 
 from audio_assets.domain.alignment_text import text_words
-from audio_assets.domain.music.analysis import LyricLine, Lyrics, Span
+from audio_assets.domain.music.analysis import LyricLine, Lyrics
 from audio_assets.domain.phonemes import VOWELS
 from resources.engines import acoustic_model, lyric_search, lyric_senones, pocketsphinx
 
@@ -113,20 +114,12 @@ class _Way:
     activity: NDArray[np.float64]
 
 
-def align_lyrics(
-    voice: Floats,
-    sample_rate_hz: int,
-    lyrics: Lyrics,
-    *,
-    activity: Sequence[Span] = (),  # noqa: ARG001 - what an aligner is told, whether it listens or not
-    beats: Sequence[float] = (),  # noqa: ARG001
-) -> Lyrics:
+def align_lyrics(voice: Floats, sample_rate_hz: int, lyrics: Lyrics) -> Lyrics:
     """Return `lyrics` with the times of their words in `voice` (mono, shape (n_samples,)), and how sure each is.
 
     Times that are there already stay: words of lines with times are looked for around those times, others in the whole
     song. A word whose confidence would be under 0.2 is not aligned: no times, confidence 0; a note says so when hardly
-    any are. `activity` and `beats` are not used: what the song itself teaches says more (as a hint, levels gave nothing
-    in four songs and cost 3 % of the words in a fifth). The same input gives the same bits.
+    any are. The same input gives the same bits.
     """
     n_frames = round(len(voice) / sample_rate_hz / _FRAME_S)
     text = _read(lyrics, has_neighbours=True)

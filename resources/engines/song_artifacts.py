@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from audio_assets.domain.dsp.loudness import LoudnessMeter
 from audio_assets.domain.music import pictures
-from audio_assets.domain.music.analysis import BeatGrid, Lyrics, Span
+from audio_assets.domain.music.analysis import SURE_OF_BEAT, BeatGrid, Lyrics, Span
 from audio_assets.domain.music.beats import track_beats
 from audio_assets.domain.music.energy import energy_curve as follow_energy
 from audio_assets.domain.music.energy import spectral_summary
@@ -43,7 +43,6 @@ VOCALS, VOICE, LYRICS, LRC = "vocals.flac", "vocals.json", "lyric_alignment.json
 PICTURE = "picture.png"
 
 _SILENT_BELOW_DB = -60.0
-_LEAST_CONFIDENCE = 0.4
 _SLOWEST_BPM, _FASTEST_BPM = 40.0, 240.0
 _OCTAVE = 1.8  # neighbouring tempi that differ by this factor or more: the tracker has changed its level
 _SURE, _LEAST_ALIGNED = 0.5, 0.5  # a word's confidence; the share of words that a song needs
@@ -175,7 +174,7 @@ def beat_checks(grid: BeatGrid) -> tuple[Check, ...]:
     is_playable = not grid.beats or all(_SLOWEST_BPM <= bpm <= _FASTEST_BPM for bpm in [grid.bpm, *tempi])
     jumped = "; ".join(f"{before:.0f} to {after:.0f} bpm" for before, after in jumps[:3])
     return (
-        Check("beat_is_sure", grid.confidence >= _LEAST_CONFIDENCE, f"{found}, at least {_LEAST_CONFIDENCE}"),
+        Check("beat_is_sure", grid.confidence >= SURE_OF_BEAT, f"{found}, at least {SURE_OF_BEAT}"),
         Check(
             "tempo_is_plausible",
             is_playable and not jumps,
@@ -306,9 +305,7 @@ def sung(voice_file: Path, lyrics_file: Path) -> tuple[tuple[Span, ...], bool]:
     return schema.voice_from_bytes(voice_file.read_bytes()), False
 
 
-def lyric_alignment(
-    lyrics: Lyrics | None, language: str, vocals_file: Path, voice_file: Path, grid_file: Path
-) -> Rendered:
+def lyric_alignment(lyrics: Lyrics | None, language: str, vocals_file: Path) -> Rendered:
     """`lyric_alignment.json` and `lyrics.lrc`: times as written where all came along, else found in the voice."""
     if lyrics is None:
         empty = Lyrics((), "plain", language)
@@ -317,11 +314,11 @@ def lyric_alignment(
             facts={"n_words": 0, "n_aligned": 0},
             notes=("there are no lyrics for this song",),
         )
-    aligned, by, notes = _aligned(lyrics, language, vocals_file, voice_file, grid_file)
+    aligned, by, notes = _aligned(lyrics, language, vocals_file)
     words = [word for line in aligned.lines for word in line.words]
     n_aligned = sum(word.start_time is not None for word in words)
     confidence = float(np.mean([word.confidence for word in words])) if words else 0.0
-    duration_s = schema.beat_grid_from_bytes(grid_file.read_bytes()).duration_s
+    duration_s = soundfile.info(vocals_file).duration
     share = n_aligned / len(words) if words else 0.0
     faults = time_faults(aligned, duration_s)
     return Rendered(
@@ -343,25 +340,15 @@ def lyric_alignment(
     )
 
 
-def _aligned(
-    lyrics: Lyrics, language: str, vocals_file: Path, voice_file: Path, grid_file: Path
-) -> tuple[Lyrics, str, tuple[str, ...]]:
+def _aligned(lyrics: Lyrics, language: str, vocals_file: Path) -> tuple[Lyrics, str, tuple[str, ...]]:
     """The lyrics with times, who found them, and what there is to say of it."""
     if lyrics.lines and all(word.start_time is not None for line in lyrics.lines for word in line.words):
         return lyrics, lyrics.source, ()
     if language.partition("-")[0] not in _ALIGNED_LANGUAGES:
         said = f"the aligner knows English only: words in '{language}' have the times that came with the lyrics, if any"
         return lyrics, lyrics.source if lyrics.source != "plain" else "", (said,)
-    grid = schema.beat_grid_from_bytes(grid_file.read_bytes())
     voice = np.concatenate([np.zeros(0, np.float32), *song_files.mono_blocks(vocals_file, _ALIGNED_AT_HZ)])
-    found = lyric_aligner.align_lyrics(
-        voice,
-        _ALIGNED_AT_HZ,
-        lyrics,
-        activity=schema.voice_from_bytes(voice_file.read_bytes()),
-        beats=[beat.time for beat in grid.beats],
-    )
-    return found, "voice", ()
+    return lyric_aligner.align_lyrics(voice, _ALIGNED_AT_HZ, lyrics), "voice", ()
 
 
 def _json(value: Any) -> bytes:

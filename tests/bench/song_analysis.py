@@ -22,7 +22,6 @@ from tests.bench.measuring import SHARED, Figure
 
 _SYNTHETIC_S = 288.0
 _WHOLE_AT_MOST, _BEATS_AT_MOST = 8.0, 2.0
-_LYRICS_READ = (engine.VOCALS, engine.VOICE, engine.BEAT_GRID)
 _SECTIONS_READ = (engine.FEATURES, engine.BEAT_GRID, engine.VOICE, engine.LYRICS)
 BEAT_STAGES = ("spectral_features", "beat_grid")
 
@@ -60,7 +59,7 @@ def analyse(song: Path, folder: Path) -> dict[str, float]:
         "onsets": lambda: engine.onsets(folder / engine.FEATURES),
         "energy_curve": lambda: engine.energy_curve(folder / engine.FEATURES),
         "vocals": lambda: engine.vocals(copy, folder / engine.VOCALS),
-        "lyric_alignment": lambda: engine.lyric_alignment(None, "", *(folder / name for name in _LYRICS_READ)),
+        "lyric_alignment": lambda: engine.lyric_alignment(None, "", folder / engine.VOCALS),
         "sections": lambda: engine.sections(*(folder / name for name in _SECTIONS_READ)),
     }
     return {name: _cpu_s(lambda stage=stage: _store(stage(), folder)) for name, stage in stages.items()}
@@ -78,7 +77,7 @@ def _lyrics(folder: Path) -> Figure:
         return Figure("alignment of its lyrics", "skipped: no songs in ../shared/data")
     lyrics = parse_lyrics(words.read_text("utf-8"), words.name)
     plain = parse_lyrics("\n".join(line.text for line in lyrics.lines), words.name)
-    spent_s = _cpu_s(lambda: engine.lyric_alignment(plain, "en", *(folder / name for name in _LYRICS_READ)))
+    spent_s = _cpu_s(lambda: engine.lyric_alignment(plain, "en", folder / engine.VOCALS))
     return Figure("alignment of its lyrics, CPU", f"{spent_s:.1f} s: {_SYNTHETIC_S / spent_s:.0f} x real time")
 
 

@@ -29,7 +29,7 @@ TABLE = {
     "song_settings": ("song", "text", "team:music", "1", SONGS, ()),
     "song_audio": ("song", "audio", "team:music", "1", SONGS, ("song_file",)),
     "spectral_features": ("song", "json", "team:music", "1", SONGS, ("song_audio",)),
-    "beat_grid": ("song", "json", "team:music", "1", SONGS, ("spectral_features",)),
+    "beat_grid": ("song", "json", "team:music", "2", SONGS, ("spectral_features",)),
     "onsets": ("song", "json", "team:music", "1", SONGS, ("spectral_features",)),
     "energy_curve": ("song", "json", "team:music", "1", SONGS, ("spectral_features",)),
     "vocals": ("song", "flac", "team:music", "1", SONGS, ("song_audio",)),
@@ -41,7 +41,7 @@ TABLE = {
         SONGS,
         ("beat_grid", "lyric_alignment", "spectral_features", "vocals"),
     ),
-    "lyric_alignment": ("song", "json", "team:music", "1", SONGS, ("beat_grid", "song_lyrics", "vocals")),
+    "lyric_alignment": ("song", "json", "team:music", "1", SONGS, ("song_lyrics", "vocals")),
     "storyboard": (
         *("storyboard", "json", "team:video", "1", SONGS),
         (

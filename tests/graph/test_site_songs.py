@@ -131,7 +131,7 @@ def put_song(
     parts = [Section("A1", 0.0, 6.0, "section", "A", 0.0), Section("chorus 1", 6.0, DURATION_S, "chorus", "B", 0.8)]
     add("sections", {"sections.json": schema.sections_to_bytes(parts)}, ["spectral_features", "beat_grid", "vocals"])
     aligned = schema.lyrics_to_bytes(lyrics(), {})
-    add("lyric_alignment", {"lyric_alignment.json": aligned, "lyrics.lrc": b"[00:01]So"}, ["vocals", "beat_grid"])
+    add("lyric_alignment", {"lyric_alignment.json": aligned, "lyrics.lrc": b"[00:01]So"}, ["vocals"])
     plan = board(settings)
     made_of = [name for name in made if name not in ("song_audio", "onsets")]
     add("storyboard", {"storyboard.json": board_schema.to_bytes(plan)}, made_of, title=TITLE)

@@ -10,7 +10,7 @@ import pytest
 
 from audio_assets import settings
 from audio_assets.commands import clean, retire
-from audio_assets.music_commands import analyze, remix
+from audio_assets.music_commands import analyze, read_request, remix
 from audio_assets.render import render
 from audio_assets.song import SongAudio
 from sensors.inbox import Cursor
@@ -359,6 +359,14 @@ def test_the_command_analyses_without_a_daemon(played: Concert) -> None:
     assert "120" in done.as_text()
 
 
+def test_a_failed_plan_is_not_called_up_to_date(played: Concert, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIO_ASSETS_SCENE_SLOTS", "1")
+    settings.current.cache_clear()
+    text = analyze([played.inbox / f"{SONG}.flac"], render=True, retry_failed=False, is_quiet=True).as_text()
+    assert "AUDIO_ASSETS_SCENE_SLOTS" in text
+    assert "up to date" not in text
+
+
 def test_the_command_remixes_a_registered_song(played: Concert) -> None:
     request = {"scene_id": "pier", "target_style": "lofi", "source_track": SONG}
     made = remix(request, None, "the options")
@@ -377,6 +385,18 @@ def test_a_remix_of_nothing_known_is_one_sentence(played: Concert) -> None:
     with pytest.raises(ValueError, match="style"):
         remix({"scene_id": "pier", "target_style": "polka"}, None, "the options")
     assert not list((played.root / "remixes").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [("r.json", "[1, 2]", "holds no object"), ("r.json", "{,}", "not JSON"), ("r.toml", "a = ", "not TOML"),
+     ("r.yaml", "a: 1", "ends in .json or .toml")],
+)  # fmt: skip
+def test_a_broken_request_is_one_sentence_that_names_its_file(tmp_path: Path, name: str, text: str, says: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=says) as error:
+        read_request(tmp_path / name)
+    assert str(tmp_path / name) in str(error.value)
 
 
 def test_a_retired_song_leaves_with_its_scenes_and_comes_back_from_the_cache(

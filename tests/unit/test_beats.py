@@ -122,6 +122,8 @@ def test_a_backbeat_is_counted_as_played(bpm: float) -> None:
         (songs.waltz(duration_s=SHORT_S), 3),
         (songs.rubato(), 4),
         (songs.ballad(), 4),
+        (songs.ballad(bpm=60, seed=1), 4),
+        (songs.ballad(bpm=72, seed=1), 4),
         (songs.break_in_the_middle(), 4),
         (songs.half_time_rock(duration_s=SHORT_S), 4),
         (songs.offbeat_hats(), 4),

@@ -40,6 +40,10 @@ class BeatGrid:
     duration_s: float
 
 
+SURE_OF_BEAT = 0.4
+"""The confidence of a grid from which its beats are relied on without a question."""
+
+
 SectionType = Literal["intro", "verse", "chorus", "bridge", "outro", "instrumental", "section"]
 """What a section does in the song; "section" where nothing can be said with confidence."""
 

@@ -25,15 +25,12 @@ from audio_assets.domain.dsp.looping import (
 )
 from audio_assets.domain.dsp.loudness import Loudness
 from audio_assets.domain.dsp.mastering import mastered, silence_trimmed, with_clean_ends
-from audio_assets.domain.music.analysis import BeatGrid
+from audio_assets.domain.music.analysis import SURE_OF_BEAT, BeatGrid
 from audio_assets.domain.music.seeding import seed_of
 from audio_assets.domain.music.synthesis import drum_layer
 from audio_assets.domain.remix_spec import Step, Style
 
 Block = NDArray[np.float32]
-
-LEAST_CONFIDENCE = 0.5
-"""The grid's confidence from which beats and bar lines are relied on."""
 
 _PLAIN_FADE_S = 1.0  # a loop without bar lines
 _FADE_IN_S, _FADE_OUT_S = 0.005, 0.02
@@ -115,9 +112,9 @@ def _pulse(grid: BeatGrid | None) -> tuple[Pulse, tuple[str, ...]]:
     none = Pulse(np.zeros(0), np.zeros(0), grid.bpm if grid else 0.0)
     if grid is None or len(grid.beats) < 2:
         return none, ()
-    if grid.confidence < LEAST_CONFIDENCE:
+    if grid.confidence < SURE_OF_BEAT:
         return none, (
-            f"the beat grid is too unsure to rely on (confidence {grid.confidence:.2f}, needed {LEAST_CONFIDENCE})",
+            f"the beat grid is too unsure to rely on (confidence {grid.confidence:.2f}, needed {SURE_OF_BEAT})",
         )
     beats = np.array([beat.time for beat in grid.beats])
     return Pulse(beats, np.array(grid.downbeats), grid.bpm), ()
