@@ -102,7 +102,9 @@ def _read_reference(path: Path, content: str) -> _Read:
         with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise PermanentError(f"the reference image {path.name} can not be read (PNG, JPEG and WebP are): {error}") from error
+        raise PermanentError(
+            f"the reference image {path.name} can not be read (PNG, JPEG and WebP are): {error}"
+        ) from error
     image.thumbnail((_MOST_REFERENCE_PX, _MOST_REFERENCE_PX), Image.Resampling.LANCZOS)
     pixels = np.ascontiguousarray(np.asarray(image, np.uint8))
     return pixels, _face(pixels)

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from audio_assets.domain.animatic.affine import Affine
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import mixed
 from audio_assets.domain.animatic.places_land import birds
-from audio_assets.domain.animatic.planes import Affine, Floats, Painter, Planes, Rgb, curve, glow_of
+from audio_assets.domain.animatic.planes import Floats, Painter, Planes, Rgb, curve, glow_of
 from audio_assets.domain.animatic.site import Drift, Layer, Site, boxes, clouds, mist, orb, pulse, ridge, sky, sway
 from audio_assets.domain.animatic.textures import beam, gradient, halo, paper
 
@@ -20,15 +21,18 @@ def city(site: Site) -> None:
     colours = (mixed(p.far, p.sky_low, 0.35), mixed(p.middle, p.far, 0.2), mixed(p.near, p.ink, 0.25))
     for n, colour in enumerate(colours):
         depth = (0.14, 0.3, 0.55)[n]
-        painter = site.painter(0.02, 1.0)
+        painter = site.painter(0.02, street + 0.06)
         lit = Painter(painter.rgba.shape[1], painter.rgba.shape[0], left=painter.left, top=painter.top)
         _skyline(site, painter, lit, n, street, colour)
         painter.tint(p.fog, (0.6, 0.35, 0.12)[n] * np.linspace(0.0, 1.0, painter.rgba.shape[0]) ** 1.6)
         painter.blur((1.3, 0.0, 0.0)[n] * u / 720)
-        site.add(painter, depth)
-        strong = (0.35, 0.7, 0.95)[n] * (1.0 if site.is_night else 0.55)
-        glow = glow_of(lit.rgba[..., 3], p.lamp, lit.left, lit.top)
-        site.add(glow, depth, pulse(0.75 * strong, 0.25 * strong, 0.3 * strong))
+        strong = (0.35, 0.6, 0.8)[n] * (1.0 if site.is_night else 0.55)
+        painter.light(lit, p.lamp, strong)
+        site.add(painter, depth, is_soft=n == 0)
+        if n == 2:  # the nearest windows follow the music
+            lit.blur(0.003 * u)
+            glow = glow_of(lit.rgba[..., 3], p.lamp, lit.left, lit.top)
+            site.add(glow, depth, pulse(0.1 * strong, 0.3 * strong, 0.4 * strong))
     _street(site, street)
 
 
@@ -118,8 +122,9 @@ def road(site: Site) -> None:
     sky(site, horizon)
     orb(site, vanish / w + site.uniform(-0.15, 0.15), horizon - site.uniform(0.05, 0.2), site.uniform(0.05, 0.1))
     clouds(site, 0.0, horizon, amount=site.uniform(0.3, 0.8))
-    ridge(site, site.edge(horizon - 0.04, 0.05, 0.7, rough=0.8), mixed(p.far, p.sky_low, 0.3), 0.14, haze=0.5)
-    ridge(site, site.edge(horizon - 0.01, 0.025, 0.4), p.middle, 0.2, haze=0.4)
+    far = site.edge(horizon - 0.04, 0.05, 0.7, rough=0.8)
+    ridge(site, far, mixed(p.far, p.sky_low, 0.3), 0.14, haze=0.5, hidden=horizon + 0.06)
+    ridge(site, site.edge(horizon - 0.01, 0.025, 0.4), p.middle, 0.2, haze=0.4, hidden=horizon + 0.06)
     ground = site.painter(horizon, 1.0)
     boxes(ground, [(ground.left, horizon * h, ground.left + ground.rgba.shape[1], 1.5 * h)], p.near)
     ground.tint(mixed(p.middle, p.fog, 0.4), 0.8 * np.linspace(1.0, 0.0, ground.rgba.shape[0]) ** 2.5)
@@ -161,12 +166,12 @@ def _coming(site: Site, vanish: float, horizon: float, half: float, low: float):
         phase = (1.15 * m.flow_s) % 1.0
         for n in range(n_steps, 0, -1):
             far, near = 1.0 / (n + 1.0 - phase), 1.0 / max(0.72, n + 0.55 - phase)
-            frame.polygon(quad(-0.014, 0.014, far, near) @ at[:, :2].T + at[:, 2], dash)
+            frame.polygon(at.moved(quad(-0.014, 0.014, far, near)), dash)
             for side in (-1.0, 1.0):
                 x, y = vanish + side * 1.16 * half * far, horizon + (low - horizon) * far
                 wide, high = 0.012 * half * far, 0.34 * site.unit * far
                 standing = np.array([(x - wide, y), (x - wide, y - high), (x + wide, y - high), (x + wide, y)])
-                frame.polygon(standing @ at[:, :2].T + at[:, 2], post)
+                frame.polygon(at.moved(standing), post)
 
     return draw
 
@@ -333,13 +338,23 @@ def _plant(site: Site, x: float) -> None:
     """A pot with long leaves before the window, a silhouette that stirs."""
     p, u, ground = site.palette, site.unit, 0.97 * site.height
     painter = site.painter(0.3, 1.0)
-    pot = [(x - 0.07 * u, ground - 0.12 * u), (x + 0.07 * u, ground - 0.12 * u), (x + 0.05 * u, ground), (x - 0.05 * u, ground)]
+    pot = [
+        (x - 0.07 * u, ground - 0.12 * u),
+        (x + 0.07 * u, ground - 0.12 * u),
+        (x + 0.05 * u, ground),
+        (x - 0.05 * u, ground),
+    ]
     painter.fill(np.array(pot), mixed(p.ink, p.accent, 0.25))
     for _ in range(11):
         way, high = site.uniform(-1, 1), site.uniform(0.2, 0.42) * u
         foot, tip = np.array([x, ground - 0.11 * u]), np.array([x + way * 0.26 * u, ground - 0.11 * u - high])
         bend = np.array([x + way * 0.07 * u, ground - 0.11 * u - 0.75 * high])
-        leaf = [tuple(foot - (0.006 * u, 0)), tuple(bend - (0.02 * u, 0)), tuple(tip), tuple(bend + (0.02 * u, 0.01 * u))]
+        leaf = [
+            tuple(foot - (0.006 * u, 0)),
+            tuple(bend - (0.02 * u, 0)),
+            tuple(tip),
+            tuple(bend + (0.02 * u, 0.01 * u)),
+        ]
         painter.fill(curve([(float(a), float(b)) for a, b in leaf]), mixed(p.ink, p.near, site.uniform(0.0, 0.5)))
     site.add(painter, 0.9, sway(0.006 * u, 0.8, 1.0))
 
@@ -386,7 +401,11 @@ def _arch(painter: Painter, site: Site, cx: float, half: float, top: float, colo
         painter.stroke(moulding, mixed(colour, rim, share), 0.012 * half + 1)
     for side in (-1, 1):  # the capital on which the arch stands
         x = cx + side * 1.08 * half
-        boxes(painter, [(x - 0.13 * half, spring - 0.03 * half, x + 0.13 * half, spring + 0.05 * half)], mixed(colour, rim, 0.55))
+        boxes(
+            painter,
+            [(x - 0.13 * half, spring - 0.03 * half, x + 0.13 * half, spring + 0.05 * half)],
+            mixed(colour, rim, 0.55),
+        )
 
 
 def _rose(site: Site, cx: float, cy: float, radius: float) -> None:
@@ -498,6 +517,6 @@ def _bars(site: Site) -> None:
             x = -0.05 * site.width + k * wide
             top = site.height - high
             bar = np.array([(x, low), (x, top), (x + 0.62 * wide, top), (x + 0.62 * wide, low)])
-            frame.polygon(bar @ at[:, :2].T + at[:, 2], colour)
+            frame.polygon(at.moved(bar), colour)
 
     site.add(draw, 0.9)

@@ -69,12 +69,14 @@ def wishes_of(shot: Shot) -> Wishes:
     weights = _weights(shot)
     places = {name: sum(weights.get(word, 0.0) for word in words) for name, words in PLACES.items()}
     order = sorted(((name, weight) for name, weight in places.items() if weight), key=lambda entry: -entry[1])
-    lights = {light: sum(weights.get(word, 0.0) for word in words) for light, words in _LIGHTS.items()}
+    lights: dict[Light, float] = {
+        light: sum(weights.get(word, 0.0) for word in words) for light, words in _LIGHTS.items()
+    }
     weather = {kind: sum(weights.get(word, 0.0) for word in words) for kind, words in _WEATHER.items()}
     return Wishes(
         places=tuple(order),
-        light=max(_LIGHTS, key=lambda light: lights[light]) if any(lights.values()) else None,
-        weather=max(_WEATHER, key=lambda kind: weather[kind]) if any(weather.values()) else "",
+        light=max(lights.items(), key=lambda entry: entry[1])[0] if any(lights.values()) else None,
+        weather=max(weather.items(), key=lambda entry: entry[1])[0] if any(weather.values()) else "",
         words=frozenset(weights),
     )
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_assets.domain.animatic.affine import Affine
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import Finish, Palette, mixed
-from audio_assets.domain.animatic.planes import Affine, Glow, Painter, Planes, Rgb, Sprite, glow_of, sprite_of
+from audio_assets.domain.animatic.planes import Glow, Painter, Planes, Rgb, Sprite, glow_of, sprite_of
 from audio_assets.domain.animatic.textures import cloud_noise, gradient, halo, hump, paper, smooth_step
 
 Floats = NDArray[np.float64]
@@ -48,7 +49,7 @@ class Layer:
 
 @dataclass(slots=True)
 class Site:
-    """See the module. `night` says whether stars and lamps are lit."""
+    """See the module. At night stars are lit; a flat style has flat clouds; a far site lies out of focus."""
 
     width: int
     height: int
@@ -57,6 +58,7 @@ class Site:
     rng: np.random.Generator
     is_night: bool = False
     is_flat: bool = False
+    is_far: bool = False
     words: frozenset[str] = frozenset()
     layers: list[Layer] = field(default_factory=list)
 
@@ -77,12 +79,14 @@ class Site:
         width = round(self.width + 2 * self.margin)
         return Painter(width, max(2, round(last - first)), left=-self.margin, top=float(round(first)))
 
-    def add(self, what: Sprite | Glow | Draw | Painter, depth: float, move: Move | None = None) -> None:
-        """Put a layer before those that are there."""
+    def add(
+        self, what: Sprite | Glow | Draw | Painter, depth: float, move: Move | None = None, *, is_soft: bool = False
+    ) -> None:
+        """Put a layer before those that are there; a soft one has no sharp edges."""
         if isinstance(what, Painter):
             if self.finish.grain > 0.05:
                 what.grain(paper(), 0.16 * self.finish.grain)
-            what = what.sprite()
+            what = what.sprite(is_soft=is_soft or self.is_far)
         self.layers.append(Layer(what, depth, move))
 
     def uniform(self, low: float, high: float) -> float:
@@ -186,7 +190,7 @@ def clouds(site: Site, top: float, bottom: float, *, amount: float = 0.5, depth:
     window = hump(rows)[:, None] ** 0.7
     alpha = smooth_step(noise * window, 0.62 - 0.3 * amount, 0.95 - 0.2 * amount)
     shade = gradient(rows, columns, ((0.0, lit), (1.0, mixed(lit, p.far, 0.5))), site.rng)
-    sprite = sprite_of(shade, np.asarray(alpha * 215, np.uint8), painter.left, painter.top)
+    sprite = sprite_of(shade, np.asarray(alpha * 215, np.uint8), painter.left, painter.top, is_soft=True)
     site.layers.append(Layer(sprite, depth, slide(site.uniform(0.05, 0.12) * site.unit)))
 
 
@@ -197,22 +201,25 @@ def _puffs(site: Site, top: float, bottom: float, amount: float, depth: float, l
         x = site.uniform(-0.1, 1.1) * site.width
         y = site.uniform(top + 0.3 * (bottom - top), bottom - 0.15 * (bottom - top)) * site.height
         size = site.uniform(0.05, 0.13) * site.unit
-        lumps = [(off, (0.35 + 0.75 * (1 - (off / 2.8) ** 2)) * site.uniform(0.7, 1.1)) for off in np.linspace(-2.5, 2.5, 7)]
+        lumps = [
+            (off, (0.35 + 0.75 * (1 - (off / 2.8) ** 2)) * site.uniform(0.7, 1.1)) for off in np.linspace(-2.5, 2.5, 7)
+        ]
         for colour, lift, less in ((shade, 0.0, 1.0), (lit, 0.12, 0.9)):
             for off, r in lumps:  # sitting on one line, as heaps of cloud do
-                painter.oval(x + off * size, y - (0.62 * r + lift) * size, less * r * size, less * r * size * 0.86, colour)
+                painter.oval(
+                    x + off * size, y - (0.62 * r + lift) * size, less * r * size, less * r * size * 0.86, colour
+                )
             boxes(painter, [(x - 2.5 * size, y - (0.5 + lift) * size, x + 2.5 * size, y - lift * size)], colour)
     site.add(painter, depth, slide(site.uniform(0.06, 0.12) * site.unit))
 
 
-def ridge(site: Site, edge: Floats, colour: Rgb, depth: float, *, haze: float = 0.4, soften: float = 0.0) -> None:
-    """A land's outline, filled down to the bottom, mistier the lower."""
+def ridge(site: Site, edge: Floats, colour: Rgb, depth: float, *, haze: float = 0.4, hidden: float = 1.0) -> None:
+    """A land's outline, filled down to where nearer land hides it (a fraction), mistier the lower."""
     top = float(edge[:, 1].min()) / site.height
-    painter = site.painter(max(0.01, top - 0.01), 1.0)
+    painter = site.painter(max(0.01, top - 0.01), hidden)
     painter.fill(site.below(edge), colour)
     rows = painter.rgba.shape[0]
     painter.tint(site.palette.fog, haze * np.linspace(0.0, 1.0, rows) ** 1.3)
-    painter.blur(soften)
     site.add(painter, depth)
 
 
@@ -224,7 +231,7 @@ def mist(site: Site, middle: float, thickness: float, strength: float, depth: fl
     window = hump(rows)[:, None] ** 1.5
     alpha = np.asarray(255 * strength * window * (0.25 + 0.75 * noise), np.uint8)
     colour = np.broadcast_to(np.array(site.palette.fog, np.uint8), (rows, columns, 3))
-    sprite = sprite_of(np.ascontiguousarray(colour), alpha, painter.left, painter.top)
+    sprite = sprite_of(np.ascontiguousarray(colour), alpha, painter.left, painter.top, is_soft=True)
     phase = site.uniform(0, 6)
     site.layers.append(Layer(sprite, depth, sway(0.05 * site.unit, 0.5, phase, lift_px=0.008 * site.unit)))
 
