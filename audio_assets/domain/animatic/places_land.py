@@ -402,7 +402,8 @@ def birds(site: Site, n_birds: int) -> None:
     lead = (site.uniform(0.35, 0.65) * site.width, site.uniform(0.2, 0.4) * site.height)
     flock = [
         (lead[0] - way * abs(k - n_birds // 2) * 0.06 * u + site.uniform(-0.012, 0.012) * u,
-         lead[1] + (k - n_birds // 2) * 0.03 * u + site.uniform(-0.01, 0.01) * u, site.uniform(0.011, 0.018) * u, site.uniform(0, 6))
+         lead[1] + (k - n_birds // 2) * 0.03 * u + site.uniform(-0.01, 0.01) * u, site.uniform(0.011, 0.018) * u,
+             site.uniform(0, 6))
         for k in range(n_birds)
     ]  # fmt: skip
     colour = site.palette.ink
@@ -418,6 +419,7 @@ def birds(site: Site, n_birds: int) -> None:
 def _bird(size: float, beat: float) -> Floats:
     tip = -0.55 * np.sin(beat) - 0.12
     return size * np.array([
-        (-1.5, tip), (-0.7, 0.35 * tip - 0.2), (0.0, 0.02), (0.7, 0.35 * tip - 0.2), (1.5, tip), (0.65, 0.35 * tip + 0.03),
+        (-1.5, tip), (-0.7, 0.35 * tip - 0.2), (0.0, 0.02), (0.7, 0.35 * tip - 0.2), (1.5, tip), (0.65,
+        0.35 * tip + 0.03),
         (0.0, 0.3), (-0.65, 0.35 * tip + 0.03),
     ])  # fmt: skip

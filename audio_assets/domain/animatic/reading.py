@@ -1,4 +1,4 @@
-"""What the words of a shot ask for: a place, its light, the weather, who is seen. Words in, names out; nothing is drawn.
+"""What the words of a shot ask for: a place, its light, the weather, who is seen. Nothing is drawn here.
 
 The scene's own directive counts most, then the prompt, then what is sung. What a prompt says about style is left to
 the preset: all from "Style:" on is not read, for a preset's own words (wet streets, candles) name places too.
@@ -14,7 +14,8 @@ from audio_assets.domain.shot import Guide, GuideCharacter, Shot
 PLACES: Mapping[str, frozenset[str]] = {
     "lighthouse": frozenset(("lighthouse", "beacon", "lighthouses", "foghorn")),
     "sea": frozenset((
-        "sea", "ocean", "harbour", "harbor", "boat", "boats", "ship", "ships", "shore", "beach", "tide", "tides", "sail",
+        "sea", "ocean", "harbour", "harbor", "boat", "boats", "ship", "ships", "shore", "beach", "tide", "tides",
+        "sail",
         "sails", "sailing", "coast", "waves", "water", "lake", "river", "island", "pier", "anchor", "quay", "swim",
     )),
     "city": frozenset((
@@ -25,22 +26,28 @@ PLACES: Mapping[str, frozenset[str]] = {
         "road", "roads", "highway", "drive", "driving", "car", "cars", "train", "rails", "track", "miles", "motorway",
         "lane", "asphalt", "wheels", "motorbike", "bus", "runaway", "roadside",
     )),
-    "forest": frozenset(("forest", "forests", "tree", "trees", "woods", "leaves", "garden", "park", "branches", "pines", "jungle")),
+    "forest": frozenset(("forest", "forests", "tree", "trees", "woods", "leaves", "garden", "park", "branches",
+    "pines", "jungle")),
     "mountains": frozenset((
         "mountain", "mountains", "hill", "hills", "valley", "desert", "dune", "dunes", "cliff", "cliffs", "canyon",
         "field", "fields", "meadow", "plain", "plains", "summit", "ridge", "sand",
     )),
-    "stage": frozenset(("stage", "concert", "crowd", "band", "club", "spotlight", "spotlights", "festival", "audience", "microphone", "arena", "disco")),
+    "stage": frozenset(("stage", "concert", "crowd", "band", "club", "spotlight", "spotlights", "festival",
+    "audience", "microphone", "arena", "disco")),
     "room": frozenset((
         "room", "kitchen", "bedroom", "window", "house", "home", "interior", "bar", "hotel", "hall", "studio", "door",
         "bed", "sofa", "office", "attic", "corridor", "diner", "cafe",
     )),
-    "cathedral": frozenset(("cathedral", "church", "chapel", "castle", "ruin", "ruins", "arches", "crypt", "monastery", "graveyard", "altar", "tomb", "candle", "candles")),
-    "sky": frozenset(("sky", "clouds", "cloud", "fly", "flying", "birds", "bird", "wings", "heaven", "balloon", "angel", "kite", "sunrise", "horizon")),
-    "abstract": frozenset(("abstract", "shapes", "geometric", "kaleidoscope", "patterns", "colours", "void", "visualizer", "spiral")),
+    "cathedral": frozenset(("cathedral", "church", "chapel", "castle", "ruin", "ruins", "arches", "crypt",
+    "monastery", "graveyard", "altar", "tomb", "candle", "candles")),
+    "sky": frozenset(("sky", "clouds", "cloud", "fly", "flying", "birds", "bird", "wings", "heaven", "balloon",
+    "angel", "kite", "sunrise", "horizon")),
+    "abstract": frozenset(("abstract", "shapes", "geometric", "kaleidoscope", "patterns", "colours", "void",
+    "visualizer", "spiral")),
 }  # fmt: skip
 _LIGHTS: Mapping[Light, frozenset[str]] = {
-    "night": frozenset(("night", "nights", "midnight", "moon", "moonlight", "moonlit", "stars", "dark", "darkness", "nocturnal")),
+    "night": frozenset(("night", "nights", "midnight", "moon", "moonlight", "moonlit", "stars", "dark", "darkness",
+    "nocturnal")),
     "dusk": frozenset(("dusk", "dawn", "sunset", "sunrise", "golden", "evening", "twilight", "sundown")),
     "day": frozenset(("daylight", "sunny", "noon", "morning", "afternoon", "midday", "sunshine", "sunlit")),
 }  # fmt: skip

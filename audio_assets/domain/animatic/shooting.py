@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from audio_assets.domain.action import sha256_hex
-from audio_assets.domain.animatic import places_built, places_land
+from audio_assets.domain.animatic import places_abstract, places_inside, places_land, places_town
 from audio_assets.domain.animatic.affine import Affine, about, shift
 from audio_assets.domain.animatic.captions import Captions
 from audio_assets.domain.animatic.looks import look_of
@@ -18,7 +18,7 @@ from audio_assets.domain.animatic.moments import Moment, Pose, choose_move, mome
 from audio_assets.domain.animatic.overlays import lay_over, light_beams
 from audio_assets.domain.animatic.palettes import LIGHTS, Light, mixed, style_named, turned
 from audio_assets.domain.animatic.planes import Glow, Painter, Planes, Sprite, glow_of
-from audio_assets.domain.animatic.portrait import portrait, small_figure
+from audio_assets.domain.animatic.portrait import portrait
 from audio_assets.domain.animatic.reading import Wishes, seen_with, wishes_of
 from audio_assets.domain.animatic.singer import (
     FACE_OF_HEIGHT,
@@ -28,6 +28,7 @@ from audio_assets.domain.animatic.singer import (
     Reference,
 )
 from audio_assets.domain.animatic.site import Drift, Layer, Site
+from audio_assets.domain.animatic.small_figure import small_figure
 from audio_assets.domain.animatic.textures import halo, vignette
 from audio_assets.domain.schemas.rig import Rig
 from audio_assets.domain.shot import GuideCharacter, Shot
@@ -36,9 +37,9 @@ LEAST_PX, MOST_PX = 16, 4096
 
 _PLACES: dict[str, Callable[[Site], object]] = {
     "sea": places_land.sea, "lighthouse": places_land.lighthouse, "mountains": places_land.mountains,
-    "forest": places_land.forest, "sky": places_land.open_sky, "city": places_built.city, "road": places_built.road,
-    "stage": places_built.stage, "room": places_built.room, "cathedral": places_built.cathedral,
-    "abstract": places_built.abstract,
+    "forest": places_land.forest, "sky": places_land.open_sky, "city": places_town.city, "road": places_town.road,
+    "stage": places_inside.stage, "room": places_inside.room, "cathedral": places_inside.cathedral,
+    "abstract": places_abstract.abstract,
 }  # fmt: skip
 _WITHOUT_GROUND = ("sea", "lighthouse", "sky", "abstract")
 _SINGER_DEPTH = 0.8

@@ -94,7 +94,7 @@ class Site:
         return float(self.rng.uniform(low, high))
 
     def edge(self, base: float, swing: float, lump: float, *, rough: float = 0.0) -> Floats:
-        """A skyline (n, 2) over all the width: about `base`, up to `swing` off, lumps of `lump` units, `rough` 0 to 1."""
+        """A skyline (n, 2) over all the width: up to `swing` off `base`, lumps of `lump` units, `rough` 0 to 1."""
         x = np.arange(-self.margin - 8, self.width + self.margin + 16, 8.0)
         y = np.zeros_like(x)
         for octave in range(5):
