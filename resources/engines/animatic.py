@@ -30,7 +30,7 @@ VERSION = "1"
 """Raise it whenever the same shot gives other bytes."""
 
 _MOST_REFERENCE_PX = 2048  # the longer side; a 4K frame shows a face of 1,000 pixels
-_FACE_SEARCH_PX = 640
+_FACE_SEARCH_PX = 400  # doubled by the detector, which finds faces from 80 pixels on: a tenth of the longer side
 _BROW_SHARE = 0.12  # dlib's box begins at the brows; a face's box here begins at the middle of the forehead
 
 

@@ -167,7 +167,7 @@ def lighthouse(site: Site) -> None:
     side = 1.0 if site.rng.random() < 0.5 else -1.0
     x = site.width * (0.5 + side * site.uniform(0.16, 0.28))
     ground = (horizon - 0.03) * site.height
-    high, half = min(0.5 * site.height, 0.8 * u) * site.uniform(0.85, 1.05), 0.048 * u
+    high, half = min((horizon - 0.2) * site.height, 0.8 * u) * site.uniform(0.85, 1.05), 0.048 * u
     near = site.layers[-2:]
     del site.layers[-2:]
     lamp_y = ground - high - 0.022 * u
@@ -218,36 +218,16 @@ def _tower(painter: Painter, site: Site, x: float, ground: float, high: float, h
 def _rock(painter: Painter, x: float, ground: float, u: float, ink: Rgb, lit: Rgb, side: float, site: Site) -> None:
     deep = ground + 0.5 * site.height
     outline = [
-        (-0.5, 0.24),
-        (-0.36, 0.13),
-        (-0.25, 0.1),
-        (-0.14, 0.012),
-        (-0.08, 0.0),
-        (0.08, -0.004),
-        (0.16, 0.05),
-        (0.27, 0.075),
-        (0.36, 0.15),
-        (0.52, 0.2),
-        (0.62, 0.27),
-    ]
+        (-0.74, 0.5), (-0.5, 0.24), (-0.36, 0.13), (-0.25, 0.1), (-0.14, 0.012), (-0.08, 0.0), (0.08, -0.004),
+        (0.16, 0.05), (0.27, 0.075), (0.36, 0.15), (0.52, 0.2), (0.62, 0.27), (0.74, 0.45),
+    ]  # fmt: skip
     top = np.array([(x + side * a * u, ground + b * u) for a, b in outline])
     painter.fill(np.concatenate([top, [(top[-1, 0], deep), (top[0, 0], deep)]]), ink)
-    lit_part = np.array(
-        [
-            (x + side * a * u, ground + b * u)
-            for a, b in (
-                (-0.36, 0.13),
-                (-0.25, 0.1),
-                (-0.14, 0.012),
-                (-0.08, 0.0),
-                (0.08, -0.004),
-                (0.01, 0.06),
-                (-0.06, 0.08),
-                (-0.1, 0.15),
-                (-0.2, 0.18),
-            )
-        ]
-    )
+    lit_side = [
+        (-0.36, 0.13), (-0.25, 0.1), (-0.14, 0.012), (-0.08, 0.0), (0.08, -0.004), (0.01, 0.06), (-0.06, 0.08),
+        (-0.1, 0.15), (-0.2, 0.18),
+    ]  # fmt: skip
+    lit_part = np.array([(x + side * a * u, ground + b * u) for a, b in lit_side])
     painter.fill(lit_part, lit)
 
 

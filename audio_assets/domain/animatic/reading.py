@@ -42,7 +42,7 @@ PLACES: Mapping[str, frozenset[str]] = {
     "monastery", "graveyard", "altar", "tomb", "candle", "candles")),
     "sky": frozenset(("sky", "clouds", "cloud", "fly", "flying", "birds", "bird", "wings", "heaven", "balloon",
     "angel", "kite", "sunrise", "horizon")),
-    "abstract": frozenset(("abstract", "shapes", "geometric", "kaleidoscope", "patterns", "colours", "void",
+    "abstract": frozenset(("abstract", "shapes", "geometric", "kaleidoscope", "patterns", "void",
     "visualizer", "spiral")),
 }  # fmt: skip
 _LIGHTS: Mapping[Light, frozenset[str]] = {
@@ -59,6 +59,8 @@ _WEATHER: Mapping[str, frozenset[str]] = {
     "bokeh": frozenset(("petals", "fireflies", "lanterns", "glitter", "confetti")),
 }  # fmt: skip
 _HINT, _PROMPT, _SUNG, _MOOD = 3.0, 1.0, 1.0, 0.5
+_SPECIFIC = {"lighthouse": 1.6}  # it has the sea around it
+_BIBLE = 0.3  # a lighthouse keeper is not always at the lighthouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ class Wishes:
 def wishes_of(shot: Shot) -> Wishes:
     """Read all words of a shot."""
     weights = _weights(shot)
-    places = {name: sum(weights.get(word, 0.0) for word in words) for name, words in PLACES.items()}
+    places = {
+        name: _SPECIFIC.get(name, 1.0) * sum(weights.get(word, 0.0) for word in words) for name, words in PLACES.items()
+    }
     order = sorted(((name, weight) for name, weight in places.items() if weight), key=lambda entry: -entry[1])
     lights: dict[Light, float] = {
         light: sum(weights.get(word, 0.0) for word in words) for light, words in _LIGHTS.items()
@@ -102,8 +106,16 @@ def _weights(shot: Shot) -> dict[str, float]:
     if guide:
         sung = " ".join(word.text for word in guide.words)
         texts += [(guide.prompt_hint, _HINT), (sung, _SUNG), (f"{guide.mood} {guide.title}", _MOOD)]
+    people = guide.characters if guide else ()
+    bible = " ".join(f"{c.name} {c.description} {c.face} {c.signature} {c.wardrobe_lock}" for c in people)
+    told = frozenset(_words(bible))
     weights: dict[str, float] = {}
     for text, weight in texts:
-        for word in dict.fromkeys(re.findall(r"[a-z']+", text.lower())):
-            weights[word] = weights.get(word, 0.0) + weight
+        for word in dict.fromkeys(_words(text)):
+            counted = _BIBLE if weight == _PROMPT and word in told else weight
+            weights[word] = weights.get(word, 0.0) + counted
     return weights
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
