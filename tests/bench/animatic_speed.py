@@ -65,8 +65,8 @@ def together(calls: list[tuple[Shot, Path | None, Path]]) -> tuple[float, float]
     began = time.perf_counter()
     used_s = 0.0
     for done in pool.run(((n, pool.Call(filmed, call)) for n, call in enumerate(calls)), N_PROCESSES):
-        if isinstance(done.result, BaseException):
-            raise done.result
+        if done.error is not None:
+            raise done.error
         used_s += float(done.result)
     return time.perf_counter() - began, used_s
 

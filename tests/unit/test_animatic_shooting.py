@@ -1,6 +1,6 @@
-import itertools
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -72,12 +72,13 @@ def test_presets_do_not_look_alike() -> None:
     assert abs(noir.u.astype(int) - 128).max() < 14  # black and white, but for a scarf
 
 
-def test_more_energy_moves_more() -> None:
+@pytest.mark.parametrize("place", ["the sea", "concert stage", "forest"])
+def test_more_energy_moves_more(place: str) -> None:
     def moved(energy: float) -> float:
-        guide = replace(GUIDE, energy=(energy,) * 12, style_preset="anime", prompt_hint="the sea")
+        guide = replace(GUIDE, energy=(energy,) * 12, style_preset="anime", prompt_hint=place)
         shooting = Shooting(shot(guide))
         pictures = [luma(shooting, n).copy() for n in range(12)]
-        return float(np.mean([np.abs(a - b).mean() for a, b in itertools.pairwise(pictures)]))
+        return float(np.mean([np.abs(a - b).mean() for a, b in pairwise(pictures)]))
 
     assert moved(1.0) > 1.3 * moved(0.0)
 

@@ -103,8 +103,8 @@ def _wave(site: Site, base: float, size: float, colour: Rgb, depth: float, phase
     reach = (0.02 + 0.05 * size) * u
 
     def move(m: Moment) -> Drift:
-        turn = 0.9 * m.flow_s + phase
-        swell = (0.006 + 0.02 * size * m.energy) * u
+        turn = 1.15 * m.flow_s + phase
+        swell = (0.004 + 0.034 * size * m.energy) * u
         return Drift(reach * np.sin(turn), swell * np.sin(1.35 * turn + 0.6) - 0.008 * u * m.beat * m.energy)
 
     site.add(painter, depth, move)

@@ -6,6 +6,7 @@ Fractions are of the frame's height for y, of its width for x; lengths of things
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import sin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,21 +120,26 @@ def sway(amount_px: float, speed: float, phase: float = 0.0, *, lift_px: float =
 
     def move(m: Moment) -> Drift:
         angle = speed * m.flow_s + phase
-        return Drift(amount_px * np.sin(angle), lift_px * np.sin(0.83 * angle + 1.0) - beat_px * m.beat * m.energy)
+        return Drift(amount_px * sin(angle), lift_px * sin(0.83 * angle + 1.0) - beat_px * m.beat * m.energy)
 
     return move
 
 
 def slide(amount_px: float, down_px: float = 0.0) -> Move:
-    """One way through the whole shot, from half of it on one side to half on the other."""
-    return lambda m: Drift((m.progress - 0.5) * amount_px, (m.progress - 0.5) * down_px)
+    """One way with the music's flow, and after some ten seconds of it gently back."""
+
+    def move(m: Moment) -> Drift:
+        share = sin(0.3 * m.flow_s - 0.8)
+        return Drift(share * amount_px, share * down_px)
+
+    return move
 
 
 def pulse(usual: float, by_energy: float, by_beat: float, *, flicker: float = 0.0, phase: float = 0.0) -> Move:
     """Light that follows the music."""
 
     def move(m: Moment) -> Drift:
-        trembling = flicker * (np.sin(23.0 * m.time_s + phase) + np.sin(14.3 * m.time_s + 2.1 * phase))
+        trembling = flicker * (sin(23.0 * m.time_s + phase) + sin(14.3 * m.time_s + 2.1 * phase))
         return Drift(gain=max(0.0, usual + by_energy * m.energy + by_beat * m.beat + trembling))
 
     return move
