@@ -75,8 +75,8 @@ def measure() -> Iterator[Figure]:
     """A row per preset and kind of scene."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        picture = np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-        Image.fromarray(picture).resize((900, 900)).save(folder / "singer.png")
+        picture = np.random.default_rng(1).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(picture).resize((900, 900), Image.Resampling.BICUBIC).save(folder / "singer.png")
         warm = [(shot("anime", "broll", "sea", n), None, folder / f"warm{n}.mp4") for n in range(N_PROCESSES)]
         together(warm)
         floor_s = encoded(folder / "warm0.mp4", folder / "floor.mp4")

@@ -320,7 +320,7 @@ def forest(site: Site) -> None:
         rows = painter.rgba.shape[0]
         painter.tint(p.fog, (0.55, 0.3, 0.0)[n] * np.linspace(0.15, 1.0, rows) ** 2)
         painter.blur((1.6, 0.7, 0.0)[n] * u / 720)
-        site.add(painter, depth, sway((0.002, 0.004, 0.006)[n] * u, 0.6, n))
+        site.add(painter, depth, sway((0.002, 0.004, 0.006)[n] * u, 0.6, n), is_soft=n == 0)
         if n < 2:
             mist(site, base + 0.02, 0.12, 0.55, depth + 0.05)
         if n == 1:

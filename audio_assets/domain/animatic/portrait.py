@@ -240,6 +240,8 @@ def _head(hand: _Hand, look: Look, tones: _Tones) -> MouthColours:
     if tones.beard:
         _beard(hand, tones, tones.beard)
         ground, lip = tones.beard, mixed(tones.lip, tones.ink, 0.1)
+    elif look.has_moustache:
+        _moustache(hand, tones.hair)
     _nose(hand, tones)
     _eyes(hand, look, tones)
     if look.has_glasses:
@@ -355,12 +357,16 @@ def _beard(hand: _Hand, tones: _Tones, colour: Rgb) -> None:
                colour)  # fmt: skip
     for x in (-0.2, -0.1, 0.0, 0.1, 0.2):
         hand.line(((x, 0.5), (x * 0.94, 0.56), (x * 0.86, 0.62 - 0.4 * abs(x))), dark if x > 0 else light, 0.01)
+    _moustache(hand, light)
+
+
+def _moustache(hand: _Hand, colour: Rgb) -> None:
+    """Between nose and mouth, above the mouth's box."""
     for way in (-1, 1):
-        hand.fill(
-            ((0, 0.15), (way * 0.07, 0.152), (way * 0.16, 0.172), (way * 0.2, 0.198), (way * 0.1, 0.186), (0, 0.178)),
-            light,
-            outlined=False,
-        )
+        half = (
+            (0, 0.15), (way * 0.07, 0.152), (way * 0.15, 0.168), (way * 0.18, 0.182), (way * 0.1, 0.178), (0, 0.174)
+        )  # fmt: skip
+        hand.fill(half, colour, outlined=False)
 
 
 def _front_hair(hand: _Hand, look: Look, tones: _Tones) -> None:
