@@ -69,6 +69,14 @@ def test_the_shapes_differ_and_open_as_they_should() -> None:
     assert teeth["F"] == 0
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_widest_mouth_is_not_cut_off_by_its_box(shape: str) -> None:
+    anchor = MouthAnchor(60, 40, 50, -14)
+    left, top, right, bottom = mouth_box(anchor)
+    inked = (drawn(shape, anchor, jaw=1.0) != face()).any(axis=2)[top:bottom, left:right]
+    assert not (inked[0].any() or inked[-1].any() or inked[:, 0].any() or inked[:, -1].any())
+
+
 def test_the_jaw_opens_a_shape_further() -> None:
     anchor = MouthAnchor(60, 40, 50)
     narrow, wide = ((drawn("C", anchor, jaw).sum(axis=2) < 200).sum() for jaw in (0.2, 0.9))
