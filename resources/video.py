@@ -103,7 +103,7 @@ class AnimaticVideo(VideoProvider):
     @property
     def speed(self) -> float:
         """With encoding, on one thread of a server core."""
-        return 0.75
+        return 0.85
 
     def capabilities(self) -> VideoCapabilities:
         """Any even size, exactly the frames of the shot."""

@@ -74,7 +74,8 @@ def test_the_widest_mouth_is_not_cut_off_by_its_box(shape: str) -> None:
     anchor = MouthAnchor(60, 40, 50, -14)
     left, top, right, bottom = mouth_box(anchor)
     inked = (drawn(shape, anchor, jaw=1.0) != face()).any(axis=2)[top:bottom, left:right]
-    assert not (inked[0].any() or inked[-1].any() or inked[:, 0].any() or inked[:, -1].any())
+    inked[1:-1, 1:-1] = False
+    assert not inked.any()
 
 
 def test_the_jaw_opens_a_shape_further() -> None:
