@@ -34,6 +34,10 @@ class ColourVideo(VideoProvider):
     def name(self) -> str:
         return self.called
 
+    @property
+    def speed(self) -> float:
+        return 0.1
+
     def capabilities(self) -> VideoCapabilities:
         return VideoCapabilities(("animatic", "clip-1"), takes_reference_image=True, takes_seed=True, can_remix=True)
 

@@ -5,8 +5,8 @@ read, its face is looked for, and frames go to the encoder. One thread: the pool
 """
 
 from collections.abc import Mapping
-from functools import cache
-from hashlib import sha256
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -15,6 +15,7 @@ import dlib
 import numpy as np
 import PIL
 from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from audio_assets.domain.animatic.planes import Planes
@@ -29,7 +30,7 @@ VERSION = "1"
 """Raise it whenever the same shot gives other bytes."""
 
 _MOST_REFERENCE_PX = 2048  # the longer side; a 4K frame shows a face of 1,000 pixels
-_FACE_SEARCH_PX = 640
+_FACE_SEARCH_PX = 400  # doubled by the detector, which finds faces from 80 pixels on: a tenth of the longer side
 _BROW_SHARE = 0.12  # dlib's box begins at the brows; a face's box here begins at the middle of the forehead
 
 
@@ -65,7 +66,7 @@ def generate(shot: Shot, reference_image: Path | None, target: Path) -> Clip:
     return Clip(shot.n_frames, shot.width, shot.height, extras, tuple(shooting.notes))
 
 
-def remix(shot: Shot, parent: Path, reference_image: Path | None, target: Path) -> Clip:
+def remix(shot: Shot, _parent: Path, reference_image: Path | None, target: Path) -> Clip:
     """Render anew: the revised prompt and the seed change the look; of the parent's pixels nothing is used.
 
     Raises:
@@ -83,34 +84,26 @@ def _video_frame(planes: Planes) -> VideoFrame:
 
 def _reference(path: Path) -> Reference:
     """The picture, upright, and its largest face."""
-    pixels, face = _read_reference(path, sha256(path.read_bytes()).hexdigest()) if path.is_file() else _missing(path)
-    return Reference(pixels, face)
-
-
-def _missing(path: Path) -> "_Read":
-    raise PermanentError(f"the reference image {path.name} is not there any more: give the character another one")
-
-
-_Box = tuple[float, float, float, float]
-_Read = tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], _Box | None]
-
-
-@cache
-def _read_reference(path: Path, content: str) -> _Read:
-    """All scenes of a song show the same few pictures, so a worker reads each once; `content` tells changed ones."""
     try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as opened:
+        return _read_reference(path.read_bytes(), path.name)
+    except OSError as error:
+        raise PermanentError(f"the reference image {path.name} can not be read ({error.strerror})") from error
+
+
+@lru_cache(maxsize=2)
+def _read_reference(content: bytes, name: str) -> Reference:
+    """All scenes of a song show the same few pictures: a worker reads each once."""
+    try:
+        with Image.open(BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise PermanentError(
-            f"the reference image {path.name} can not be read (PNG, JPEG and WebP are): {error}"
-        ) from error
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise PermanentError(f"the reference image {name} is no picture that can be read (PNG, JPEG, WebP)") from error
     image.thumbnail((_MOST_REFERENCE_PX, _MOST_REFERENCE_PX), Image.Resampling.LANCZOS)
     pixels = np.ascontiguousarray(np.asarray(image, np.uint8))
-    return pixels, _face(pixels)
+    return Reference(pixels, _face(pixels))
 
 
-def _face(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> _Box | None:
+def _face(pixels: NDArray[np.uint8]) -> tuple[float, float, float, float] | None:
     """The largest face that dlib's own detector (no model file) finds, from mid forehead to chin; None for none."""
     rows, columns = pixels.shape[:2]
     scale = _FACE_SEARCH_PX / max(rows, columns)

@@ -23,7 +23,9 @@ CLIP, THUMBNAIL, POSTER, TAKE, RIG = "clip.mp4", "thumbnail.jpg", "poster.png", 
 PICTURE = "picture.jpg"
 
 Generate = Callable[[Shot, Path | None, Path], Clip]
+"""A picklable function that a worker process calls: shot, reference image, the file to write."""
 Remix = Callable[[Shot, Path, Path | None, Path], Clip]
+"""The same for a remix: shot (with the revised prompt), the parent's clip, reference image, the file to write."""
 
 _THUMBNAIL_PX = 320
 _PICTURE_BYTES = 3_000

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from audio_assets.domain import lettering
+from audio_assets.domain.animatic.affine import Affine
 from audio_assets.domain.animatic.moments import Moment, line_at
 from audio_assets.domain.animatic.palettes import Palette, mixed
 from audio_assets.domain.animatic.planes import Planes, Rgb, Sprite, sprite_of
@@ -48,13 +49,13 @@ class Captions:
         """Lay what is due over a frame."""
         if self._card is not None:
             shown = min(1.0, (m.frame + 1) / _FADE_FRAMES)
-            frame.lay(self._card, _still(0.0, 0.0), shown)
+            frame.lay(self._card, Affine(), shown)
         number = line_at(self._guide, m.frame) if self._lines else None
         for word in self._lines.get(number, ()) if number is not None else ():
             is_sung = m.frame >= word.word.start_frame
             since = m.frame - word.word.start_frame
             pop = 1.0 + (0.09 * max(0.0, 1.0 - since / 7) if is_sung and m.frame < word.word.end_frame + 4 else 0.0)
-            frame.lay(word.sung if is_sung else word.waiting, _still(word.x, word.y, pop))
+            frame.lay(word.sung if is_sung else word.waiting, Affine(pop, 0.0, word.x, 0.0, pop, word.y))
 
     def _plain(self, text: str) -> str:
         found = lettering.drawable(text)
@@ -147,7 +148,3 @@ def _inked(text: str, size: int, colour: Rgb, strength: float) -> Sprite:
     return sprite_of(
         np.round(rgb).astype(np.uint8), np.round(alpha * 255).astype(np.uint8), -columns / 2, -rows / 2
     )  # fmt: skip
-
-
-def _still(x: float, y: float, scale: float = 1.0) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return np.array([[scale, 0.0, x], [0.0, scale, y]])

@@ -146,8 +146,8 @@ def _skin(words: list[str]) -> Rgb | None:
             return _SKINS[head]
         if word in ("skin", "face", "complexion", "woman", "man", "girl", "boy") and words[max(0, at - 1)] in _SKINS:
             return _SKINS[words[max(0, at - 1)]]
-        if word in ("freckled", "weathered", "ruddy", "tanned"):
-            return _SKINS[word]
+        if word in ("freckled", "freckles", "weathered", "ruddy", "tanned"):
+            return _SKINS.get(word, _SKINS["freckled"])
     return None
 
 

@@ -26,6 +26,7 @@ _STEADY = ("orbit", "pan_left", "pan_right", "push", "pull")
 _DRIVING = ("push", "handheld", "orbit", "pan_right")
 _BEAT_FADE_S, _BAR_FADE_S = 0.16, 0.28
 _USUAL_ENERGY = 0.4
+_WHOLE_MOVE_S = 2.5  # in a shorter shot the camera goes less far, not faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def poses(line: tuple[Moment, ...], move: str, shake: float, seed: int) -> tuple
     """The camera on every frame; it never shows more than 0.12 frame heights beside the stage, at zoom 1 or above."""
     rng = np.random.default_rng(seed)
     calm = float(np.mean([m.energy for m in line])) if line else _USUAL_ENERGY
-    reach = 0.6 + 0.6 * calm
+    length_s = line[-1].time_s if line else 0.0
+    reach = (0.6 + 0.6 * calm) * min(1.0, length_s / _WHOLE_MOVE_S)
     sign = 1.0 if rng.random() < 0.5 else -1.0
     phases = rng.uniform(0, 2 * np.pi, 6)
     wobble = (0.0016 if move != "handheld" else 0.007) + 0.006 * shake

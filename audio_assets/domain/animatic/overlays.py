@@ -3,13 +3,12 @@
 import cv2
 import numpy as np
 
+from audio_assets.domain.animatic.affine import Affine, shift
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import mixed
-from audio_assets.domain.animatic.planes import Affine, Planes, Rgb, fixed_point, glow_of, yuv_of
+from audio_assets.domain.animatic.planes import Planes, Rgb, fixed_point, glow_of, yuv_of
 from audio_assets.domain.animatic.site import Draw, Drift, Site, mist
 from audio_assets.domain.animatic.textures import beam, halo
-
-_NO_LIFT = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
 def lay_over(site: Site, kind: str, energy: float) -> None:
@@ -68,12 +67,10 @@ def _motes(
     def draw(frame: Planes, m: Moment, at: Affine) -> None:
         moved = (starts + m.flow_s * np.outer(near, speed)) % 1.0 * spans - margin
         moved[:, 0] += 0.02 * site.unit * np.sin(0.8 * m.flow_s + phases)
-        moved += at[:, 2] * 0.15
+        moved += 0.15 * np.array([at.left, at.top])
         lit = gain * (0.55 + 0.45 * np.sin(1.7 * m.flow_s + 3 * phases)) * (0.75 + 0.25 * m.energy + 0.5 * m.beat)
         for k in range(count):
-            place = _NO_LIFT.copy()
-            place[:, 2] = moved[k]
-            frame.shine(glows[k % 3], place, float(lit[k]))
+            frame.shine(glows[k % 3], shift(float(moved[k, 0]), float(moved[k, 1])), float(lit[k]))
 
     site.add(draw, 1.0)
 
@@ -85,7 +82,7 @@ def _rain(site: Site, count: int) -> Draw:
     value = yuv_of(mixed(site.palette.fog, site.palette.glow, 0.45))[0]
     spans = np.array([site.width * 1.2, site.height * 1.2])
 
-    def draw(frame: Planes, m: Moment, at: Affine) -> None:
+    def draw(frame: Planes, m: Moment, _: Affine) -> None:
         run = (1.6 * m.time_s + 0.7 * m.flow_s) * near
         head = (starts + np.stack([slant * run, run], axis=1)) % 1.0 * spans - 0.1 * spans
         length = (0.05 * site.height * near)[:, None] * np.array([slant * site.width / site.height, 1.0])
@@ -102,12 +99,12 @@ def _speed_lines(site: Site) -> Draw:
     away = 0.62 * float(np.hypot(site.width, site.height))
     middle = np.array([site.width / 2, site.height / 2])
 
-    def draw(frame: Planes, m: Moment, at: Affine) -> None:
+    def draw(frame: Planes, m: Moment, _: Affine) -> None:
         strong = max(m.bar, 0.8 * m.beat) * m.energy
         if strong < 0.16:
             return
         rng = np.random.default_rng(int(seeds[m.frame // 2 % 4]))
-        for _ in range(round(10 + 26 * strong)):
+        for _n in range(round(10 + 26 * strong)):
             angle, reach = rng.uniform(0, 2 * np.pi), away * (0.98 - 0.42 * strong * rng.random())
             wide = rng.uniform(0.003, 0.011)
             tip = middle + reach * np.array([np.cos(angle), 0.72 * np.sin(angle)])

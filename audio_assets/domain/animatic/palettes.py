@@ -154,7 +154,8 @@ def style_named(name: str) -> Style:
 def turned(palette: Palette, degrees: float) -> Palette:
     """The palette with its hues moved on the colour wheel; greys stay grey, and light keeps its colour."""
     return replace(palette, **{
-        field.name: _turned(getattr(palette, field.name), degrees / 360.0) for field in fields(palette) if field.name not in ("glow", "lamp")
+        field.name: _turned(getattr(palette, field.name),
+            degrees / 360.0) for field in fields(palette) if field.name not in ("glow", "lamp")
     })  # fmt: skip
 
 

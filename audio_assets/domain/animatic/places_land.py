@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from audio_assets.domain.animatic.affine import Affine
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import mixed
-from audio_assets.domain.animatic.planes import Affine, Floats, Painter, Planes, Rgb, curve, glow_of
+from audio_assets.domain.animatic.planes import Floats, Painter, Planes, Rgb, curve, glow_of
 from audio_assets.domain.animatic.site import Drift, Site, clouds, mist, orb, pulse, ridge, sky, sway
 from audio_assets.domain.animatic.textures import beam, halo
 
@@ -18,7 +19,14 @@ def sea(site: Site, *, horizon: float = 0.0, has_boat: bool = True) -> float:
     orb(site, orb_x, horizon - site.uniform(0.08, 0.26), site.uniform(0.05, 0.1))
     clouds(site, 0.02, horizon - 0.02, amount=site.uniform(0.2, 0.8))
     if site.rng.random() < 0.6:
-        ridge(site, site.edge(horizon + 0.005, 0.02, 0.9), mixed(p.far, p.sky_low, 0.35), 0.18, haze=0.2)
+        ridge(
+            site,
+            site.edge(horizon + 0.005, 0.02, 0.9),
+            mixed(p.far, p.sky_low, 0.35),
+            0.18,
+            haze=0.2,
+            hidden=horizon + 0.05,
+        )
     _water(site, horizon, orb_x)
     if has_boat and ("boat" in site.words or "ship" in site.words or site.rng.random() < 0.5):
         _boat(site, site.uniform(0.25, 0.75), horizon + 0.035, 0.1 * u)
@@ -84,7 +92,7 @@ def _wave(site: Site, base: float, size: float, colour: Rgb, depth: float, phase
     slow = np.sin(2 * np.pi * x / (2.7 * length) + 1.7 * phase)
     y = base * site.height - (0.006 + 0.022 * size) * u * lump * (1.0 + 0.5 * slow) - 0.016 * size * u * slow
     edge = np.stack([x, y], axis=1)
-    painter = site.painter(max(0.02, base - 0.08), 1.0)
+    painter = site.painter(max(0.02, base - 0.08), min(1.0, base + 0.3))
     painter.fill(site.below(edge), colour)
     rows = painter.rgba.shape[0]
     painter.tint(site.palette.ink, 0.5 * np.linspace(0.0, 1.0, rows))
@@ -95,8 +103,8 @@ def _wave(site: Site, base: float, size: float, colour: Rgb, depth: float, phase
     reach = (0.02 + 0.05 * size) * u
 
     def move(m: Moment) -> Drift:
-        turn = 0.9 * m.flow_s + phase
-        swell = (0.006 + 0.02 * size * m.energy) * u
+        turn = 1.15 * m.flow_s + phase
+        swell = (0.004 + 0.034 * size * m.energy) * u
         return Drift(reach * np.sin(turn), swell * np.sin(1.35 * turn + 0.6) - 0.008 * u * m.beat * m.energy)
 
     site.add(painter, depth, move)
@@ -159,7 +167,7 @@ def lighthouse(site: Site) -> None:
     side = 1.0 if site.rng.random() < 0.5 else -1.0
     x = site.width * (0.5 + side * site.uniform(0.16, 0.28))
     ground = (horizon - 0.03) * site.height
-    high, half = min(0.5 * site.height, 0.8 * u) * site.uniform(0.85, 1.05), 0.048 * u
+    high, half = min((horizon - 0.2) * site.height, 0.8 * u) * site.uniform(0.85, 1.05), 0.048 * u
     near = site.layers[-2:]
     del site.layers[-2:]
     lamp_y = ground - high - 0.022 * u
@@ -210,36 +218,16 @@ def _tower(painter: Painter, site: Site, x: float, ground: float, high: float, h
 def _rock(painter: Painter, x: float, ground: float, u: float, ink: Rgb, lit: Rgb, side: float, site: Site) -> None:
     deep = ground + 0.5 * site.height
     outline = [
-        (-0.5, 0.24),
-        (-0.36, 0.13),
-        (-0.25, 0.1),
-        (-0.14, 0.012),
-        (-0.08, 0.0),
-        (0.08, -0.004),
-        (0.16, 0.05),
-        (0.27, 0.075),
-        (0.36, 0.15),
-        (0.52, 0.2),
-        (0.62, 0.27),
-    ]
+        (-0.74, 0.5), (-0.5, 0.24), (-0.36, 0.13), (-0.25, 0.1), (-0.14, 0.012), (-0.08, 0.0), (0.08, -0.004),
+        (0.16, 0.05), (0.27, 0.075), (0.36, 0.15), (0.52, 0.2), (0.62, 0.27), (0.74, 0.45),
+    ]  # fmt: skip
     top = np.array([(x + side * a * u, ground + b * u) for a, b in outline])
     painter.fill(np.concatenate([top, [(top[-1, 0], deep), (top[0, 0], deep)]]), ink)
-    lit_part = np.array(
-        [
-            (x + side * a * u, ground + b * u)
-            for a, b in (
-                (-0.36, 0.13),
-                (-0.25, 0.1),
-                (-0.14, 0.012),
-                (-0.08, 0.0),
-                (0.08, -0.004),
-                (0.01, 0.06),
-                (-0.06, 0.08),
-                (-0.1, 0.15),
-                (-0.2, 0.18),
-            )
-        ]
-    )
+    lit_side = [
+        (-0.36, 0.13), (-0.25, 0.1), (-0.14, 0.012), (-0.08, 0.0), (0.08, -0.004), (0.01, 0.06), (-0.06, 0.08),
+        (-0.1, 0.15), (-0.2, 0.18),
+    ]  # fmt: skip
+    lit_part = np.array([(x + side * a * u, ground + b * u) for a, b in lit_side])
     painter.fill(lit_part, lit)
 
 
@@ -275,7 +263,7 @@ def mountains(site: Site) -> None:
     colours = (mixed(p.far, p.sky_low, 0.4), p.far, p.middle, p.near)
     for (lift, swing, lump, depth), colour in zip(steps, colours, strict=True):
         edge = site.edge(horizon + lift, swing, lump, rough=rough)
-        ridge(site, edge, colour, depth, haze=0.75 - 0.5 * depth)
+        ridge(site, edge, colour, depth, haze=0.75 - 0.5 * depth, hidden=min(1.0, horizon + lift + 0.34))
         if depth < 0.6:
             mist(site, horizon + lift + 0.16, 0.09, 0.5, depth + 0.04)
     foot = site.edge(horizon + 0.37, 0.02, 0.5)
@@ -332,7 +320,7 @@ def forest(site: Site) -> None:
         rows = painter.rgba.shape[0]
         painter.tint(p.fog, (0.55, 0.3, 0.0)[n] * np.linspace(0.15, 1.0, rows) ** 2)
         painter.blur((1.6, 0.7, 0.0)[n] * u / 720)
-        site.add(painter, depth, sway((0.002, 0.004, 0.006)[n] * u, 0.6, n))
+        site.add(painter, depth, sway((0.002, 0.004, 0.006)[n] * u, 0.6, n), is_soft=n == 0)
         if n < 2:
             mist(site, base + 0.02, 0.12, 0.55, depth + 0.05)
         if n == 1:
@@ -378,7 +366,9 @@ def open_sky(site: Site) -> None:
     orb(site, site.uniform(0.2, 0.8), site.uniform(0.22, 0.5), site.uniform(0.07, 0.15))
     clouds(site, 0.04, 0.5, amount=0.45, depth=0.12)
     clouds(site, 0.3, 0.8, amount=0.6, depth=0.25)
-    ridge(site, site.edge(horizon - 0.02, 0.05, 0.8), mixed(p.far, p.sky_low, 0.3), 0.2, haze=0.6)
+    ridge(
+        site, site.edge(horizon - 0.02, 0.05, 0.8), mixed(p.far, p.sky_low, 0.3), 0.2, haze=0.6, hidden=horizon + 0.12
+    )
     ridge(site, site.edge(horizon + 0.03, 0.04, 0.5), p.middle, 0.45, haze=0.3)
     clouds(site, 0.55, 0.99, amount=0.55, depth=0.7)
     ridge(site, site.edge(horizon + 0.1, 0.03, 0.5), p.ink, 0.95, haze=0.1)
@@ -392,18 +382,16 @@ def birds(site: Site, n_birds: int) -> None:
     lead = (site.uniform(0.35, 0.65) * site.width, site.uniform(0.2, 0.4) * site.height)
     flock = [
         (lead[0] - way * abs(k - n_birds // 2) * 0.06 * u + site.uniform(-0.012, 0.012) * u,
-         lead[1] + (k - n_birds // 2) * 0.03 * u + site.uniform(-0.01, 0.01) * u, site.uniform(0.011, 0.018) * u, site.uniform(0, 6))
+         lead[1] + (k - n_birds // 2) * 0.03 * u + site.uniform(-0.01, 0.01) * u, site.uniform(0.011, 0.018) * u,
+             site.uniform(0, 6))
         for k in range(n_birds)
     ]  # fmt: skip
     colour = site.palette.ink
 
     def draw(frame: Planes, m: Moment, at: Affine) -> None:
         for x, y, size, phase in flock:
-            here = (
-                at[:, :2] @ (x + way * 0.25 * u * (m.progress - 0.5), y + 0.02 * u * np.sin(0.7 * m.flow_s + phase))
-                + at[:, 2]
-            )
-            frame.polygon(_bird(size, 5.5 * m.flow_s + phase) + here, colour)
+            here = at.of(x + way * 0.25 * u * (m.progress - 0.5), y + 0.02 * u * float(np.sin(0.7 * m.flow_s + phase)))
+            frame.polygon(_bird(size, 5.5 * m.flow_s + phase) + np.array(here), colour)
 
     site.add(draw, 0.3)
 
@@ -411,6 +399,7 @@ def birds(site: Site, n_birds: int) -> None:
 def _bird(size: float, beat: float) -> Floats:
     tip = -0.55 * np.sin(beat) - 0.12
     return size * np.array([
-        (-1.5, tip), (-0.7, 0.35 * tip - 0.2), (0.0, 0.02), (0.7, 0.35 * tip - 0.2), (1.5, tip), (0.65, 0.35 * tip + 0.03),
+        (-1.5, tip), (-0.7, 0.35 * tip - 0.2), (0.0, 0.02), (0.7, 0.35 * tip - 0.2), (1.5, tip), (0.65,
+        0.35 * tip + 0.03),
         (0.0, 0.3), (-0.65, 0.35 * tip + 0.03),
     ])  # fmt: skip

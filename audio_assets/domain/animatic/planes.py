@@ -11,18 +11,22 @@ sprite's `left` and `top` say where its first pixel lies; it may reach beyond th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, floor
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_assets.domain.animatic.affine import Affine, shift
+
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Rgb = tuple[int, int, int]
-Affine = NDArray[np.float64]
-"""Shape (2, 3): where a point of the stage is shown."""
+_Box = tuple[int, int, int, int]  # left, top, right, bottom
 
+_SOFT_FROM_PX = 64
+_TO_HALF, _FROM_HALF = Affine(0.5, 0.0, -0.25, 0.0, 0.5, -0.25), Affine(2.0, 0.0, 0.5, 0.0, 2.0, 0.5)
 _SHIFT = 4  # bits behind the point in the coordinates of polygons
 # Rows: Y, U, V, alpha of a premultiplied colour; columns: R, G, B, alpha. Limited range, alpha 255 is whole.
 _BT709 = np.array([
@@ -35,12 +39,16 @@ _BT709 = np.array([
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """`yuva` has shape (rows, columns, 4); an opaque one reaches on beyond its edges with the pixels of its edges."""
+    """`yuva` has shape (rows, columns, 4); an opaque one reaches on beyond its edges with the pixels of its edges.
+
+    A soft one is kept, and laid, at half the resolution: a quarter of the work for what has no sharp edges anyway.
+    """
 
     yuva: Bytes
     left: float
     top: float
     is_opaque: bool = False
+    is_soft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ class Glow:
     top: float
     u: float
     v: float
+    is_soft: bool = False
 
 
 class Planes:
@@ -68,44 +77,45 @@ class Planes:
 
     def lay(self, sprite: Sprite, at: Affine, opacity: float = 1.0) -> None:
         """Lay a sprite over the frame, its stage moved by `at`."""
-        moved = at @ np.array([[1.0, 0.0, sprite.left], [0.0, 1.0, sprite.top], [0.0, 0.0, 1.0]])
-        box = (0, 0, self.width, self.height) if sprite.is_opaque else self._reached(sprite.yuva.shape, moved)
+        box = (0, 0, self.width, self.height) if sprite.is_opaque else self._reached(sprite.yuva.shape, sprite, at)
         if box is None or opacity <= 0.0:
             return
         left, top, right, bottom = box
-        moved[:, 2] -= (left, top)
         border = cv2.BORDER_REPLICATE if sprite.is_opaque else cv2.BORDER_CONSTANT
-        size = (right - left, bottom - top)
-        shown = cv2.warpAffine(sprite.yuva, moved, size, flags=cv2.INTER_LINEAR, borderMode=border)
-        if opacity < 1.0:
-            shown = cv2.convertScaleAbs(shown, alpha=opacity)
-        half = cv2.resize(shown, (size[0] // 2, size[1] // 2), interpolation=cv2.INTER_AREA)
+        shown, half = _warped(sprite.yuva, sprite, at, box, border)
         luma = np.s_[top:bottom, left:right]
         chroma = np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
+        y, alpha = cv2.extractChannel(shown, 0), cv2.extractChannel(shown, 3)
+        if shown is half:
+            half_alpha, size = alpha, (right - left, bottom - top)
+            y, alpha = (cv2.resize(part, size, interpolation=cv2.INTER_LINEAR) for part in (y, alpha))
+        else:
+            half_alpha = cv2.extractChannel(half, 3)
+        u, v = cv2.extractChannel(half, 1), cv2.extractChannel(half, 2)
         if sprite.is_opaque:
-            self.y[luma] = cv2.extractChannel(shown, 0)
-            self.u[chroma], self.v[chroma] = cv2.extractChannel(half, 1), cv2.extractChannel(half, 2)
+            self.y[luma], self.u[chroma], self.v[chroma] = y, u, v
             return
-        _over(self.y[luma], cv2.extractChannel(shown, 0), cv2.extractChannel(shown, 3))
-        alpha = cv2.extractChannel(half, 3)
-        _over(self.u[chroma], cv2.extractChannel(half, 1), alpha)
-        _over(self.v[chroma], cv2.extractChannel(half, 2), alpha)
+        if opacity < 1.0:
+            y, u, v, alpha, half_alpha = (
+                cv2.convertScaleAbs(part, alpha=opacity) for part in (y, u, v, alpha, half_alpha)
+            )
+        _over(self.y[luma], y, alpha)
+        _over(self.u[chroma], u, half_alpha)
+        _over(self.v[chroma], v, half_alpha)
 
     def shine(self, glow: Glow, at: Affine, gain: float) -> None:
         """Add light, `gain` 1 as it was painted."""
-        moved = at @ np.array([[1.0, 0.0, glow.left], [0.0, 1.0, glow.top], [0.0, 0.0, 1.0]])
-        box = self._reached(glow.light.shape, moved)
+        box = self._reached(glow.light.shape, glow, at)
         if box is None or gain <= 0.0:
             return
         left, top, right, bottom = box
-        moved[:, 2] -= (left, top)
-        size = (right - left, bottom - top)
-        light = cv2.warpAffine(glow.light, moved, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        shown, half = _warped(glow.light, glow, at, box, cv2.BORDER_CONSTANT)
+        if shown is half:
+            shown = cv2.resize(half, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
         luma = self.y[top:bottom, left:right]
-        cv2.addWeighted(luma, 1.0, light, gain, 0.0, dst=luma)
+        cv2.addWeighted(luma, 1.0, shown, gain, 0.0, dst=luma)
         if abs(glow.u) + abs(glow.v) < 0.01:
             return
-        half = cv2.resize(light, (size[0] // 2, size[1] // 2), interpolation=cv2.INTER_AREA)
         for plane, pull in ((self.u, glow.u), (self.v, glow.v)):
             part = plane[top // 2 : bottom // 2, left // 2 : right // 2]
             cv2.addWeighted(part, 1.0, half, gain * pull, 0.0, dst=part)
@@ -118,14 +128,16 @@ class Planes:
         cv2.fillPoly(self.u, [half], u, cv2.LINE_AA, _SHIFT)
         cv2.fillPoly(self.v, [half], v, cv2.LINE_AA, _SHIFT)
 
-    def _reached(self, shape: Sequence[int], moved: Affine) -> tuple[int, int, int, int] | None:
-        """The part of the frame that a sprite reaches, on even pixels; None for none."""
-        rows, columns = shape[:2]
-        corners = np.array([(0.0, 0.0), (columns, 0.0), (0.0, rows), (columns, rows)])
-        shown = corners @ moved[:, :2].T + moved[:, 2]
-        left, top = (max(0, floor(low - 1) // 2 * 2) for low in shown.min(axis=0))
-        right = min(self.width, ceil((shown[:, 0].max() + 1) / 2) * 2)
-        bottom = min(self.height, ceil((shown[:, 1].max() + 1) / 2) * 2)
+    def _reached(self, shape: Sequence[int], what: Sprite | Glow, at: Affine) -> _Box | None:
+        """The part of the frame that something reaches, on even pixels; None for none."""
+        size = 2 if what.is_soft else 1
+        low, high = shape[0] * size, shape[1] * size
+        corners = [
+            at.of(x, y) for x in (what.left, what.left + high) for y in (what.top, what.top + low)
+        ]  # fmt: skip
+        left, top = (max(0, floor(min(axis) - 1) // 2 * 2) for axis in zip(*corners, strict=True))
+        ends = (ceil((max(axis) + 1) / 2) * 2 for axis in zip(*corners, strict=True))
+        right, bottom = (min(end, limit) for end, limit in zip(ends, (self.width, self.height), strict=True))
         return (left, top, right, bottom) if right - left >= 2 and bottom - top >= 2 else None
 
 
@@ -160,12 +172,15 @@ class Painter:
 
     def grain(self, noise: Bytes, amount: float) -> None:
         """Make what is painted uneven by a texture about 128; `amount` is its share."""
-        rows, columns = self.rgba.shape[:2]
-        tiled = np.tile(noise, (-(-rows // noise.shape[0]), -(-columns // noise.shape[1])))[:rows, :columns]
-        gain = (1.0 + amount * (tiled.astype(np.float32) / 128.0 - 1.0))[..., None]
-        colours = self.rgba[..., :3]
-        alpha = self.rgba[..., 3:]
-        np.minimum(np.clip(colours * gain + 0.5, 0, 255).astype(np.uint8), alpha, out=colours)
+        cv2.multiply(
+            self.rgba, _grains(noise.tobytes(), len(noise), *self.rgba.shape[:2], amount), dst=self.rgba, scale=1 / 128
+        )
+
+    def light(self, lit: "Painter", colour: Rgb, strength: float) -> None:
+        """Light up what another canvas of the same place and size has painted, where there is anything here."""
+        shown = cv2.convertScaleAbs(lit.rgba, alpha=strength)
+        tinted = cv2.multiply(shown, np.array([*colour, 0.0]), scale=1 / 255)
+        cv2.add(self.rgba, tinted, dst=self.rgba)
 
     def fade(self, share: Floats) -> None:
         """Make what is painted transparent; `share` (rows,) or (rows, columns) is what is kept, 0 to 1."""
@@ -177,37 +192,37 @@ class Painter:
         if radius_px > 0.3:
             self.rgba = np.asarray(cv2.GaussianBlur(self.rgba, (0, 0), radius_px), np.uint8)
 
-    def sprite(self, *, is_opaque: bool = False) -> Sprite:
+    def sprite(self, *, is_opaque: bool = False, is_soft: bool = False) -> Sprite:
         """What was painted, trimmed to where there is any."""
         if is_opaque:
-            return Sprite(_yuva(self.rgba), self.left, self.top, is_opaque=True)
+            return Sprite(_yuva(_halved(self.rgba)), self.left, self.top, is_opaque=True, is_soft=True)
         rows = np.flatnonzero(self.rgba[..., 3].max(axis=1))
         columns = np.flatnonzero(self.rgba[..., 3].max(axis=0))
         if not len(rows):
             return Sprite(np.zeros((2, 2, 4), np.uint8), self.left, self.top)
         top, left = max(0, rows[0] - 1), max(0, columns[0] - 1)
         inked = self.rgba[top : rows[-1] + 2, left : columns[-1] + 2]
-        return Sprite(_yuva(inked), self.left + left, self.top + top)
+        return Sprite(_yuva(_halved(inked) if is_soft else inked), self.left + left, self.top + top, is_soft=is_soft)
 
     def _local(self, points: Floats) -> NDArray[np.int32]:
         return fixed_point(np.asarray(points, np.float64) - (self.left, self.top))
 
 
-def sprite_of(rgb: Bytes, alpha: Bytes, left: float, top: float) -> Sprite:
+def sprite_of(rgb: Bytes, alpha: Bytes, left: float, top: float, *, is_soft: bool = False) -> Sprite:
     """A picture (rows, columns, 3) with its own alpha (rows, columns) as a sprite."""
-    share = alpha[..., None].astype(np.float32) / 255.0
-    colours = np.round(rgb * share).astype(np.uint8)
-    return Sprite(_yuva(np.dstack([colours, alpha])), left, top)
+    if is_soft:
+        rgb, alpha = _halved(rgb), _halved(alpha)
+    whole = cv2.merge([*(cv2.multiply(cv2.extractChannel(rgb, n), alpha, scale=1 / 255) for n in range(3)), alpha])
+    return Sprite(_yuva(np.asarray(whole, np.uint8)), left, top, is_soft=is_soft)
 
 
 def glow_of(light: Bytes, colour: Rgb, left: float, top: float) -> Glow:
-    """Light of a colour; `light` is how strong it is, 255 for as bright as the colour."""
+    """Light of a colour; `light` is how strong it is, 255 for as bright as the colour. Large ones are soft."""
     y, u, v = yuv_of(colour)
     bright = max(1, y - 16)
-    return Glow(
-        np.asarray(cv2.convertScaleAbs(light, alpha=bright / 255), np.uint8), left, top,
-        (u - 128) / bright, (v - 128) / bright,
-    )  # fmt: skip
+    is_soft = min(light.shape) >= _SOFT_FROM_PX
+    kept = cv2.convertScaleAbs(_halved(light) if is_soft else light, alpha=bright / 255)
+    return Glow(np.asarray(kept, np.uint8), left, top, (u - 128) / bright, (v - 128) / bright, is_soft)
 
 
 def yuv_of(colour: Rgb) -> tuple[int, int, int]:
@@ -250,6 +265,40 @@ def _over(plane: Bytes, colour: cv2.typing.MatLike, alpha: cv2.typing.MatLike) -
     hidden = cv2.multiply(plane, alpha, scale=1 / 255)
     cv2.subtract(plane, hidden, dst=plane)
     cv2.add(plane, colour, dst=plane)
+
+
+def _warped(
+    pixels: Bytes, what: Sprite | Glow, at: Affine, box: _Box, border: int
+) -> tuple[cv2.typing.MatLike, cv2.typing.MatLike]:
+    """The pixels in the box of the frame, at full and at half size; of a soft thing twice the half."""
+    left, top, right, bottom = box
+    placed = shift(-left, -top).after(at).after(shift(what.left, what.top))
+    half_size = ((right - left) // 2, (bottom - top) // 2)
+    if what.is_soft:
+        placed = _TO_HALF.after(placed).after(_FROM_HALF)
+        half = cv2.warpAffine(pixels, placed.matrix(), half_size, flags=cv2.INTER_LINEAR, borderMode=border)
+        return half, half
+    size = (right - left, bottom - top)
+    shown = cv2.warpAffine(pixels, placed.matrix(), size, flags=cv2.INTER_LINEAR, borderMode=border)
+    return shown, cv2.resize(shown, half_size, interpolation=cv2.INTER_AREA)
+
+
+def _halved(pixels: Bytes) -> Bytes:
+    rows, columns = pixels.shape[:2]
+    even = pixels[: max(2, rows // 2 * 2), : max(2, columns // 2 * 2)]
+    return np.asarray(
+        cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA), np.uint8
+    )
+
+
+@lru_cache(maxsize=6)
+def _grains(noise: bytes, side: int, rows: int, columns: int, amount: float) -> Bytes:
+    """Factors about 128 for each channel of a canvas; alpha's are 128."""
+    tile = np.frombuffer(noise, np.uint8).reshape(side, -1)
+    factors = np.clip(128.0 * (1.0 - amount) + amount * tile, 0, 255).round().astype(np.uint8)
+    whole = np.full((*tile.shape, 4), 128, np.uint8)
+    whole[..., :3] = factors[..., None]
+    return np.tile(whole, (-(-rows // side), -(-columns // side), 1))[:rows, :columns]
 
 
 def _yuva(rgba: Bytes) -> Bytes:

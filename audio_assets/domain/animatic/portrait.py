@@ -1,4 +1,4 @@
-"""Draws a character: the singer as a medium close-up in parts that move on their own, others as small figures.
+"""Draws a character as a medium close-up, in parts that move on their own.
 
 Coordinates of a portrait are in face heights (crown to chin), the middle of the face at (0, 0), y down. What a
 character looks like is in `looks`, how it moves in `singer`. The ground about the mouth is one flat colour, for mouth
@@ -24,7 +24,6 @@ _HEAD = (
     (0.0, -0.5), (0.2, -0.47), (0.33, -0.33), (0.365, -0.1), (0.345, 0.12), (0.285, 0.31), (0.165, 0.445), (0.0, 0.495),
     (-0.165, 0.445), (-0.285, 0.31), (-0.345, 0.12), (-0.365, -0.1), (-0.33, -0.33), (-0.2, -0.47),
 )  # fmt: skip
-_NOBODY_DARKER = 0.55
 
 Points = Sequence[tuple[float, float]]
 
@@ -126,7 +125,8 @@ def _tones(look: Look, finish: Finish, palette: Palette) -> _Tones:
     skin, hair, clothes = shown(look.skin), shown(look.hair), shown(look.clothes)
     ink = mixed(palette.ink, (16, 12, 16), 0.5)
     return _Tones(
-        skin=skin, shade=mixed(shown(mixed(look.skin, (120, 50, 40), 0.3)), palette.near, 0.22 if finish.saturation else 0.5),
+        skin=skin, shade=mixed(shown(mixed(look.skin, (120, 50, 40), 0.3)), palette.near,
+            0.22 if finish.saturation else 0.5),
         blush=shown(mixed(look.skin, (226, 96, 88), 0.3)), hair=hair, hair_light=mixed(hair, palette.glow, 0.2),
         hair_dark=mixed(hair, ink, 0.4), clothes=clothes, clothes_dark=mixed(clothes, ink, 0.42),
         clothes_light=mixed(clothes, palette.glow, 0.16), under=shown(look.under),
@@ -138,7 +138,8 @@ def _tones(look: Look, finish: Finish, palette: Palette) -> _Tones:
 
 def _back_hair(hand: _Hand, look: Look, tones: _Tones) -> None:
     if look.hair_style == "long":
-        hand.fill(((0, -0.6), (0.36, -0.5), (0.47, -0.1), (0.47, 0.4), (0.56, 0.86), (0.3, 0.98), (0, 0.9), (-0.3, 0.98),
+        hand.fill(((0, -0.6), (0.36, -0.5), (0.47, -0.1), (0.47, 0.4), (0.56, 0.86), (0.3, 0.98), (0, 0.9), (-0.3,
+            0.98),
                    (-0.56, 0.86), (-0.47, 0.4), (-0.47, -0.1), (-0.36, -0.5)), tones.hair_dark)  # fmt: skip
     elif look.hair_style == "curly":
         for k in range(22):
@@ -239,6 +240,8 @@ def _head(hand: _Hand, look: Look, tones: _Tones) -> MouthColours:
     if tones.beard:
         _beard(hand, tones, tones.beard)
         ground, lip = tones.beard, mixed(tones.lip, tones.ink, 0.1)
+    elif look.has_moustache:
+        _moustache(hand, tones.hair)
     _nose(hand, tones)
     _eyes(hand, look, tones)
     if look.has_glasses:
@@ -253,7 +256,8 @@ def _head(hand: _Hand, look: Look, tones: _Tones) -> MouthColours:
     if tones.hat:
         _hat(hand, look, tones, tones.hat)
     colours = MouthColours(
-        ground=ground, lip=lip, line=mixed(lip, tones.ink, 0.62), inside=mixed(mixed(lip, tones.ink, 0.8), (60, 10, 16), 0.25 if tones.lip[0] - tones.lip[1] > 12 else 0.0),
+        ground=ground, lip=lip, line=mixed(lip, tones.ink, 0.62), inside=mixed(mixed(lip, tones.ink, 0.8), (60, 10,
+            16), 0.25 if tones.lip[0] - tones.lip[1] > 12 else 0.0),
         teeth=tones.white, tongue=mixed(lip, tones.blush, 0.45),
     )  # fmt: skip
     _closed_mouth(hand, colours)
@@ -292,7 +296,8 @@ def _eyes(hand: _Hand, look: Look, tones: _Tones) -> None:
         x = way * EYE_X
         if not is_drawn:
             hand.oval(x, EYE_Y + 0.005, half * 1.35, high * 1.7, mixed(tones.skin, tones.shade, 0.4))
-        almond = ((x - half, EYE_Y + 0.012), (x - 0.4 * half, EYE_Y - high * 0.9), (x + 0.4 * half, EYE_Y - high * 0.9), (x + half, EYE_Y + 0.004),
+        almond = ((x - half, EYE_Y + 0.012), (x - 0.4 * half, EYE_Y - high * 0.9), (x + 0.4 * half,
+            EYE_Y - high * 0.9), (x + half, EYE_Y + 0.004),
                   (x + 0.45 * half, EYE_Y + high * 0.85), (x - 0.45 * half, EYE_Y + high * 0.85))  # fmt: skip
         hand.fill(almond, tones.white, outlined=False)
         hand.oval(x, EYE_Y - 0.002, iris[0], min(iris[1], high * 0.98), mixed(tones.eyes, tones.ink, 0.15))
@@ -346,16 +351,22 @@ def _brows(hand: _Hand, tones: _Tones) -> None:
 
 def _beard(hand: _Hand, tones: _Tones, colour: Rgb) -> None:
     dark, light = mixed(colour, tones.ink, 0.25), mixed(colour, tones.rim, 0.2)
-    hand.fill(((-0.36, -0.02), (-0.3, 0.1), (-0.22, 0.155), (-0.1, 0.168), (0, 0.16), (0.1, 0.168), (0.22, 0.155), (0.3, 0.1), (0.36, -0.02),
-               (0.37, 0.24), (0.29, 0.46), (0.16, 0.6), (0, 0.66), (-0.16, 0.6), (-0.29, 0.46), (-0.37, 0.24)), colour)  # fmt: skip
+    hand.fill(((-0.36, -0.02), (-0.3, 0.1), (-0.22, 0.155), (-0.1, 0.168), (0, 0.16), (0.1, 0.168), (0.22, 0.155),
+        (0.3, 0.1), (0.36, -0.02),
+               (0.37, 0.24), (0.29, 0.46), (0.16, 0.6), (0, 0.66), (-0.16, 0.6), (-0.29, 0.46), (-0.37, 0.24)),
+               colour)  # fmt: skip
     for x in (-0.2, -0.1, 0.0, 0.1, 0.2):
         hand.line(((x, 0.5), (x * 0.94, 0.56), (x * 0.86, 0.62 - 0.4 * abs(x))), dark if x > 0 else light, 0.01)
+    _moustache(hand, light)
+
+
+def _moustache(hand: _Hand, colour: Rgb) -> None:
+    """Between nose and mouth, above the mouth's box."""
     for way in (-1, 1):
-        hand.fill(
-            ((0, 0.15), (way * 0.07, 0.152), (way * 0.16, 0.172), (way * 0.2, 0.198), (way * 0.1, 0.186), (0, 0.178)),
-            light,
-            outlined=False,
-        )
+        half = (
+            (0, 0.15), (way * 0.07, 0.152), (way * 0.15, 0.168), (way * 0.18, 0.182), (way * 0.1, 0.178), (0, 0.174)
+        )  # fmt: skip
+        hand.fill(half, colour, outlined=False)
 
 
 def _front_hair(hand: _Hand, look: Look, tones: _Tones) -> None:
@@ -381,7 +392,8 @@ def _front_hair(hand: _Hand, look: Look, tones: _Tones) -> None:
     hand.line(((0.16, -0.48), (0.28, -0.38), (0.33, -0.22)), tones.hair_dark, 0.018)
     if style == "long":
         for way in (-1, 1):
-            hand.fill(((way * 0.34, -0.3), (way * 0.42, -0.1), (way * 0.44, 0.3), (way * 0.5, 0.7), (way * 0.37, 0.62), (way * 0.335, 0.2)),
+            hand.fill(((way * 0.34, -0.3), (way * 0.42, -0.1), (way * 0.44, 0.3), (way * 0.5, 0.7), (way * 0.37,
+                0.62), (way * 0.335, 0.2)),
                       tones.hair if way < 0 else tones.hair_dark)  # fmt: skip
 
 
@@ -398,8 +410,10 @@ def _hat(hand: _Hand, look: Look, tones: _Tones, colour: Rgb) -> None:
         (0, -0.37),
     )
     if look.hat_kind == "hood":
-        hand.fill(((0, -0.72), (0.34, -0.62), (0.5, -0.3), (0.5, 0.2), (0.4, 0.6), (0.36, 0.2), (0.34, -0.2), (0.2, -0.42), (0, -0.46), (-0.2, -0.42),
-                   (-0.34, -0.2), (-0.36, 0.2), (-0.4, 0.6), (-0.5, 0.2), (-0.5, -0.3), (-0.34, -0.62)), colour)  # fmt: skip
+        hand.fill(((0, -0.72), (0.34, -0.62), (0.5, -0.3), (0.5, 0.2), (0.4, 0.6), (0.36, 0.2), (0.34, -0.2), (0.2,
+            -0.42), (0, -0.46), (-0.2, -0.42),
+                   (-0.34, -0.2), (-0.36, 0.2), (-0.4, 0.6), (-0.5, 0.2), (-0.5, -0.3), (-0.34, -0.62)),
+                   colour)  # fmt: skip
         return
     hand.fill(crown, colour)
     if look.hat_kind in ("beanie", "bonnet", "beret"):
@@ -420,49 +434,3 @@ def _hat(hand: _Hand, look: Look, tones: _Tones, colour: Rgb) -> None:
             ),
             dark,
         )
-
-
-def small_figure(look: Look, palette: Palette, finish: Finish, height_px: float) -> Sprite:
-    """Somebody far away, seen from behind, standing on (0, 0): a silhouette with the colours one knows them by."""
-    h = height_px
-    painter = Painter(round(0.7 * h), round(1.1 * h), left=-0.35 * h, top=-1.05 * h)
-    ink = palette.ink
-    coat = mixed(finished(look.clothes, finish), ink, _NOBODY_DARKER)
-    hair = mixed(finished(look.hair, finish), ink, 0.4)
-    for way in (-1, 1):
-        leg = np.array([(way * 0.015, -0.44), (way * 0.085, -0.44), (way * 0.07, 0.0), (way * 0.02, 0.0)])
-        painter.fill(leg * h, ink)
-    body = curve(
-        [
-            (-0.06, -0.84),
-            (0.06, -0.84),
-            (0.13, -0.78),
-            (0.15, -0.55),
-            (0.15, -0.33),
-            (0, -0.3),
-            (-0.15, -0.33),
-            (-0.15, -0.55),
-            (-0.13, -0.78),
-        ]
-    )
-    painter.fill(body * h, coat)
-    painter.stroke(
-        curve([(0.1, -0.8), (0.135, -0.7), (0.15, -0.55), (0.155, -0.36)], is_closed=False) * h,
-        mixed(palette.glow, coat, 0.35),
-        0.012 * h,
-    )
-    painter.oval(0.0, -0.915 * h, 0.058 * h, 0.075 * h, hair)
-    if look.hair_style == "long":
-        painter.fill(curve([(-0.06, -0.94), (0.06, -0.94), (0.075, -0.74), (0, -0.71), (-0.075, -0.74)]) * h, hair)
-    if look.hair_style == "braid":
-        painter.stroke(np.array([(0.0, -0.88), (-0.012, -0.62)]) * h, mixed(hair, palette.glow, 0.15), 0.032 * h)
-    if look.hat:
-        painter.fill(
-            curve([(-0.11, -0.93), (0, -0.96), (0.11, -0.93), (0.06, -0.99), (0, -1.02), (-0.06, -0.99)]) * h,
-            mixed(finished(look.hat, finish), ink, 0.3),
-        )
-    if look.scarf:
-        colour = mixed(finished(look.scarf, finish), ink, 0.12)
-        painter.stroke(np.array([(-0.055, -0.83), (0.055, -0.83)]) * h, colour, 0.05 * h)
-        painter.fill(curve([(0.04, -0.85), (0.17, -0.83), (0.25, -0.76), (0.15, -0.78), (0.04, -0.8)]) * h, colour)
-    return painter.sprite()

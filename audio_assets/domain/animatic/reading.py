@@ -1,4 +1,4 @@
-"""What the words of a shot ask for: a place, its light, the weather, who is seen. Words in, names out; nothing is drawn.
+"""What the words of a shot ask for: a place, its light, the weather, who is seen. Nothing is drawn here.
 
 The scene's own directive counts most, then the prompt, then what is sung. What a prompt says about style is left to
 the preset: all from "Style:" on is not read, for a preset's own words (wet streets, candles) name places too.
@@ -14,7 +14,8 @@ from audio_assets.domain.shot import Guide, GuideCharacter, Shot
 PLACES: Mapping[str, frozenset[str]] = {
     "lighthouse": frozenset(("lighthouse", "beacon", "lighthouses", "foghorn")),
     "sea": frozenset((
-        "sea", "ocean", "harbour", "harbor", "boat", "boats", "ship", "ships", "shore", "beach", "tide", "tides", "sail",
+        "sea", "ocean", "harbour", "harbor", "boat", "boats", "ship", "ships", "shore", "beach", "tide", "tides",
+        "sail",
         "sails", "sailing", "coast", "waves", "water", "lake", "river", "island", "pier", "anchor", "quay", "swim",
     )),
     "city": frozenset((
@@ -25,22 +26,28 @@ PLACES: Mapping[str, frozenset[str]] = {
         "road", "roads", "highway", "drive", "driving", "car", "cars", "train", "rails", "track", "miles", "motorway",
         "lane", "asphalt", "wheels", "motorbike", "bus", "runaway", "roadside",
     )),
-    "forest": frozenset(("forest", "forests", "tree", "trees", "woods", "leaves", "garden", "park", "branches", "pines", "jungle")),
+    "forest": frozenset(("forest", "forests", "tree", "trees", "woods", "leaves", "garden", "park", "branches",
+    "pines", "jungle")),
     "mountains": frozenset((
         "mountain", "mountains", "hill", "hills", "valley", "desert", "dune", "dunes", "cliff", "cliffs", "canyon",
         "field", "fields", "meadow", "plain", "plains", "summit", "ridge", "sand",
     )),
-    "stage": frozenset(("stage", "concert", "crowd", "band", "club", "spotlight", "spotlights", "festival", "audience", "microphone", "arena", "disco")),
+    "stage": frozenset(("stage", "concert", "crowd", "band", "club", "spotlight", "spotlights", "festival",
+    "audience", "microphone", "arena", "disco")),
     "room": frozenset((
         "room", "kitchen", "bedroom", "window", "house", "home", "interior", "bar", "hotel", "hall", "studio", "door",
         "bed", "sofa", "office", "attic", "corridor", "diner", "cafe",
     )),
-    "cathedral": frozenset(("cathedral", "church", "chapel", "castle", "ruin", "ruins", "arches", "crypt", "monastery", "graveyard", "altar", "tomb", "candle", "candles")),
-    "sky": frozenset(("sky", "clouds", "cloud", "fly", "flying", "birds", "bird", "wings", "heaven", "balloon", "angel", "kite", "sunrise", "horizon")),
-    "abstract": frozenset(("abstract", "shapes", "geometric", "kaleidoscope", "patterns", "colours", "void", "visualizer", "spiral")),
+    "cathedral": frozenset(("cathedral", "church", "chapel", "castle", "ruin", "ruins", "arches", "crypt",
+    "monastery", "graveyard", "altar", "tomb", "candle", "candles")),
+    "sky": frozenset(("sky", "clouds", "cloud", "fly", "flying", "birds", "bird", "wings", "heaven", "balloon",
+    "angel", "kite", "sunrise", "horizon")),
+    "abstract": frozenset(("abstract", "shapes", "geometric", "kaleidoscope", "patterns", "void",
+    "visualizer", "spiral")),
 }  # fmt: skip
 _LIGHTS: Mapping[Light, frozenset[str]] = {
-    "night": frozenset(("night", "nights", "midnight", "moon", "moonlight", "moonlit", "stars", "dark", "darkness", "nocturnal")),
+    "night": frozenset(("night", "nights", "midnight", "moon", "moonlight", "moonlit", "stars", "dark", "darkness",
+    "nocturnal")),
     "dusk": frozenset(("dusk", "dawn", "sunset", "sunrise", "golden", "evening", "twilight", "sundown")),
     "day": frozenset(("daylight", "sunny", "noon", "morning", "afternoon", "midday", "sunshine", "sunlit")),
 }  # fmt: skip
@@ -52,6 +59,8 @@ _WEATHER: Mapping[str, frozenset[str]] = {
     "bokeh": frozenset(("petals", "fireflies", "lanterns", "glitter", "confetti")),
 }  # fmt: skip
 _HINT, _PROMPT, _SUNG, _MOOD = 3.0, 1.0, 1.0, 0.5
+_SPECIFIC = {"lighthouse": 1.6}  # it has the sea around it
+_BIBLE = 0.3  # a lighthouse keeper is not always at the lighthouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +76,18 @@ class Wishes:
 def wishes_of(shot: Shot) -> Wishes:
     """Read all words of a shot."""
     weights = _weights(shot)
-    places = {name: sum(weights.get(word, 0.0) for word in words) for name, words in PLACES.items()}
+    places = {
+        name: _SPECIFIC.get(name, 1.0) * sum(weights.get(word, 0.0) for word in words) for name, words in PLACES.items()
+    }
     order = sorted(((name, weight) for name, weight in places.items() if weight), key=lambda entry: -entry[1])
-    lights = {light: sum(weights.get(word, 0.0) for word in words) for light, words in _LIGHTS.items()}
+    lights: dict[Light, float] = {
+        light: sum(weights.get(word, 0.0) for word in words) for light, words in _LIGHTS.items()
+    }
     weather = {kind: sum(weights.get(word, 0.0) for word in words) for kind, words in _WEATHER.items()}
     return Wishes(
         places=tuple(order),
-        light=max(_LIGHTS, key=lambda light: lights[light]) if any(lights.values()) else None,
-        weather=max(_WEATHER, key=lambda kind: weather[kind]) if any(weather.values()) else "",
+        light=max(lights.items(), key=lambda entry: entry[1])[0] if any(lights.values()) else None,
+        weather=max(weather.items(), key=lambda entry: entry[1])[0] if any(weather.values()) else "",
         words=frozenset(weights),
     )
 
@@ -93,8 +106,16 @@ def _weights(shot: Shot) -> dict[str, float]:
     if guide:
         sung = " ".join(word.text for word in guide.words)
         texts += [(guide.prompt_hint, _HINT), (sung, _SUNG), (f"{guide.mood} {guide.title}", _MOOD)]
+    people = guide.characters if guide else ()
+    bible = " ".join(f"{c.name} {c.description} {c.face} {c.signature} {c.wardrobe_lock}" for c in people)
+    told = frozenset(_words(bible))
     weights: dict[str, float] = {}
     for text, weight in texts:
-        for word in dict.fromkeys(re.findall(r"[a-z']+", text.lower())):
-            weights[word] = weights.get(word, 0.0) + weight
+        for word in dict.fromkeys(_words(text)):
+            counted = _BIBLE if weight == _PROMPT and word in told else weight
+            weights[word] = weights.get(word, 0.0) + counted
     return weights
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())

@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 
 from audio_assets.domain.action import sha256_hex
-from audio_assets.domain.animatic import places_built, places_land
+from audio_assets.domain.animatic import places_abstract, places_inside, places_land, places_town
+from audio_assets.domain.animatic.affine import Affine, about, shift
 from audio_assets.domain.animatic.captions import Captions
 from audio_assets.domain.animatic.looks import look_of
 from audio_assets.domain.animatic.moments import Moment, Pose, choose_move, moments, poses
 from audio_assets.domain.animatic.overlays import lay_over, light_beams
 from audio_assets.domain.animatic.palettes import LIGHTS, Light, mixed, style_named, turned
-from audio_assets.domain.animatic.planes import Affine, Glow, Painter, Planes, Sprite, glow_of
-from audio_assets.domain.animatic.portrait import portrait, small_figure
+from audio_assets.domain.animatic.planes import Glow, Painter, Planes, Sprite, glow_of
+from audio_assets.domain.animatic.portrait import portrait
 from audio_assets.domain.animatic.reading import Wishes, seen_with, wishes_of
 from audio_assets.domain.animatic.singer import (
     FACE_OF_HEIGHT,
@@ -27,6 +28,7 @@ from audio_assets.domain.animatic.singer import (
     Reference,
 )
 from audio_assets.domain.animatic.site import Drift, Layer, Site
+from audio_assets.domain.animatic.small_figure import small_figure
 from audio_assets.domain.animatic.textures import halo, vignette
 from audio_assets.domain.schemas.rig import Rig
 from audio_assets.domain.shot import GuideCharacter, Shot
@@ -35,12 +37,13 @@ LEAST_PX, MOST_PX = 16, 4096
 
 _PLACES: dict[str, Callable[[Site], object]] = {
     "sea": places_land.sea, "lighthouse": places_land.lighthouse, "mountains": places_land.mountains,
-    "forest": places_land.forest, "sky": places_land.open_sky, "city": places_built.city, "road": places_built.road,
-    "stage": places_built.stage, "room": places_built.room, "cathedral": places_built.cathedral,
-    "abstract": places_built.abstract,
+    "forest": places_land.forest, "sky": places_land.open_sky, "city": places_town.city, "road": places_town.road,
+    "stage": places_inside.stage, "room": places_inside.room, "cathedral": places_inside.cathedral,
+    "abstract": places_abstract.abstract,
 }  # fmt: skip
 _WITHOUT_GROUND = ("sea", "lighthouse", "sky", "abstract")
 _SINGER_DEPTH = 0.8
+_STILL = Drift()
 _NOBODY = GuideCharacter("singer", is_primary=True)
 
 
@@ -54,6 +57,7 @@ class Shooting:
     def __init__(self, shot: Shot, reference: Reference | None = None) -> None:
         check_size(shot)
         self.shot, self._guide = shot, shot.guide
+        self._has_singer = shot.guide is not None and shot.guide.scene_type == "performance"
         self.notes: list[str] = []
         self.moments = moments(shot)
         seed = int(sha256_hex(f"{shot.seed} {shot.prompt}".encode())[:12], 16)
@@ -69,9 +73,10 @@ class Shooting:
         self._poses = poses(self.moments, self.move, style.finish.shake, seed)
         self._site = Site(
             shot.width, shot.height, palette, style.finish, self._rng, light == "night", style.finish.lines > 0,
-            wishes.words,
+            self._has_singer, wishes.words,
         )  # fmt: skip
         _PLACES[self.place](self._site)
+        self._site.is_far = False
         if style.finish.saturation == 0.0:
             light_beams(self._site)
         self._behind = self._site.layers
@@ -91,7 +96,7 @@ class Shooting:
         if self._singer:
             view = self._view(pose, _SINGER_DEPTH)
             for part in self._singer.parts(m):
-                frame.lay(part.sprite, _chained(view, part.at))
+                frame.lay(part.sprite, view.after(part.at))
         for layer in self._before:
             self._show(layer, m, pose)
         self._develop(m)
@@ -125,7 +130,7 @@ class Shooting:
 
     def _cast(self, reference: Reference | None) -> DrawnSinger | PicturedSinger | None:
         shot, site, guide = self.shot, self._site, self._guide
-        if guide is None or guide.scene_type == "broll":
+        if not self._has_singer:
             self._walk_on()
             return None
         if reference is not None:
@@ -183,24 +188,24 @@ class Shooting:
         return captions
 
     def _show(self, layer: Layer, m: Moment, pose: Pose) -> None:
-        drift = layer.move(m) if layer.move else Drift()
-        at = _chained(self._view(pose, layer.depth), _drifted(drift))
+        view = self._view(pose, layer.depth)
+        drift = layer.move(m) if layer.move else _STILL
+        if layer.move:
+            turned_ = about(*drift.pivot, drift.turn_deg, drift.scale)
+            view = view.after(shift(float(drift.x), float(drift.y))).after(turned_)
         if isinstance(layer.what, Sprite):
-            self._frame.lay(layer.what, at, drift.gain)
+            self._frame.lay(layer.what, view, drift.gain)
         elif isinstance(layer.what, Glow):
-            self._frame.shine(layer.what, at, drift.gain)
+            self._frame.shine(layer.what, view, drift.gain)
         else:
-            layer.what(self._frame, m, at)
+            layer.what(self._frame, m, view)
 
     def _view(self, pose: Pose, depth: float) -> Affine:
         """The stage as the camera sees it at a depth; what is far moves less."""
-        shot = self.shot
+        width, height = self.shot.width, self.shot.height
         zoom = 1.0 + (pose.zoom - 1.0) * (0.35 + 0.65 * depth)
-        angle = np.deg2rad(pose.turn_deg)
-        turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        middle = np.array([shot.width / 2, shot.height / 2])
-        shift = -np.array([pose.x, pose.y]) * shot.height * (0.15 + 0.85 * depth)
-        return np.column_stack([turn, middle + shift - turn @ middle])
+        reach = -height * (0.15 + 0.85 * depth)
+        return shift(reach * pose.x, reach * pose.y).after(about(width / 2, height / 2, pose.turn_deg, zoom))
 
     def _develop(self, m: Moment) -> None:
         """Bloom, vignette, flicker and the flash on downbeats: all on light alone."""
@@ -226,14 +231,3 @@ def check_size(shot: Shot) -> None:
             raise ValueError(f"an animatic's {name} is an even number from {LEAST_PX} to {MOST_PX}, not {value}")
     if shot.n_frames < 1:
         raise ValueError(f"an animatic has at least one frame, not {shot.n_frames}")
-
-
-def _drifted(drift: Drift) -> Affine:
-    angle = np.deg2rad(drift.turn_deg)
-    turn = drift.scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    pivot = np.asarray(drift.pivot)
-    return np.column_stack([turn, pivot + (drift.x, drift.y) - turn @ pivot])
-
-
-def _chained(outer: Affine, inner: Affine) -> Affine:
-    return np.asarray(outer @ np.vstack([inner, [0.0, 0.0, 1.0]]))

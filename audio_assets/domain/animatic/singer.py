@@ -6,14 +6,16 @@ camera stands is none of this module's business: it answers affines of the stage
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import atan2, degrees, sin
 
 import cv2
 import numpy as np
 
+from audio_assets.domain.animatic.affine import Affine, about, shift
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.mouth_sprites import MouthAnchor
 from audio_assets.domain.animatic.palettes import Finish, finished_pixels
-from audio_assets.domain.animatic.planes import Affine, Bytes, Sprite, sprite_of
+from audio_assets.domain.animatic.planes import Bytes, Sprite, sprite_of
 from audio_assets.domain.animatic.portrait import MOUTH_WIDTH, MOUTH_Y, Portrait
 
 FACE_OF_HEIGHT, FACE_OF_WIDTH = 0.5, 0.62
@@ -54,7 +56,7 @@ class DrawnSinger:
         p, face = self.portrait, self.portrait.face_px
         head = self.head(m)
         lift = (0.012 * m.energy + 0.022 * m.bar) * face
-        brows = head @ _matrix(0.0, -lift)
+        brows = head.after(shift(0.0, -lift))
         placed = [
             Placed(p.back, self._turned(m, 0.55, 0.9)), Placed(p.body, self._turned(m, 0.25, 0.35)),
             Placed(p.head, head), Placed(p.brows, brows),
@@ -70,21 +72,20 @@ class DrawnSinger:
 
     def anchor(self, m: Moment, view: Affine) -> MouthAnchor:
         """The mouth as the camera sees it."""
-        at = _chained(view, self.head(m))
+        at = view.after(self.head(m))
         face = self.portrait.face_px
-        x, y = at[:, :2] @ (0.0, MOUTH_Y * face) + at[:, 2]
-        scale, angle = float(np.hypot(at[0, 0], at[1, 0])), float(np.rad2deg(np.arctan2(at[1, 0], at[0, 0])))
-        return MouthAnchor(float(x), float(y), MOUTH_WIDTH * face * scale, angle)
+        x, y = at.of(0.0, MOUTH_Y * face)
+        return MouthAnchor(x, y, MOUTH_WIDTH * face * at.scale, degrees(atan2(at.c, at.a)))
 
     def _turned(self, m: Moment, turning: float, following: float) -> Affine:
         """The head sways and nods about the neck; hair and body follow less."""
         face = self.portrait.face_px
         swing = 0.95 * m.flow_s + self._phase
-        x = (0.018 + 0.034 * m.energy) * face * np.sin(swing) * following
+        x = (0.018 + 0.034 * m.energy) * face * sin(swing) * following
         nod = (0.012 + 0.034 * m.energy) * face * m.beat * following
-        breath = 0.005 * face * np.sin(1.9 * m.time_s + self._phase)
-        turn = (1.2 + 2.6 * m.energy) * np.sin(swing + 0.4) * turning
-        return _chained(_matrix(self._x + x, self._y + nod + breath), _about(0.0, 0.55 * face, turn))
+        breath = 0.005 * face * sin(1.9 * m.time_s + self._phase)
+        turn = (1.2 + 2.6 * m.energy) * sin(swing + 0.4) * turning
+        return shift(self._x + x, self._y + nod + breath).after(about(0.0, 0.55 * face, turn))
 
 
 class PicturedSinger:
@@ -99,10 +100,10 @@ class PicturedSinger:
     def parts(self, m: Moment) -> Sequence[Placed]:
         """The picture."""
         swing = 0.8 * m.flow_s + self._phase
-        x = (0.008 + 0.016 * m.energy) * self._face * np.sin(swing)
-        y = (0.006 + 0.016 * m.energy) * self._face * m.beat + 0.004 * self._face * np.sin(1.7 * m.time_s)
-        turn = (0.3 + 0.7 * m.energy) * np.sin(swing + 0.5)
-        at = _chained(_matrix(self._x + x, self._y + y), _about(0.0, 0.6 * self._face, turn))
+        x = (0.008 + 0.016 * m.energy) * self._face * sin(swing)
+        y = (0.006 + 0.016 * m.energy) * self._face * m.beat + 0.004 * self._face * sin(1.7 * m.time_s)
+        turn = (0.3 + 0.7 * m.energy) * sin(swing + 0.5)
+        at = shift(self._x + x, self._y + y).after(about(0.0, 0.6 * self._face, turn))
         return (Placed(self._sprite, at),)
 
 
@@ -142,18 +143,3 @@ def _soft_edges(columns: int, rows: int, is_cut: tuple[bool, bool, bool, bool], 
     down = np.broadcast_to(np.clip(np.minimum(top, bottom) / soft_px, 0, 1), (rows,))
     kept = np.outer(down * down * (3 - 2 * down), across * across * (3 - 2 * across))
     return np.asarray(np.round(255 * kept), np.uint8)
-
-
-def _matrix(x: float, y: float) -> Affine:
-    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
-
-
-def _about(x: float, y: float, turn_deg: float) -> Affine:
-    angle = np.deg2rad(turn_deg)
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0.0], [np.sin(angle), np.cos(angle), 0.0], [0.0, 0.0, 1.0]])
-    return np.asarray(_matrix(x, y) @ turn @ _matrix(-x, -y))
-
-
-def _chained(outer: Affine, inner: Affine) -> Affine:
-    """`outer` after `inner`, both (2, 3) or (3, 3); shape (2, 3)."""
-    return np.asarray(outer[:2] @ (inner if inner.shape[0] == 3 else np.vstack([inner, [0.0, 0.0, 1.0]])))

@@ -6,13 +6,15 @@ Fractions are of the frame's height for y, of its width for x; lengths of things
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import sin
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_assets.domain.animatic.affine import Affine
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import Finish, Palette, mixed
-from audio_assets.domain.animatic.planes import Affine, Glow, Painter, Planes, Rgb, Sprite, glow_of, sprite_of
+from audio_assets.domain.animatic.planes import Glow, Painter, Planes, Rgb, Sprite, glow_of, sprite_of
 from audio_assets.domain.animatic.textures import cloud_noise, gradient, halo, hump, paper, smooth_step
 
 Floats = NDArray[np.float64]
@@ -48,7 +50,7 @@ class Layer:
 
 @dataclass(slots=True)
 class Site:
-    """See the module. `night` says whether stars and lamps are lit."""
+    """See the module. At night stars are lit; a flat style has flat clouds; a far site lies out of focus."""
 
     width: int
     height: int
@@ -57,6 +59,7 @@ class Site:
     rng: np.random.Generator
     is_night: bool = False
     is_flat: bool = False
+    is_far: bool = False
     words: frozenset[str] = frozenset()
     layers: list[Layer] = field(default_factory=list)
 
@@ -77,12 +80,14 @@ class Site:
         width = round(self.width + 2 * self.margin)
         return Painter(width, max(2, round(last - first)), left=-self.margin, top=float(round(first)))
 
-    def add(self, what: Sprite | Glow | Draw | Painter, depth: float, move: Move | None = None) -> None:
-        """Put a layer before those that are there."""
+    def add(
+        self, what: Sprite | Glow | Draw | Painter, depth: float, move: Move | None = None, *, is_soft: bool = False
+    ) -> None:
+        """Put a layer before those that are there; a soft one has no sharp edges."""
         if isinstance(what, Painter):
             if self.finish.grain > 0.05:
                 what.grain(paper(), 0.16 * self.finish.grain)
-            what = what.sprite()
+            what = what.sprite(is_soft=is_soft or self.is_far)
         self.layers.append(Layer(what, depth, move))
 
     def uniform(self, low: float, high: float) -> float:
@@ -90,7 +95,7 @@ class Site:
         return float(self.rng.uniform(low, high))
 
     def edge(self, base: float, swing: float, lump: float, *, rough: float = 0.0) -> Floats:
-        """A skyline (n, 2) over all the width: about `base`, up to `swing` off, lumps of `lump` units, `rough` 0 to 1."""
+        """A skyline (n, 2) over all the width: up to `swing` off `base`, lumps of `lump` units, `rough` 0 to 1."""
         x = np.arange(-self.margin - 8, self.width + self.margin + 16, 8.0)
         y = np.zeros_like(x)
         for octave in range(5):
@@ -115,21 +120,26 @@ def sway(amount_px: float, speed: float, phase: float = 0.0, *, lift_px: float =
 
     def move(m: Moment) -> Drift:
         angle = speed * m.flow_s + phase
-        return Drift(amount_px * np.sin(angle), lift_px * np.sin(0.83 * angle + 1.0) - beat_px * m.beat * m.energy)
+        return Drift(amount_px * sin(angle), lift_px * sin(0.83 * angle + 1.0) - beat_px * m.beat * m.energy)
 
     return move
 
 
 def slide(amount_px: float, down_px: float = 0.0) -> Move:
-    """One way through the whole shot, from half of it on one side to half on the other."""
-    return lambda m: Drift((m.progress - 0.5) * amount_px, (m.progress - 0.5) * down_px)
+    """One way with the music's flow, and after some ten seconds of it gently back."""
+
+    def move(m: Moment) -> Drift:
+        share = sin(0.3 * m.flow_s - 0.8)
+        return Drift(share * amount_px, share * down_px)
+
+    return move
 
 
 def pulse(usual: float, by_energy: float, by_beat: float, *, flicker: float = 0.0, phase: float = 0.0) -> Move:
     """Light that follows the music."""
 
     def move(m: Moment) -> Drift:
-        trembling = flicker * (np.sin(23.0 * m.time_s + phase) + np.sin(14.3 * m.time_s + 2.1 * phase))
+        trembling = flicker * (sin(23.0 * m.time_s + phase) + sin(14.3 * m.time_s + 2.1 * phase))
         return Drift(gain=max(0.0, usual + by_energy * m.energy + by_beat * m.beat + trembling))
 
     return move
@@ -186,7 +196,7 @@ def clouds(site: Site, top: float, bottom: float, *, amount: float = 0.5, depth:
     window = hump(rows)[:, None] ** 0.7
     alpha = smooth_step(noise * window, 0.62 - 0.3 * amount, 0.95 - 0.2 * amount)
     shade = gradient(rows, columns, ((0.0, lit), (1.0, mixed(lit, p.far, 0.5))), site.rng)
-    sprite = sprite_of(shade, np.asarray(alpha * 215, np.uint8), painter.left, painter.top)
+    sprite = sprite_of(shade, np.asarray(alpha * 215, np.uint8), painter.left, painter.top, is_soft=True)
     site.layers.append(Layer(sprite, depth, slide(site.uniform(0.05, 0.12) * site.unit)))
 
 
@@ -209,14 +219,13 @@ def _puffs(site: Site, top: float, bottom: float, amount: float, depth: float, l
     site.add(painter, depth, slide(site.uniform(0.06, 0.12) * site.unit))
 
 
-def ridge(site: Site, edge: Floats, colour: Rgb, depth: float, *, haze: float = 0.4, soften: float = 0.0) -> None:
-    """A land's outline, filled down to the bottom, mistier the lower."""
+def ridge(site: Site, edge: Floats, colour: Rgb, depth: float, *, haze: float = 0.4, hidden: float = 1.0) -> None:
+    """A land's outline, filled down to where nearer land hides it (a fraction), mistier the lower."""
     top = float(edge[:, 1].min()) / site.height
-    painter = site.painter(max(0.01, top - 0.01), 1.0)
+    painter = site.painter(max(0.01, top - 0.01), hidden)
     painter.fill(site.below(edge), colour)
     rows = painter.rgba.shape[0]
     painter.tint(site.palette.fog, haze * np.linspace(0.0, 1.0, rows) ** 1.3)
-    painter.blur(soften)
     site.add(painter, depth)
 
 
@@ -228,7 +237,7 @@ def mist(site: Site, middle: float, thickness: float, strength: float, depth: fl
     window = hump(rows)[:, None] ** 1.5
     alpha = np.asarray(255 * strength * window * (0.25 + 0.75 * noise), np.uint8)
     colour = np.broadcast_to(np.array(site.palette.fog, np.uint8), (rows, columns, 3))
-    sprite = sprite_of(np.ascontiguousarray(colour), alpha, painter.left, painter.top)
+    sprite = sprite_of(np.ascontiguousarray(colour), alpha, painter.left, painter.top, is_soft=True)
     phase = site.uniform(0, 6)
     site.layers.append(Layer(sprite, depth, sway(0.05 * site.unit, 0.5, phase, lift_px=0.008 * site.unit)))
 
