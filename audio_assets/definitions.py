@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from resources.lip_sync import MouthWarp
-from resources.video import AnimaticVideo
 
 from audio_assets import (
     costs,
@@ -27,9 +25,12 @@ from audio_assets.jobs import render_dialogue, render_film, render_music
 from audio_assets.settings import Settings, current
 from audio_assets.studio import StudioResource
 from resources.alignment import PocketsphinxAligner
+from resources.lip_sync import MouthWarp
 from resources.speech import EspeakSpeech, KokoroSpeech
 from resources.store import ArtifactStore
+from resources.video import AnimaticVideo
 from sensors.dialogue import new_dialogue
+from sensors.films import planned_films
 from sensors.songs import uploaded_songs
 
 _STAGES = (
@@ -58,7 +59,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         assets=dg.load_assets_from_modules(_STAGES),
         asset_checks=ASSET_CHECKS,
         jobs=[render_dialogue, render_music, render_film],
-        sensors=[new_dialogue, uploaded_songs],
+        sensors=[new_dialogue, uploaded_songs, planned_films],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,
     )

@@ -177,6 +177,14 @@ class SongBook:
         except PriceError as error:
             return Priced(None, str(error))
 
+    def is_free(self, song: str) -> bool:
+        """Whether the song's takes are known to cost nothing."""
+        try:
+            price = self.priced(song).price
+        except PermanentError:
+            return False
+        return price is not None and price.usd_per_second == 0
+
     # storyboards
 
     def board(self, song: str) -> Storyboard | None:

@@ -4,7 +4,7 @@ A file counts once it has stayed the same for two ticks, so that one that is sti
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -84,16 +84,25 @@ def signatures(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def ask(
-    context: dg.SensorEvaluationContext, studio: Studio, cursor: Cursor, pipeline: Pipeline, *, has_news: bool
+    context: dg.SensorEvaluationContext,
+    studio: Studio,
+    cursor: Cursor,
+    pipeline: Pipeline,
+    *,
+    has_news: bool,
+    only: Callable[[Order], Order] = dict,
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for the pipeline's run if something is stale, nothing of it runs now, and it was not asked for in vain."""
+    """Ask for the pipeline's run if something is stale, nothing of it runs now, and it was not asked for in vain.
+
+    `only` leaves out what a sensor may not start.
+    """
     if render_lock.is_held(studio.settings.render_lock(pipeline.job)) or _has_queued_run(context.instance, pipeline):
         context.update_cursor(replace(cursor, planned_at=0.0).dump())
         return dg.SkipReason("a run is rendering; what is still stale after it comes next")
     if not has_news and not cursor.is_due(time.time()):
         n_moving = sum(path not in cursor.done for path in cursor.seen)
         return dg.SkipReason(f"waiting for {n_moving} files to settle" if n_moving else "nothing has changed")
-    wanted = order(context.instance, studio, plan(studio, pipeline.opened(studio)), pipeline)
+    wanted = only(order(context.instance, studio, plan(studio, pipeline.opened(studio)), pipeline))
     cursor = cursor.after_plan(_fingerprint(studio, wanted, pipeline), time.time())
     context.update_cursor(cursor.dump())
     if not wanted:
