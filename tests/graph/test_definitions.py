@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # asset: group, kind, owner, code version, partitions, upstream assets
 LINES, MIXES, SONGS, REMIXES = (f"audio_assets_{name}" for name in ("lines", "mixes", "songs", "remixes"))
-SCENES = "scenes"
+SCENES, DELIVERIES = "scene, song", "delivery, song"
 TABLE = {
     "dialogue_line": ("script", "text", "team:writing", "1", LINES, ()),
     "cue_sheet": ("script", "text", "team:writing", "1", MIXES, ("dialogue_line",)),
@@ -53,6 +53,38 @@ TABLE = {
     "scene_prompt": ("storyboard", "text", "team:video", "1", SCENES, ("scene_brief", "storyboard")),
     "remix_request": ("remix", "text", "team:music", "1", REMIXES, ()),
     "music_remix": ("remix", "wav", "team:music", "1", REMIXES, ("beat_grid", "remix_request", "song_audio")),
+    "scene_span": ("performance", "text", "team:video", "1", SCENES, ("storyboard",)),
+    "take_request": ("takes", "text", "team:video", "1", SCENES, ("scene_prompt", "storyboard")),
+    "scene_treatment": ("film", "text", "team:video", "1", SCENES, ("storyboard",)),
+    "delivery_request": ("film", "text", "team:video", "1", DELIVERIES, ()),
+    "scene_take": ("takes", "video", "team:video", "1", SCENES, ("scene_prompt", "take_request")),
+    "take_quality": ("takes", "json", "team:video", "1", SCENES, ("scene_take",)),
+    "take_review": ("takes", "json", "team:video", "1", SCENES, ("scene_take",)),
+    "selected_take": ("takes", "json", "team:video", "1", SCENES, ("scene_take", "take_quality", "take_review")),
+    "contact_sheet": (
+        *("takes", "image", "team:video", "1", SONGS),
+        ("scene_take", "selected_take", "take_quality", "take_review"),
+    ),
+    "vocal_segment": ("performance", "flac", "team:animation", "1", SCENES, ("scene_span", "vocals")),
+    "scene_alignment": (
+        *("performance", "json", "team:animation", "1", SCENES),
+        ("lyric_alignment", "scene_span", "vocal_segment"),
+    ),
+    "lipsynced_take": (
+        *("performance", "video", "team:animation", "1", SCENES),
+        ("scene_alignment", "scene_treatment", "selected_take"),
+    ),
+    "scene_clip": ("film", "video", "team:video", "1", SCENES, ("lipsynced_take", "scene_treatment")),
+    "final_video": ("film", "video", "team:video", "1", SONGS, ("scene_clip", "sections", "song_audio")),
+    "timeline": (
+        *("film", "json", "team:video", "1", SONGS),
+        ("beat_grid", "lipsynced_take", "sections", "song_audio"),
+    ),
+    "deliverable": (
+        *("film", "video", "team:video", "1", DELIVERIES),
+        ("delivery_request", "final_video", "lyric_alignment", "sections", "song_audio"),
+    ),
+    "cost_report": ("film", "json", "team:production", "1", SONGS, ("scene_take",)),
 }
 
 CHECKS = {
@@ -67,18 +99,41 @@ CHECKS = {
     "lyric_alignment": {"words_are_aligned", "times_fit_song"},
     "storyboard": {"scenes_cover_song", "cuts_on_beats", "within_budget", "price_is_known", "overrides_fit"},
     "music_remix": {"not_silent", "not_clipped", "loudness"},
+    "scene_take": {"wanted_takes_are_there"},
+    "take_quality": {"quality_score", "character_consistency", "mouth_visibility"},
+    "selected_take": {"selection_is_current"},
+    "vocal_segment": {"as_long_as_scene"},
+    "scene_alignment": {"times_rise", "phonemes_are_aligned", "words_are_heard", "words_have_times"},
+    "lipsynced_take": {"face_is_found", "face_is_steady"},
+    "scene_clip": {"has_every_frame", "can_be_joined", "clip_is_long_enough"},
+    "final_video": {"sounds_as_the_song", "as_long_as_song", "keeps_time"},
+    "timeline": {"reads_back"},
+    "deliverable": {
+        *("has_every_frame", "as_long_as_song", "sound_starts_with_picture", "loudness", "true_peak"),
+        *("lyrics_are_shown", "text_can_be_drawn"),
+    },
 }
 """Assets that are not named here have none."""
 
 COMMANDS = {
     *("align", "analyze", "clean", "dev", "ingest", "mix", "models", "models fetch", "models list", "plan"),
     *("remix", "retire", "say", "serve", "voices"),
+    *("film", "take", "take add", "take list", "take remix", "take score", "take select", "take unselect", "take want"),
+    *("budget", "budget again", "budget attach", "budget paid", "budget release", "budget set", "budget show"),
 }
 
 
 @pytest.fixture
 def specs(house: House) -> dict[str, dg.AssetSpec]:
     return {spec.key.to_user_string(): spec for spec in house.defs.resolve_all_asset_specs()}
+
+
+def partitions(definition: dg.PartitionsDefinition | None) -> str | None:
+    """The name of a set of partitions, or those of its dimensions."""
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        return ", ".join(sorted(definition.partition_dimension_names))
+    assert isinstance(definition, dg.DynamicPartitionsDefinition)
+    return definition.name
 
 
 def commands(group: click.Group = main, prefix: str = "") -> Iterator[str]:
@@ -96,7 +151,7 @@ def test_the_assets_are_these(specs: dict[str, dg.AssetSpec]) -> None:
             ", ".join(spec.kinds),
             ", ".join(spec.owners),
             spec.code_version,
-            spec.partitions_def.name if isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition) else SCENES,
+            partitions(spec.partitions_def),
             tuple(sorted(dep.asset_key.to_user_string() for dep in spec.deps)),
         )
         for name, spec in specs.items()
@@ -162,8 +217,9 @@ def test_jobs_and_sensors_are_these(house: House) -> None:
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         "render_dialogue",
         "render_music",
+        "render_film",
     }
-    assert {sensor.name for sensor in repository.sensor_defs} == {"new_dialogue", "uploaded_songs"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {"new_dialogue", "uploaded_songs", "planned_films"}
     for sensor in repository.sensor_defs:
         assert sensor.description
 
