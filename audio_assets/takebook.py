@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import orjson
 from filelock import FileLock
-from resources.video import VideoProvider
 
 from audio_assets.domain.action import Action, sha256_hex
 from audio_assets.domain.music.analysis import BeatGrid, Lyrics
@@ -49,6 +48,7 @@ from resources.engines.song_artifacts import BEAT_GRID, ENERGY, LYRICS
 from resources.engines.storyboard_artifacts import PROMPT
 from resources.engines.take_artifacts import THUMBNAIL, clip_name
 from resources.store import ArtifactStore, StoreError
+from resources.video import VideoProvider
 
 TAKES, REQUESTS, CLIPS = "takes", "take_requests", "take_clips"
 REVIEWS, CHOICES = "take_reviews", "take_choices"
