@@ -28,6 +28,8 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: object, **kwargs: object) -> object:
         try:
             return command(*args, **kwargs)
+        except BrokenPipeError:  # `| head` has read enough: click ends quietly
+            raise
         except (ValueError, RuntimeError, OSError) as error:
             if os.environ.get("AUDIO_ASSETS_DEBUG"):
                 raise

@@ -51,7 +51,8 @@ class Filmed:
         lines += [self.estimate] if self.estimate else []
         lines += self.run.counts(FILM) or (["nothing to render: the film is up to date"] if self.films else [])
         lines += self.run.troubles()
-        lines += [f"  waits: {sentence}" for sentence in self.waiting[:10]]
+        by_root = sorted(self.waiting, key=lambda sentence: ": waits for " in sentence)
+        lines += [f"  waits: {sentence}" for sentence in by_root[:10]]
         for film in self.films:
             lines += [f"{film['song']}: {film['n_scenes']} scenes, {film['n_takes']} takes"]
             lines += [f"  {name}: {path}" for name, path in film["files"].items()]

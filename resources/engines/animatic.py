@@ -96,7 +96,9 @@ def _read_reference(content: bytes, name: str) -> Reference:
     try:
         with Image.open(BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except Image.DecompressionBombError as error:
+        raise PermanentError(f"the reference image {name} is too large: scale it to at most 4096 x 4096") from error
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise PermanentError(f"the reference image {name} is no picture that can be read (PNG, JPEG, WebP)") from error
     image.thumbnail((_MOST_REFERENCE_PX, _MOST_REFERENCE_PX), Image.Resampling.LANCZOS)
     pixels = np.ascontiguousarray(np.asarray(image, np.uint8))

@@ -106,6 +106,12 @@ def test_a_reference_image_that_is_none_is_refused_in_one_sentence(content: byte
     assert not (tmp_path / "clip.mp4").exists()
 
 
+def test_a_reference_image_that_would_fill_the_memory_is_called_too_large(tmp_path: Path) -> None:
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "poster.png")
+    with pytest.raises(PermanentError, match=r"poster\.png is too large: scale it"):
+        animatic.generate(SHOT, tmp_path / "poster.png", tmp_path / "clip.mp4")
+
+
 def test_odd_sizes_are_refused_and_leave_no_file(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="width is an even number from 16 to 4096, not 161"):
         animatic.generate(replace(SHOT, width=161), None, tmp_path / "clip.mp4")
