@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from audio_assets.domain.budget import usd_text
-from audio_assets.domain.cost_report import CostLine
+from audio_assets.domain.cost_report import CostLine, CostReport
 from audio_assets.domain.film_settings import DELIVERIES
 from audio_assets.domain.scene_key import scene_key
 from audio_assets.domain.schemas import cost_report
@@ -86,13 +86,14 @@ class FilmView:
     chapters: tuple[ChapterView, ...]
     scenes: tuple[SceneCard, ...]
     formats: tuple[FormatView, ...]
+    film: str
     timeline: str
     sheet: str
 
 
 @dataclass(frozen=True, slots=True)
 class CostTable:
-    """A table of a cost report: rows of name and figures, the last one the total where there is one."""
+    """A table of a cost report: rows of name and figures, and the total, () where it would not be theirs."""
 
     heading: str
     rows: tuple[tuple[str, ...], ...]
@@ -105,6 +106,7 @@ def film_view(store: ArtifactStore, song: str, sidecar: Sidecar, board: Storyboa
         tuple(_chapters(sidecar)),
         scene_cards(store, song, board),
         tuple(formats(store, song)),
+        _page_of(store, "final_video", song),
         _page_of(store, "timeline", song),
         _page_of(store, "contact_sheet", song),
     )
@@ -142,10 +144,16 @@ def cost_tables(store: ArtifactStore, own: SongObject, gaps: list[str]) -> tuple
     if report is None:
         return ()
     return tuple(
-        CostTable(heading, tuple(_cost_row(line) for line in lines), _cost_row(report.total))
+        CostTable(heading, tuple(_cost_row(line) for line in lines), _total(report, lines))
         for heading, lines in report.tables
         if lines
     )
+
+
+def _total(report: CostReport, lines: tuple[CostLine, ...]) -> tuple[str, ...]:
+    """Return the report's total where a table has every order in it, nothing for one that leaves some out."""
+    is_whole = sum(line.n_orders for line in lines) == report.total.n_orders
+    return _cost_row(report.total) if is_whole else ()
 
 
 def _cost_row(line: CostLine) -> tuple[str, ...]:

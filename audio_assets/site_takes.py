@@ -31,6 +31,7 @@ TAKES_ASSETS = ("scene_take", "take_quality", "take_review", "selected_take")
 """The assets that this page is of."""
 
 _FILES = dict(zip(TAKES_ASSETS, ("takes.json", "take_quality.json", "take_review.json", "selection.json"), strict=True))
+_NOT_YET = "not measured yet"
 _LABELS = {QUALITY: "quality", CONSISTENCY: "likeness", MOUTH: "mouth"}
 _SAID = {
     "user_score": "user",
@@ -302,7 +303,7 @@ def _facts(take: Take) -> tuple[tuple[str, str], ...]:
 def _scores(quality: TakeQuality | None, opinion: Opinion) -> list[ScoreView]:
     views = []
     for name, label in _LABELS.items():
-        score = quality.scores()[name] if quality else Score(None, "not measured yet")
+        score = quality.scores()[name] if quality else Score(None, _NOT_YET)
         parts = quality.parts if quality and name == QUALITY else {}
         views.append(_score(label, score, getattr(opinion, name), parts))
     return views
@@ -311,9 +312,8 @@ def _scores(quality: TakeQuality | None, opinion: Opinion) -> list[ScoreView]:
 def _score(label: str, score: Score, said: float | None = None, parts: Mapping[str, Score] | None = None) -> ScoreView:
     names = parts or {}
     evidence = tuple((words_of(name), shown(value)) for name, value in score.evidence.items() if name not in names)
-    return ScoreView(
-        label, score.value, score.why, said, evidence, tuple(_score(name, part) for name, part in names.items())
-    )
+    why = score.why if score.why in ("", _NOT_YET) else f"not measurable: {score.why}"
+    return ScoreView(label, score.value, why, said, evidence, tuple(_score(name, part) for name, part in names.items()))
 
 
 def _review(review: Review) -> ReviewView:

@@ -21,7 +21,10 @@ class Piece:
 
 
 def word_diff(before: str, after: str) -> tuple[Piece, ...]:
-    """Return the pieces in order: without the added ones they are `before`, without the removed ones `after`."""
+    """Return the pieces in order: without the added ones the words of `before`, without the removed ones of `after`.
+
+    White space counts for nothing, and no word runs into the next one.
+    """
     return tuple(_pieces(_WORDS.findall(before), _WORDS.findall(after)))
 
 
@@ -35,9 +38,11 @@ def shortened(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
 
 
 def _pieces(before: list[str], after: list[str]) -> Iterator[Piece]:
-    for _, a0, a1, b0, b1 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if before[a0:a1] == after[b0:b1]:
-            yield Piece("same", "".join(before[a0:a1]))
+    bare = [word.strip() for word in before], [word.strip() for word in after]
+    for tag, a0, a1, b0, b1 in SequenceMatcher(None, *bare, autojunk=False).get_opcodes():
+        if tag == "equal":
+            both = zip(before[a0:a1], after[b0:b1], strict=True)
+            yield Piece("same", "".join(new if new[-1:].isspace() else old for old, new in both))
             continue
         if a1 > a0:
             yield Piece("removed", "".join(before[a0:a1]))
@@ -51,4 +56,4 @@ def _short(piece: Piece, *, has_before: bool, has_after: bool) -> Piece:
     tail = words[-_KEPT_WORDS:] if has_after else []
     if len(words) <= len(head) + len(tail):
         return piece
-    return Piece("same", "".join([*head, "… " if head or tail else "…", *tail]))
+    return Piece("same", "".join([*head, "… " if tail else "…", *tail]))
