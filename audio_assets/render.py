@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import BudgetExceeded
 from audio_assets.domain.rendering import PermanentError, Rendered, TransientError, UpstreamError
+from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Failure, FailureKind, Ref, Sidecar, content_sha256
 from audio_assets.source import Source
 from audio_assets.studio import Studio
@@ -85,7 +86,10 @@ class Recipe(ABC):
 
     def sources(self, partition: str) -> Mapping[str, str]:
         """The object folders of the inputs, by name, for the sidecar."""
-        return {asset: self.upstream(asset, key).object for asset, key in self.needs(partition)}
+        return {
+            f"{asset} {parse_scene_key(key)[0]}" if asset in self.gathers else asset: self.upstream(asset, key).object
+            for asset, key in self.needs(partition)
+        }
 
     def versions(self, partition: str, action: Action) -> Mapping[str, str]:
         """The data version of every upstream asset in Dagster's graph, by asset name.

@@ -85,7 +85,8 @@ def test_a_mistake_is_one_sentence(cinema: Cinema, words: tuple[str, ...], said:
     assert len(done.output.strip().splitlines()) == 1
 
 
-def test_a_budget_is_set_shown_and_lifted(cinema: Cinema) -> None:
+@pytest.mark.usefixtures("cinema")
+def test_a_budget_is_set_shown_and_lifted() -> None:
     assert say("budget", "set", "project", "25", "--for", SONG, "--by", "ada").output.strip() == (
         f"project {SONG}: capped at 25.00 USD"
     )
@@ -101,8 +102,8 @@ def test_the_sensor_films_what_is_free_and_leaves_what_costs(cinema: Cinema, ins
     assert cinema.run(instance).success
 
     def tick() -> dg.SensorResult | dg.SkipReason:
-        context = dg.build_sensor_context(instance=instance, resources=cinema.resources)
-        found = planned_films(context)
+        with dg.build_sensor_context(instance=instance, resources=cinema.resources) as context:
+            found = planned_films(context)
         assert isinstance(found, dg.SensorResult | dg.SkipReason)
         return found
 

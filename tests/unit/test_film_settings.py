@@ -40,9 +40,9 @@ def test_everything_said_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("n_takes = 0", r"\[n_takes\] is 0: write a whole number from 1 to 12"),
+        ("n_takes = 0", r"\[n_takes\] is 0; write a whole number from 1 to 12"),
         ("n_takes = true", "a whole number"),
-        ("[film]\ntransition = 'fade'", "film.transition"),
+        ("[film]\ntransition = 'fade'", "transition.*fade"),
         ("[film]\ntransition_frames = 1", "from 2 to 120"),
         ("[film]\nlut = 'grade.png'", "no .cube file"),
         ("[film]\nlut = '../grade.cube'", "lut"),
