@@ -29,6 +29,7 @@ from tests.video_fakes import ColourVideo, write_colours
 SETTINGS = """
 title = "Harbour Light"
 clip_seconds = 4
+frame_rate = 12
 performance_density = 0.0
 style_preset = "dreamy"
 lyrics = '''
@@ -333,7 +334,7 @@ def test_a_take_that_may_succeed_later_is_tried_again(shown: Cinema, instance: d
 def shop(shown: Cinema, tmp_path: Path) -> ShopVendor:
     """The song's takes are ordered from a shop at 0.40 USD a clip."""
     clip = tmp_path / "bought.mp4"
-    write_colours(clip, "bought", 1280, 720, Fraction(24), 96)
+    write_colours(clip, "bought", 1280, 720, Fraction(12), 48)
     shown.write("price_card.toml", PRICES)
     shown.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
     return ShopVendor(tmp_path / "shop.db")
