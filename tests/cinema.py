@@ -22,6 +22,7 @@ from tests.video_fakes import ColourVideo
 SETTINGS = """
 title = "Harbour Light"
 clip_seconds = 4
+frame_rate = 12
 performance_density = 0.0
 style_preset = "dreamy"
 lyrics = '''

@@ -56,7 +56,7 @@ def shown(cinema: Cinema, instance: dg.DagsterInstance) -> Iterator[Cinema]:
 def shop(shown: Cinema, tmp_path: Path) -> ShopVendor:
     """The song's takes are ordered from a shop at 0.40 USD a clip."""
     clip = tmp_path / "bought.mp4"
-    write_colours(clip, "bought", 1280, 720, Fraction(24), 96)
+    write_colours(clip, "bought", 1280, 720, Fraction(12), 48)
     shown.write("price_card.toml", PRICES)
     shown.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
     return ShopVendor(tmp_path / "shop.db")
