@@ -83,5 +83,5 @@ def delete_leftovers(studio: Studio, leftovers: Leftovers) -> None:
         studio.store.delete(path)
     for folder in leftovers.objects:
         studio.store.remove_empty(folder)
-    for path in leftovers.scratch:
-        path.unlink(missing_ok=True)
+    for rest in leftovers.scratch:
+        rest.unlink(missing_ok=True)

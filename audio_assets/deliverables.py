@@ -65,9 +65,9 @@ class Deliverable(OfSong):
             **self.studio.songs.delivery_record(partition),
             "title": board.title,
             "scenes": [scene.start_frame for scene in board.scenes],
-            "finds_faces": self.studio.model("facemesh") is not None,
         }
-        return Action(self.asset, self.code_version, engine.identity(), params, inputs)
+        has_faces = self.studio.model("facemesh") is not None
+        return Action(self.asset, self.code_version, engine.identity(has_faces=has_faces), params, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
         """The encoder's call."""

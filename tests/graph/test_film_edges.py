@@ -14,7 +14,6 @@ from audio_assets.cli import main
 from audio_assets.commands import plan_text
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.take_requests import RemixOrder
-from audio_assets.film import SceneClip
 from audio_assets.launch import recipes
 from audio_assets.render import render
 from audio_assets.takes import TakeQuality
@@ -49,17 +48,6 @@ def test_a_dissolve_follows_the_scene_that_it_comes_out_of(shown: Cinema, instan
     assert shown.object_of("scene_clip", first) != clips[first]
     assert shown.object_of("scene_clip", second) != clips[second], "it begins with the other's picture"
     assert shown.object_of("scene_clip", third) == clips[third]
-
-
-def test_what_was_done_with_a_mouth_conforms_no_unchanged_clip_again(
-    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    studio, scene = cinema.studio(), cinema.scenes()[0]
-    treatment, before = studio.songs.treatment(scene), SceneClip(studio).describe(scene)
-    monkeypatch.setattr(studio.songs, "treatment", lambda _scene: {**treatment, "lip_sync_method": "native"})
-    assert SceneClip(studio).describe(scene) == before
-    monkeypatch.setattr(studio.songs, "treatment", lambda _scene: {**treatment, "fit": "letterbox"})
-    assert SceneClip(studio).describe(scene) != before
 
 
 # What is not there
@@ -112,6 +100,18 @@ def test_a_reference_image_that_is_not_there_stops_its_scenes(cinema: Cinema) ->
     cinema.register()
     assert cinema.studio().songs.scene(cinema.scenes()[0])[1].characters == ()
     assert not [one for one in cinema.film_plan().stuck if one.asset == "scene_take"], "a scene without her goes on"
+
+
+def test_a_mouth_that_nobody_moves_is_said(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    before = {scene: shown.object_of("scene_clip", scene) for scene in shown.scenes()}
+    append(shown, '[[scenes]]\nat = "0:05"\nlip_sync = true\nlip_sync_method = "native"\n')
+    assert not shown.register().problems
+    touched(shown, instance)
+    (scene,) = [key for key in shown.scenes() if shown.studio().songs.treatment(key)["lip_sync_method"]]
+    sidecar = shown.studio().store.find(f"video/lipsynced_takes/{shown.object_of('lipsynced_take', scene).name}")
+    assert sidecar is not None
+    assert sidecar.facts["why"] == "animatic moves no mouths: set lip_sync_method to post_process"
+    assert shown.object_of("scene_clip", scene) == before[scene], "the same clip is not conformed again"
 
 
 # What people ask for
