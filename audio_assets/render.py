@@ -33,7 +33,8 @@ class Recipe(ABC):
     - `fan_in`: upstream assets of which more goes in than Dagster can follow; the source says when they matter.
     - `gathers`: upstream assets of which all scenes of one song go in, which Dagster can follow.
     - `waits_for_all`: it is not rendered while something that it needs can not be.
-    - `part_assets`: the names of its `parts`.
+    - `part_recipes`: what its `parts` are.
+    - `keeps_objects`: a clean-up never deletes what it made, whatever became of the partition.
     - `members_of`: the asset of songs that says which scenes there are, where the partitions are scenes.
     """
 
@@ -47,7 +48,8 @@ class Recipe(ABC):
     gathers: ClassVar[tuple[str, ...]] = ()
     waits_for_all: ClassVar[bool] = True
     members_of: ClassVar[str] = ""
-    part_assets: ClassVar[tuple[str, ...]] = ()
+    part_recipes: ClassVar[tuple[type["Recipe"], ...]] = ()
+    keeps_objects: ClassVar[bool] = False
     published: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, studio: Studio) -> None:
@@ -124,6 +126,10 @@ class Recipe(ABC):
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Called after the ref points at the object; most assets have nothing more to do."""
+
+    def left_behind(self) -> Iterator[str]:
+        """Paths that `publish` wrote outside of objects for what is registered no more."""
+        return iter(())
 
     def upstream(self, asset: str, partition: str) -> Ref:
         """The ref of an input.

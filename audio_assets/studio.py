@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
-from resources.lip_sync import LipSyncProvider
-from resources.video import VideoProvider
 
 from audio_assets.dialogue import Dialogue
 from audio_assets.domain.artifacts import Align, Refine
@@ -22,8 +20,10 @@ from audio_assets.takebook import TakeBook
 from resources import models
 from resources.alignment import Aligner
 from resources.ledger import Ledger
+from resources.lip_sync import LipSyncProvider
 from resources.speech import SpeechProvider
 from resources.store import ArtifactStore, Refs
+from resources.video import VideoProvider
 
 
 @dataclass(frozen=True)

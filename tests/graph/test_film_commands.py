@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from audio_assets import definitions
 from audio_assets.cli import main
 from sensors.films import planned_films
+from tests.cinema import PRICES, SETTINGS, Cinema
 from tests.concert import SONG
-from tests.graph.test_takes import PRICES, SETTINGS, Cinema
 from tests.video_fakes import ColourVideo, write_colours
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from audio_assets.domain.edit import FilmSettings as Joins
+from audio_assets.domain.edit import Joins
 from audio_assets.domain.film_settings import Delivery, FilmSettings, parse_film_settings
 from audio_assets.domain.toml_tables import TomlError, parse_toml
 
