@@ -95,11 +95,17 @@ def test_a_grade_that_is_not_there_or_was_changed_is_said(cinema: Cinema) -> Non
         cinema.studio().songs.grade(SONG)
 
 
-def test_a_reference_image_that_is_not_there_stops_its_scenes(cinema: Cinema) -> None:
-    append(cinema, '[characters.Ada]\nis_primary = true\nreference_image = "ada.png"\n')
-    cinema.register()
-    assert cinema.studio().songs.scene(cinema.scenes()[0])[1].characters == ()
-    assert not [one for one in cinema.film_plan().stuck if one.asset == "scene_take"], "a scene without her goes on"
+def test_a_reference_image_that_is_not_there_stops_its_scenes_alone(
+    shown: Cinema, instance: dg.DagsterInstance
+) -> None:
+    append(shown, '[characters.Ada]\nreference_image = "ada.png"\n[[scenes]]\nat = "0:05"\ncharacters = ["Ada"]\n')
+    assert shown.register().problems
+    assert shown.run(instance).success
+    hers = [scene for scene in shown.scenes() if shown.studio().songs.scene(scene)[1].characters]
+    stuck = {one.partition: one.reason for one in shown.film_plan().stuck if one.asset == "scene_take"}
+    assert len(hers) == 1
+    assert list(stuck) == hers
+    assert "ada.png, the reference image of Ada, is no file beside the song" in stuck[hers[0]]
 
 
 def test_a_mouth_that_nobody_moves_is_said(shown: Cinema, instance: dg.DagsterInstance) -> None:
