@@ -83,7 +83,12 @@ def film(names: Sequence[str], *, retry_failed: bool, is_quiet: bool) -> Filmed:
     run = run_film(wanted, retry_failed=retry_failed, is_quiet=is_quiet)
     studio = open_studio()
     left = plan(studio, FILM.opened(studio)).stuck
-    waiting = [f"{one.asset} {one.partition}: {one.reason}" for one in left if song_of(one.partition) in wanted]
+    told = {(one["asset"], one["partition"]) for one in run.failed}
+    waiting = [
+        f"{one.asset} {one.partition}: {one.reason}"
+        for one in left
+        if song_of(one.partition) in wanted and (one.asset, one.partition) not in told
+    ]
     return Filmed(analysed, run, [_film(studio, song) for song in wanted], waiting, estimate)
 
 

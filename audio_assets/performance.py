@@ -130,7 +130,8 @@ class LipsyncedTake(OfScene):
         alignment = self.read(self.upstream("scene_alignment", partition), engine.ALIGNMENT)[engine.ALIGNMENT]
         rig = self.store.read(f"{take.object}/{RIG}")
         sync = self.studio.lip_syncer.syncer(drawn=rig is not None)
-        return Call(mouth.lipsynced, (sync, clip, alignment, rig, scratch))
+        board, _ = self.studio.songs.scene(partition)
+        return Call(mouth.lipsynced, (sync, clip, alignment, rig, board.frame_rate, scratch))
 
     def estimate_s(self, partition: str) -> float:
         """About the scene's length where a mouth is moved."""

@@ -17,7 +17,7 @@ from audio_assets.running import RunReport, run_here
 from audio_assets.studio import Studio
 from audio_assets.takebook import CLIPS
 from resources.engines.take_records import QUALITIES, SELECTION, TAKES
-from resources.video_files import SUFFIXES, VideoFileError, probe_video
+from resources.video_files import SUFFIXES, VideoFileError, decode_whole
 
 _LISTS = ("take_request", "scene_take", "take_quality", "take_review", "selected_take")
 """The assets that a word about a take touches at once; the film is made when it is asked for."""
@@ -92,7 +92,7 @@ def add(song: str, scene: str, clip: Path, note: str) -> dict[str, Any]:
     """Bring a clip of the studio's own in as a take: copied, verified, kept.
 
     Raises:
-        ValueError: it is no video that can be read.
+        ValueError: it is no video that can be read to its end; nothing of it is kept.
     """
     studio = open_studio()
     partition = scene_of(studio, song, scene)
@@ -101,7 +101,7 @@ def add(song: str, scene: str, clip: Path, note: str) -> dict[str, Any]:
     if any("\ud800" <= letter <= "\udfff" for letter in clip.name):
         raise ValueError(f"the name of {clip!r} is not UTF-8, so it can not be kept; rename the file")
     try:
-        probe_video(clip)
+        decode_whole(clip)
     except VideoFileError as error:
         raise ValueError(str(error)) from error
     copy = studio.scratch_file(clip.suffix.lower())

@@ -243,7 +243,8 @@ class TakeBook:
 
     def names(self, partition: str) -> list[str]:
         """The ids of the takes that were made."""
-        return [take_id(i) for i, slot in enumerate(self.given(partition)) if self.made(slot) is not None]
+        given = enumerate(self.given(partition))  # whatever is wanted now: a provider that is gone hides no take
+        return [take_id(i) for i, slot in given if self.made(slot) is not None]
 
     def thumbnails(self, partition: str) -> Mapping[str, bytes]:
         """The thumbnail of every take that was made, by id."""

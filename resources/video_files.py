@@ -43,9 +43,10 @@ class VideoFileError(ValueError):
 class VideoInfo:
     """What a file holds; two files whose `joint` is the same can be joined without encoding again.
 
-    `n_frames` is counted, not taken from a header. `first_pts_s` is where the first frame is shown. `is_steady`: every
-    frame lies where the rate says, within half a tick of the file's clock. `key_frames` are the numbers of the packets
-    where decoding can begin. `pixel_aspect` is a pixel's width over its height.
+    `n_frames` is counted, not taken from a header, without the frames that a trimmed file still holds and does not
+    show. `first_pts_s` is where its first frame lies, below 0 for a trimmed one. `is_steady`: every frame lies where
+    the rate says, within half a tick of the file's clock; else the rate is their mean. `key_frames` are the numbers of
+    the packets where decoding can begin. `pixel_aspect` is a pixel's width over its height.
     """
 
     container: str
@@ -89,7 +90,7 @@ def open_video(file: BinaryIO, name: str) -> InputContainer:
     try:
         opened = av.open(file, mode="r", format=container)
     except (av.FFmpegError, ValueError) as error:
-        raise VideoFileError(f"{name} can not be read as video: {error}") from error
+        raise VideoFileError(f"{name} is cut off or damaged, nothing in it can be found; export it again") from error
     if not opened.streams.video:
         opened.close()
         raise VideoFileError(f"{name} has no picture in it")
@@ -106,38 +107,75 @@ def probe_video(path: Path) -> VideoInfo:
     with path.open("rb") as file, closing(open_video(file, path.name)) as container:
         stream = container.streams.video[0]
         try:
-            packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.pts is not None]
+            packets = [(p.pts, p.is_keyframe, p.is_discard) for p in container.demux(stream) if p.pts is not None]
         except av.FFmpegError as error:
-            raise VideoFileError(f"{path.name} is damaged: {error}") from error
+            raise VideoFileError(f"{path.name} is damaged: {error.strerror}") from error
         context = stream.codec_context
         rate = stream.average_rate or stream.guessed_rate
-        if not packets or not rate or not stream.time_base:
+        if all(is_discard for _, _, is_discard in packets) or not rate or not stream.time_base:
             raise VideoFileError(f"{path.name} has no frames that can be counted")
         if context.width * context.height > _MAX_PIXELS:
             raise VideoFileError(f"{path.name} is {context.width} x {context.height} pixels, too large to be a clip")
-        times = [pts for pts, _ in packets]
+        times = [pts for pts, _, _ in packets]
+        shown = [pts for pts, _, is_discard in packets if not is_discard]
+        is_steady = _is_steady(shown, Fraction(rate), stream.time_base)
         return VideoInfo(
             container=container.format.name,
             codec=context.name,
             width=context.width,
             height=context.height,
-            frame_rate=Fraction(rate),
-            n_frames=len(packets),
+            frame_rate=Fraction(rate) if is_steady else _mean_rate(shown, Fraction(rate), stream.time_base),
+            n_frames=len(shown),
             pixel_format=context.pix_fmt or "",
             has_audio=bool(container.streams.audio),
             first_pts_s=float(min(times) * stream.time_base),
             is_in_order=times == sorted(times),
             joint=joint_of(stream),
-            is_steady=_is_steady(times, Fraction(rate), stream.time_base),
-            key_frames=tuple(number for number, (_, is_key) in enumerate(packets) if is_key),
+            is_steady=is_steady,
+            key_frames=_key_frames(packets),
             pixel_aspect=Fraction(stream.sample_aspect_ratio or 1),
         )
+
+
+def _key_frames(packets: list[tuple[int, bool, bool]]) -> tuple[int, ...]:
+    """Where decoding can begin; only at the start of a trimmed file, whose packets do not number what is shown."""
+    is_trimmed = any(is_discard for _, _, is_discard in packets)
+    return tuple(number for number, (_, is_key, _) in enumerate(packets) if is_key and not (is_trimmed and number))
+
+
+def decode_whole(path: Path, name: str = "") -> VideoInfo:
+    """As `probe_video`, once every frame was decoded: or the film would be the first to find out.
+
+    Raises:
+        VideoFileError: it can not be read to its end; `name` is what the file is called, where the path does not say.
+    """
+    name = name or path.name
+    with path.open("rb") as file, closing(open_video(file, name)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        n_packets, end_s = 0, 0.0
+        try:
+            for packet in container.demux(stream):
+                n_packets += packet.size > 0
+                for frame in packet.decode():
+                    end_s = max(end_s, frame.time or 0.0)
+        except av.FFmpegError as error:
+            raise VideoFileError(f"{name} is damaged after {end_s:.2f} s; export it again") from error
+    if n_packets < stream.frames:
+        raise VideoFileError(f"{name} ends after {n_packets} of {stream.frames} frames; copy or export it again")
+    return probe_video(path)
 
 
 def _is_steady(times: list[int], rate: Fraction, time_base: Fraction) -> bool:
     step = 1 / (rate * time_base)
     first = min(times)
     return all(abs(pts - first - number * step) <= Fraction(1, 2) for number, pts in enumerate(sorted(times)))
+
+
+def _mean_rate(times: list[int], rate: Fraction, time_base: Fraction) -> Fraction:
+    """Of frames that lie anywhere, so that frames by rate is how long they last; a header may say anything."""
+    span_s = (max(times) - min(times)) * time_base
+    return ((len(times) - 1) / span_s).limit_denominator(1001) if span_s else rate
 
 
 def joint_of(stream: VideoStream) -> str:
@@ -163,7 +201,7 @@ def read_frames(path: Path, *, width: int = 0, height: int = 0, n_threads: int =
             for frame in container.decode(stream):
                 yield as_picture(frame, width or frame.width, height or frame.height)
         except av.FFmpegError as error:
-            raise VideoFileError(f"{path.name} is damaged: {error}") from error
+            raise VideoFileError(f"{path.name} is damaged: {error.strerror}") from error
 
 
 def decode_from(
@@ -195,7 +233,7 @@ def decode_from(
                     first_pts = frame.pts if first_pts is None else first_pts
                     yield (frame.pts - first_pts) * (frame.time_base or Fraction(0)), frame
         except av.FFmpegError as error:
-            raise VideoFileError(f"{path.name} is damaged: {error}") from error
+            raise VideoFileError(f"{path.name} is damaged: {error.strerror}") from error
 
 
 def as_picture(frame: VideoFrame, width: int, height: int) -> Picture:

@@ -21,6 +21,8 @@ REST = MouthFrame("X", 0, "sil", 0.0, 0.0)
 
 _MOST_OFFSET = 6
 _LEAST_MEASURED = 8
+_LEAST_JAW_MOTION = 0.1
+"""Standard deviation of what was wanted: one held vowel has 0.02, a sung line 0.2, and only of that an offset shows."""
 _LEAST_MOTION = 1e-6
 _VOWEL_VISEMES = frozenset({1, 2, 3, 4, 8, 9, 10, 11})
 _CLOSED_VISEME = 21
@@ -65,6 +67,9 @@ def mouth_audio_offset(openness: Numbers, wanted: Numbers) -> tuple[int | None, 
     hardly moves or too little was measured: no offset can be told then. Of equally good lags the smallest is taken.
     """
     best: tuple[int | None, float] = (None, 0.0)
+    told = wanted[np.isfinite(openness) & np.isfinite(wanted)]
+    if not len(told) or float(told.std()) < _LEAST_JAW_MOTION:
+        return best
     for lag in sorted(range(-_MOST_OFFSET, _MOST_OFFSET + 1), key=abs):
         seen, due = _shifted(openness, wanted, lag)
         both = np.isfinite(seen) & np.isfinite(due)

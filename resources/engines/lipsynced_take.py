@@ -5,17 +5,21 @@ Which take, and whether its mouth is to move, is decided elsewhere; how a mouth 
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from audio_assets.domain.lip_sync import Synced
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.schemas import alignment as alignment_schema
 from audio_assets.domain.schemas.records import Check
+from audio_assets.domain.timebase import format_frame_rate
 from audio_assets.domain.timeline import Timeline
+from resources.engines.scene_clips import ConformSpec, conform_clip, n_at_rate
 from resources.engines.scene_singing import scene_lipsync
 from resources.engines.take_artifacts import frame_picture
-from resources.video_files import VideoFileError, VideoInfo, probe_video
+from resources.video_files import VideoFileError, VideoInfo, decode_from, probe_video
 
 LIPSYNC = "lipsync.json"
 PICTURE = "picture.jpg"
@@ -31,12 +35,47 @@ def passed_through(clip: Path, why: str, scratch: Path) -> Rendered:
     return Rendered({f"clip{clip.suffix}": scratch}, {PICTURE: frame_picture(clip, info.n_frames // 2)}, facts)
 
 
-def lipsynced(sync: Sync, clip: Path, alignment: bytes, rig: bytes | None, scratch: Path) -> Rendered:
-    """The clip with its mouth moved by the scene's phonemes; unchanged, with a failed check, where no face is found."""
-    info = _probed(clip)
+def lipsynced(
+    sync: Sync, clip: Path, alignment: bytes, rig: bytes | None, frame_rate: Fraction, scratch: Path
+) -> Rendered:
+    """The clip with its mouth moved by the scene's phonemes; unchanged, with a failed check, where no face is found.
+
+    A clip whose frames have no rate, lie on their side or are not square is brought into shape first, at `frame_rate`.
+    """
     record = alignment_schema.from_bytes(alignment)
     if not record.timeline.phonemes:
         return passed_through(clip, "nothing is sung in this scene", scratch)
+    info = _probed(clip)
+    spec = _shape(clip, info, frame_rate)
+    if spec is None:
+        return _synced(sync, clip, info, record, rig, scratch)
+    shaped = scratch.with_name(f"{scratch.stem}.shaped.mp4")
+    try:
+        conform_clip(clip, None, spec, shaped)
+        done = _synced(sync, shaped, _probed(shaped), record, None, scratch)
+    finally:
+        shaped.unlink(missing_ok=True)
+    size = f"{spec.width} x {spec.height} at {format_frame_rate(spec.frame_rate)}"
+    return replace(done, notes=(f"the clip was brought to {size} frames per second to move its mouth", *done.notes))
+
+
+def _shape(clip: Path, info: VideoInfo, frame_rate: Fraction) -> ConformSpec | None:
+    """What the clip is brought to before its frames can be painted on and written by number; None as it is."""
+    with closing(decode_from(clip)) as frames:
+        n_turns = next((round(frame.rotation / 90) % 4 for _, frame in frames), 0)
+    width, height = round(info.width * info.pixel_aspect), info.height
+    if n_turns % 2:
+        width, height = height, width
+    width, height = max(2, width - width % 2), max(2, height - height % 2)
+    if info.is_steady and n_turns == 0 and (width, height) == (info.width, info.height):
+        return None
+    rate = info.frame_rate if info.is_steady else frame_rate
+    return ConformSpec(width, height, rate, n_at_rate(info, rate))
+
+
+def _synced(
+    sync: Sync, clip: Path, info: VideoInfo, record: alignment_schema.AlignmentRecord, rig: bytes | None, scratch: Path
+) -> Rendered:
     fitted = replace(record, timeline=_lasting(record.timeline, info.duration_s))
     frames = scene_lipsync(alignment_schema.to_bytes(fitted), info.frame_rate, info.n_frames)
     try:

@@ -115,7 +115,7 @@ def _decoded(clip: Path) -> Iterator[VideoFrame]:
         try:
             yield from container.decode(stream)
         except av.FFmpegError as error:
-            raise VideoFileError(f"{clip.name} is damaged: {error}") from error
+            raise VideoFileError(f"{clip.name} is damaged: {error.strerror}") from error
 
 
 # --- faces ------------------------------------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ class _Scene:
         self.clip, self.info, self.before, self.spec = clip, info, before, spec
         self._before_info = probe_video(before) if before is not None else None
         self._lut: Lut | None = read_cube(spec.lut) if spec.lut is not None else None
-        self.n_there = _n_at_rate(info, spec.frame_rate)
+        self.n_there = n_at_rate(info, spec.frame_rate)
         self.n_held = max(0, spec.n_frames - self.n_there)
 
     def pictures(self, start: int, end: int) -> Iterator[Picture]:
@@ -223,14 +223,14 @@ class _Scene:
                 f" its last frame is held for {self.n_held}"
             )
         if self._before_info is not None:
-            n_spare = max(0, _n_at_rate(self._before_info, self.spec.frame_rate) - self.spec.before_n_frames)
+            n_spare = max(0, n_at_rate(self._before_info, self.spec.frame_rate) - self.spec.before_n_frames)
             n_short = self.spec.transition_in.n_frames - n_spare
             if n_short > 0:
                 notes.append(f"the clip before ends {n_short} frames before the dissolve does: its last frame is held")
         return tuple(notes)
 
 
-def _n_at_rate(info: VideoInfo, frame_rate: Fraction) -> int:
+def n_at_rate(info: VideoInfo, frame_rate: Fraction) -> int:
     """How many frames of the film a clip fills."""
     return max(1, ceil(info.n_frames / info.frame_rate * frame_rate - Fraction(1, 2)))
 

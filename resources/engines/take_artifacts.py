@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.shot import Clip, Shot
-from resources.video_files import VideoFileError, VideoInfo, probe_video, read_frames
+from resources.video_files import VideoFileError, VideoInfo, decode_whole, probe_video, read_frames
 
 CLIP, THUMBNAIL, POSTER, TAKE, RIG = "clip.mp4", "thumbnail.jpg", "poster.png", "take.json", "rig.json"
 PICTURE = "picture.jpg"
@@ -54,11 +54,9 @@ def added_take(clip: Path, name: str, record: Mapping[str, Any], scratch: Path) 
         PermanentError: it is no video that can be read to its end.
     """
     try:
-        info = probe_video(clip)
-        for _ in read_frames(clip, width=64, height=36):
-            pass  # every frame decodes, or the film would find out
+        info = decode_whole(clip, name)
     except VideoFileError as error:
-        raise PermanentError(f"{name}: {error}") from error
+        raise PermanentError(str(error)) from error
     shutil.copyfile(clip, scratch)
     return _rendered(info, scratch, record, Clip(info.n_frames, info.width, info.height), ())
 

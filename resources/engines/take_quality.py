@@ -214,7 +214,7 @@ def _decoded(clip: Path) -> Iterator[VideoFrame]:
         try:
             yield from container.decode(stream)
         except av.FFmpegError as error:
-            raise VideoFileError(f"{clip.name} is damaged: {error}") from error
+            raise VideoFileError(f"{clip.name} is damaged: {error.strerror}") from error
 
 
 def _luma(frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:

@@ -109,6 +109,12 @@ def test_where_nothing_moves_or_is_seen_no_offset_is_told(openness: np.ndarray) 
     assert mouth_audio_offset(openness, np.linspace(0, 1, len(openness)))[0] is None
 
 
+def test_one_held_vowel_tells_no_offset() -> None:
+    held = np.r_[np.linspace(0.3, 0.36, 4), np.full(80, 0.36)]  # what a jaw does on a long "soon"
+    noise = np.random.default_rng(3).normal(0, 0.004, len(held))
+    assert mouth_audio_offset(0.02 + 0.07 * np.roll(held, 2) + noise, held) == (None, 0.0)
+
+
 def test_measures_are_medians_over_vowels_and_closures() -> None:
     mouth = [MouthFrame("D", 2, "aa", 1.0, 0.0)] * 9 + [MouthFrame("A", 21, "PP", 0.0, 1.0)] * 9 + [REST] * 3
     openness = np.array([0.1] * 9 + [0.01] * 9 + [0.3] * 3)
