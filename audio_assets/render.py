@@ -93,6 +93,11 @@ class Recipe(ABC):
             for asset, key in self.needs(partition)
         }
 
+    def licences(self, partition: str) -> Iterator[str]:
+        """The licence of every input artifact."""
+        for asset, key in self.needs(partition):
+            yield self.sidecar(self.upstream(asset, key)).licence
+
     def versions(self, partition: str, action: Action) -> Mapping[str, str]:
         """The data version of every upstream asset in Dagster's graph, by asset name.
 
@@ -346,12 +351,9 @@ def _commit(
 
 
 def _licence(recipe: Recipe, partition: str, action: Action) -> str:
-    """The provider's, else that of everything it is made from."""
-    own = action.provider.get("licence")
-    if own is not None:
-        return str(own)
-    inputs = (recipe.upstream(asset, key) for asset, key in recipe.needs(partition))
-    return "; ".join(sorted({recipe.sidecar(ref).licence for ref in inputs} - {""}))
+    """The provider's, and those of everything it is made from: terms of a take follow it into the film."""
+    named = {term for licence in recipe.licences(partition) for term in licence.split("; ")}
+    return "; ".join(sorted({str(action.provider.get("licence", "")), *named} - {""}))
 
 
 def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, state: State, run_id: str) -> Outcome:

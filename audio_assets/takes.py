@@ -72,6 +72,11 @@ class SceneTake(OfScene):
         inputs = {ids[key]: sidecar.content for key, sidecar in made.items() if sidecar is not None}
         return Action(self.asset, self.code_version, records.keeper(), {"takes": slots}, inputs)
 
+    def licences(self, partition: str) -> Iterator[str]:
+        """Those of all takes: which one is selected is decided later."""
+        made = (self.studio.takes.made(slot) for slot in self.studio.takes.slots(partition))
+        return (sidecar.licence for sidecar in made if sidecar is not None)
+
     def call(self, partition: str, action: Action) -> Call:
         """The list's call, unless there is not a single take."""
         takes = self.studio.takes

@@ -30,6 +30,9 @@ def test_one_run_takes_a_song_to_its_film(cinema: Cinema) -> None:
         assert list(cinema.takes(scene)) == ["t01"]
         assert cinema.selected(scene).chosen_by == "rule"
     exports = cinema.root / "exports" / "films" / SONG
+    sidecar = cinema.studio().store.find(str(cinema.object_of("deliverable", f"mp4|{SONG}").relative_to(cinema.root)))
+    assert sidecar is not None
+    assert "CC0-1.0" in sidecar.licence, "the terms of the takes follow them into the film"
     assert {path.name for path in exports.iterdir()} >= {f"{SONG}-mp4.mp4", f"{SONG}-mp4.srt", f"{SONG}-mp4.ass"}
 
 
