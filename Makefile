@@ -20,17 +20,18 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY)  ## Speak, align, lip-sync and mix the example scene with real voices; storyboard the example song
+demo: $(READY)  ## Speak, align, lip-sync and mix the example scene with real voices; make the example song's music video
 	$(BIN)/audio-assets models fetch kokoro
 	$(BIN)/audio-assets ingest data/examples/lighthouse
-	$(BIN)/audio-assets analyze data/examples/songs
+	$(BIN)/audio-assets film data/examples/songs
 	@echo "see and hear it: make dev"
 
 dev: $(READY)  ## Open the Dagster UI with its sensors, and the artifact server
-	$(BIN)/audio-assets models fetch kokoro
+	$(BIN)/audio-assets models fetch kokoro facemesh
 	$(BIN)/audio-assets dev
 
-test: check  ## Run the checks and every test
+test: check  ## Run the checks and every test; those of faces need a model of 1.5 MB, which is fetched
+	$(BIN)/audio-assets models fetch facemesh || echo "tests that look at faces will be skipped"
 	$(BIN)/python -m pytest -n auto
 
 check: $(READY)  ## Lint, types, import rules
@@ -40,7 +41,7 @@ check: $(READY)  ## Lint, types, import rules
 	$(BIN)/lint-imports
 
 bench: $(READY)  ## Measure speed, memory and accuracy; ratios within one run
-	$(BIN)/audio-assets models fetch kokoro moonshine
+	$(BIN)/audio-assets models fetch kokoro moonshine facemesh
 	$(BIN)/python -m tests.bench
 
 lock:  ## Resolve requirements.lock anew (docopt, only for the command of num2words, has no wheel and is left out)

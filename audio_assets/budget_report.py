@@ -1,11 +1,11 @@
 """What `audio-assets budget` shows and says, on the studio's ledger; what it does is `resources/budget_commands.py`."""
 
-import getpass
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
+from audio_assets.commands import my_name
 from audio_assets.domain.budget import usd, usd_text
 from audio_assets.domain.cost_report import markdown
 from audio_assets.domain.schemas import cost_report as schema
@@ -55,7 +55,7 @@ def set_cap(scope: str, key: str, amount: str, by: str) -> str:
         ValueError: the amount or the key can not be read.
     """
     wanted = None if amount.casefold() == "none" else amount
-    kept, place = budget_commands.set_cap(_ledger(), scope, key, wanted, by=by or getpass.getuser())
+    kept, place = budget_commands.set_cap(_ledger(), scope, key, wanted, by=by or my_name())
     where = f"each {kept}" if place == "*" else f"{kept} {place}".strip()
     return f"no cap on {where}" if wanted is None else f"{where}: capped at {float(wanted):.2f} USD"
 

@@ -1,31 +1,47 @@
-"""The explicit clean-up of what retired lines and earlier versions left. Nothing else ever deletes an artifact."""
+"""The explicit clean-up of what retired lines and songs, earlier versions and crashes left; nothing else deletes."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from audio_assets.domain.rendering import PermanentError
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio
 from resources.store import record_path
 
 AD_HOC = "say."
 """Partitions of `audio-assets say` begin so: they are in no script, and stay."""
+_IN_THE_MAKING_S = 3600.0  # a scratch file that nobody has written to for so long is the rest of a crash
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What no partition of today needs: paths of refs and failures, and of files of objects, with their bytes."""
+    """What no partition of today needs: paths of refs and failures, and of files of objects, with their bytes.
+
+    `scratch` are local files that crashes left in the making.
+    """
 
     records: tuple[str, ...]
     objects: tuple[str, ...]
     files: tuple[str, ...]
     n_bytes: int
+    scratch: tuple[Path, ...] = ()
 
 
 def find_leftovers(studio: Studio, recipes: Sequence[Recipe]) -> Leftovers:
-    """Everything that a clean-up would delete: reads, never writes."""
+    """Everything that a clean-up would delete: reads, never writes.
+
+    Takes are never among it, nor clips of the studio's own, nor what people said: they can not be made again.
+
+    Raises:
+        PermanentError: what is registered can not be read, so that nobody knows what today needs.
+    """
+    _check_readable(studio)
     records: list[str] = []
     needed: set[str] = set()
-    for recipe in recipes:
+    everything = [*recipes, *(part(studio) for recipe in recipes for part in recipe.part_recipes)]
+    for recipe in everything:
         wanted = set(recipe.partitions())
         for partition, ref in recipe.refs.preload().all().items():
             if partition in wanted or partition.startswith(AD_HOC):
@@ -34,10 +50,27 @@ def find_leftovers(studio: Studio, recipes: Sequence[Recipe]) -> Leftovers:
                 records.append(record_path("refs", recipe.asset, partition))
         gone = (partition for partition in studio.store.failures(recipe.asset) if partition not in wanted)
         records.extend(record_path("failures", recipe.asset, partition) for partition in gone)
-    files = [path for recipe in recipes for path in _files_outside(studio, recipe.folder, needed)]
+    cleaned = [recipe for recipe in everything if not recipe.keeps_objects]
+    files = [path for recipe in cleaned for path in _files_outside(studio, recipe.folder, needed)]
+    files += [path for recipe in recipes for path in recipe.left_behind()]
     objects = dict.fromkeys(path.rpartition("/")[0] for path in files)
-    n_bytes = sum(studio.store.size(path) or 0 for path in files)
-    return Leftovers(tuple(records), tuple(objects), tuple(files), n_bytes)
+    scratch = _rests_of_crashes(studio.settings.scratch)
+    n_bytes = sum(studio.store.size(path) or 0 for path in files) + sum(path.stat().st_size for path in scratch)
+    return Leftovers(tuple(records), tuple(objects), tuple(files), n_bytes, scratch)
+
+
+def _check_readable(studio: Studio) -> None:
+    """Refuse while a song's formats or scenes are not known: they would count as retired."""
+    for song in studio.songs.records:
+        studio.songs.settings(song)
+        if studio.songs.board(song) is None and studio.refs("storyboard").get(song) is not None:
+            raise PermanentError(f"the storyboard of {song} is gone or damaged; analyse the song again, then clean up")
+
+
+def _rests_of_crashes(scratch: Path) -> tuple[Path, ...]:
+    before_s = time.time() - _IN_THE_MAKING_S
+    files = (path for path in scratch.rglob("*") if path.is_file() and not path.is_symlink())
+    return tuple(sorted(path for path in files if path.stat().st_mtime < before_s))
 
 
 def _files_outside(studio: Studio, folder: str, needed: set[str]) -> Iterator[str]:
@@ -50,3 +83,5 @@ def delete_leftovers(studio: Studio, leftovers: Leftovers) -> None:
         studio.store.delete(path)
     for folder in leftovers.objects:
         studio.store.remove_empty(folder)
+    for rest in leftovers.scratch:
+        rest.unlink(missing_ok=True)

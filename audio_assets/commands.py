@@ -1,5 +1,6 @@
 """What the sub-commands do, apart from printing: each opens the studio on the settings' data root and works there."""
 
+import getpass
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -148,6 +149,18 @@ def make_plan(*, retry_failed: bool) -> Plan:
     return plan(studio, recipes(studio), retry_failed=retry_failed)
 
 
+def my_name() -> str:
+    """Who types here, for what is kept with a name.
+
+    Raises:
+        ValueError: nobody knows; one sentence.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:  # a container without a user of that number
+        raise ValueError("nobody knows who you are here: say it with --by") from error
+
+
 def plan_text(found: Plan) -> str:
     """A plan for people: each stale partition with its cause, then what is stuck."""
     shown = [f"{entry.asset:13} {entry.partition:45} {'; '.join(entry.causes)}" for entry in found.stale[: _LISTED * 5]]
@@ -155,9 +168,9 @@ def plan_text(found: Plan) -> str:
         shown.append(f"and {len(found.stale) - len(shown)} more (--json lists all)")
     shown += [f"{entry.asset:13} {entry.partition:45} {entry.state}: {entry.reason}" for entry in found.stuck[:_LISTED]]
     counts = ", ".join(f"{n} {asset}" for asset, n in found.counts().items()) or "nothing"
-    return "\n".join(
-        [*shown, f"stale: {counts}; up to date: {found.n_current}; about {found.estimated_s:.0f} s of one core"]
-    )
+    work = f"about {found.estimated_s:.0f} s of one core"
+    work += f" and {found.estimated_usd:.2f} USD" if found.estimated_usd else ""
+    return "\n".join([*shown, f"stale: {counts}; up to date: {found.n_current}; {work}"])
 
 
 def say(

@@ -1,6 +1,6 @@
 """Stage `costs`: what a song's video has cost and what is held for it, per scene, provider and day."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from audio_assets import partitions
@@ -33,10 +33,14 @@ class CostReport(OfSong):
         """The ledger is no object."""
         return {}
 
+    def licences(self, partition: str) -> Iterator[str]:
+        """Figures have none."""
+        return iter(())
+
     def describe(self, partition: str) -> Action:
         """Every entry of the song."""
         rows = [asdict(row) for row in self.studio.ledger.cost_rows(project=partition)]
-        return Action(self.asset, self.code_version, {"engine": "cost report", "licence": ""}, {"rows": rows})
+        return Action(self.asset, self.code_version, {"engine": "cost report"}, {"rows": rows})
 
     def call(self, partition: str, action: Action) -> Call:
         """The report's call."""

@@ -1,6 +1,6 @@
 """Stage `deliverables`: the film in the formats that a song's settings name, with subtitles, and its timelines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -27,6 +27,15 @@ from resources.pool import Call
 _OF_SONG = ("final_video", "song_audio", "sections", "lyric_alignment")
 EXPORTS = "exports/films"
 """Where the newest deliverables stand under names that people give to others: `<song>/<song>-vertical.mp4`."""
+
+
+def exports(partition: str, sidecar: Sidecar) -> dict[str, str]:
+    """Where the files of a deliverable stand for people, by their names in its object; the film itself is the first."""
+    name, song = parse_scene_key(partition)
+    films = (".mp4", ".webm")
+    files = sorted(set(sidecar.files) - set(sidecar.previews), key=lambda file: (not file.endswith(films), file))
+    beside = {file: file.removeprefix(name) if file.startswith(name) else f"-{file}" for file in files}
+    return {file: f"{EXPORTS}/{song}/{song}-{name}{suffix}" for file, suffix in beside.items()}
 
 
 class Deliverable(OfSong):
@@ -56,9 +65,9 @@ class Deliverable(OfSong):
             **self.studio.songs.delivery_record(partition),
             "title": board.title,
             "scenes": [scene.start_frame for scene in board.scenes],
-            "finds_faces": self.studio.model("facemesh") is not None,
         }
-        return Action(self.asset, self.code_version, engine.identity(), params, inputs)
+        has_faces = self.studio.model("facemesh") is not None
+        return Action(self.asset, self.code_version, engine.identity(has_faces=has_faces), params, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
         """The encoder's call."""
@@ -81,14 +90,23 @@ class Deliverable(OfSong):
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Put the newest files where people look for them, under names that tell what they are."""
-        name, song = parse_scene_key(partition)
-        for file, stored in sidecar.files.items():
-            if file in sidecar.previews:
-                continue
-            suffix = file.removeprefix(name) if file.startswith(name) else f"-{file}"
-            path = f"{EXPORTS}/{song}/{song}-{name}{suffix}"
-            if not self.store.holds(path, stored):
+        for file, path in exports(partition, sidecar).items():
+            if not self.store.holds(path, sidecar.files[file]):
                 self.store.duplicate(f"{folder}/{file}", path)
+
+    def unfinished(self, partition: str, *, retry_failed: bool) -> str:
+        """A file that people look for and do not find."""
+        ref = self.refs.get(partition)
+        sidecar = self.store.find(ref.object) if ref else None
+        paths = exports(partition, sidecar) if sidecar else {}
+        gone = [path for file, path in paths.items() if sidecar and self.store.size(path) != sidecar.files[file].size]
+        return f"{gone[0]} is gone" if gone else ""
+
+    def left_behind(self) -> Iterator[str]:
+        """The files of songs that are registered no more."""
+        songs = self.studio.songs.records
+        found = ((path, path.removeprefix(f"{EXPORTS}/").split("/")[0]) for path in self.store.list(EXPORTS))
+        return (path for path, song in found if song not in songs)
 
     def estimate_s(self, partition: str) -> float:
         """Copied pictures cost little; encoded ones about their length, VP9 three times that."""

@@ -1,7 +1,7 @@
 """What a materialization shows in the Dagster UI: the few facts that people look for, a picture, one link to the page.
 
-An event's payload stays under 8 KB, of which Dagster's own envelope is 3.4 KB: the picture is a PNG of at most 3 KB
-(4 KB as text), long texts are cut.
+An event's payload stays under 8 KB, of which Dagster's own envelope is 3.4 KB: the picture is a PNG or JPEG of at most
+3 KB (4 KB as text), long texts are cut.
 """
 
 import base64
@@ -11,6 +11,7 @@ from urllib.parse import quote
 import dagster as dg
 
 from audio_assets.domain.artifacts import PICTURE
+from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.render import Outcome, Recipe
 
 _SHOWN = (
@@ -19,9 +20,14 @@ _SHOWN = (
     "n_channels", "key", "bpm", "n_beats", "beats_per_bar", "beat_confidence", "n_onsets", "onsets_per_s",
     "mean_energy", "sections", "voice_share", "n_aligned", "mean_confidence", "aligned_by", "title", "n_scenes",
     "n_performance", "clip_seconds", "frame_rate", "estimated_usd_with_retries", "budget_cap_usd", "bpm_before",
-    "bpm_after", "style", "pitch_semitones", "n_bars",
+    "bpm_after", "style", "pitch_semitones", "n_bars", "n_takes", "n_current", "n_missing", "n_selected", "provider",
+    "paid_usd", "n_measured", "best_quality_score", "best_character_consistency", "best_mouth_visibility", "n_reviews",
+    "user_scores", "reviewed_by", "take", "chosen_by", "by", "method", "made", "why", "n_with_face", "n_changed",
+    "sounding_share", "confidence", "n_clips", "drift_frames", "n_chapters", "n_markers", "video", "audio", "width",
+    "height", "subtitles", "n_cues", "n_bytes", "n_orders", "spent_usd", "held_usd",
 )  # fmt: skip
 _LONGEST_TEXT = 240
+_PICTURES = {PICTURE: "png", "picture.jpg": "jpeg"}
 
 
 def event_metadata(recipe: Recipe, outcome: Outcome, *, with_picture: bool) -> Mapping[str, dg.MetadataValue]:
@@ -31,14 +37,7 @@ def event_metadata(recipe: Recipe, outcome: Outcome, *, with_picture: bool) -> M
         return {}
     page = f"{recipe.studio.settings.artifact_url}/a/{recipe.asset}/{quote(outcome.partition, safe='')}"
     shown: dict[str, dg.MetadataValue] = {"open": dg.MetadataValue.url(page)}
-    if with_picture and PICTURE in sidecar.files:
-        png = recipe.store.read(f"{outcome.folder}/{PICTURE}") or b""
-        picture = f"![{recipe.asset}](data:image/png;base64,{base64.b64encode(png).decode()})"
-        shown["picture"] = dg.MetadataValue.md(picture)
-    elif PICTURE in sidecar.files:
-        shown["picture"] = dg.MetadataValue.url(
-            f"{recipe.studio.settings.artifact_url}/files/{outcome.folder}/{PICTURE}"
-        )
+    shown |= _picture(recipe, outcome.folder, sidecar, is_inline=with_picture)
     for name in _SHOWN:
         if name in sidecar.facts:
             shown[name] = _value(sidecar.facts[name])
@@ -51,6 +50,17 @@ def event_metadata(recipe: Recipe, outcome: Outcome, *, with_picture: bool) -> M
     if sidecar.notes:
         shown["notes"] = dg.MetadataValue.text("; ".join(sidecar.notes)[:_LONGEST_TEXT])
     return shown
+
+
+def _picture(recipe: Recipe, folder: str, sidecar: Sidecar, *, is_inline: bool) -> Mapping[str, dg.MetadataValue]:
+    """The picture itself, or a link to it; nothing for what has none, or an empty one."""
+    name = next((name for name in _PICTURES if name in sidecar.files and sidecar.files[name].size), None)
+    if name is None:
+        return {}
+    if not is_inline:
+        return {"picture": dg.MetadataValue.url(f"{recipe.studio.settings.artifact_url}/files/{folder}/{name}")}
+    encoded = base64.b64encode(recipe.store.read(f"{folder}/{name}") or b"").decode()
+    return {"picture": dg.MetadataValue.md(f"![{recipe.asset}](data:image/{_PICTURES[name]};base64,{encoded})")}
 
 
 def _value(value: object) -> dg.MetadataValue:

@@ -1,15 +1,15 @@
 """Stage `film`: selected takes become the scenes' clips, one film over the song, its deliverables and timelines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.edit import Chapter, chapters_of
-from audio_assets.domain.rendering import Rendered
+from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.song_analysis import sections_from_bytes
 from audio_assets.music_recipes import THE_SONG, OfScene, OfSong, of_song
@@ -18,6 +18,9 @@ from resources.engines import film_assembly, scene_clips
 from resources.engines import song_artifacts as analysis
 from resources.engines.take_artifacts import clip_name
 from resources.pool import Call
+
+_NOT_OF_THE_CLIP = ("start_frame", "end_frame", "before", "lip_sync_method")
+"""What a treatment says and a conformed clip does not show: where it lies, and what was done before it came here."""
 
 
 class SceneClip(OfScene):
@@ -29,19 +32,27 @@ class SceneClip(OfScene):
     source = film_sources.SceneTreatment
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
-        """The scene's clip."""
-        return [("lipsynced_take", partition)]
+        """The clip before where a dissolve comes out of it, and the scene's own."""
+        before = ""
+        with suppress(PermanentError, UpstreamError):  # `describe` says it
+            before = self._before(partition)
+        return [("lipsynced_take", scene) for scene in (before, partition) if scene]
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """Both clips' objects."""
+        return {name: self.upstream("lipsynced_take", scene).object for name, scene in self._clips(partition).items()}
+
+    def versions(self, partition: str, action: Action) -> Mapping[str, str]:
+        """The scene's own clip: Dagster follows an edge to the same scene only, a plan both."""
+        own = self.upstream("lipsynced_take", partition).content
+        return {**super().versions(partition, action), "lipsynced_take": own}
 
     def describe(self, partition: str) -> Action:
         """The clip, how it goes into the film, and the clip before where a dissolve comes out of it."""
         treatment = self.studio.songs.treatment(partition)
-        inputs = {"clip": self.upstream("lipsynced_take", partition).content}
-        before = self._before(partition, treatment)
-        if before:
-            inputs["clip before"] = self.upstream("lipsynced_take", before).content
-        params = {
-            name: value for name, value in treatment.items() if name not in ("start_frame", "end_frame", "before")
-        }
+        clips = self._clips(partition).items()
+        inputs = {name: self.upstream("lipsynced_take", scene).content for name, scene in clips}
+        params = {name: value for name, value in treatment.items() if name not in _NOT_OF_THE_CLIP}
         params["n_frames"] = treatment["end_frame"] - treatment["start_frame"]
         return Action(self.asset, self.code_version, scene_clips.identity(), params, inputs)
 
@@ -56,13 +67,21 @@ class SceneClip(OfScene):
             width, height, board.frame_rate, scene.n_frames, edit.transition_in, edit.transition_out,
             edit.before_n_frames, film.fit, self.studio.songs.grade(song),
         )  # fmt: skip
-        before = self._before(partition, self.studio.songs.treatment(partition))
+        before = self._before(partition)
         clips = (self._clip(partition), self._clip(before) if before else None)
         return Call(scene_clips.conform_clip, (*clips, spec, self.studio.scratch_file(".mp4")))
 
-    def _before(self, partition: str, treatment: dict[str, Any]) -> str:
+    def _clips(self, partition: str) -> dict[str, str]:
+        """The scenes whose clips go in, by what they are here."""
+        before = self._before(partition)
+        return {"clip": partition, **({"clip before": before} if before else {})}
+
+    def _before(self, partition: str) -> str:
+        """The scene that a dissolve comes out of, "" where there is none."""
+        _, scene = self.studio.songs.scene(partition)
         song = parse_scene_key(partition)[1]
-        return scene_key(treatment["before"], song) if treatment["before"] else ""
+        before = self.studio.songs.edits(song)[scene.order - 1].before_id
+        return scene_key(before, song) if before else ""
 
     def _clip(self, partition: str) -> Path:
         ref = self.upstream("lipsynced_take", partition)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from audio_assets.commands import open_studio, where
-from audio_assets.domain.scene_key import scene_key, song_of
+from audio_assets.deliverables import exports
+from audio_assets.domain.scene_key import parse_scene_key, scene_key, song_of
 from audio_assets.launch import FILM
 from audio_assets.music_commands import Analysed, analyze
 from audio_assets.plan import plan
@@ -111,10 +112,9 @@ def _film(studio: Studio, song: str) -> dict[str, Any]:
         if ref is not None:
             files[label] = where(studio, f"{ref.object}/{name}")
     for partition in studio.songs.delivery_partitions():
-        ref = studio.refs("deliverable").get(partition)
-        if ref is not None and song_of(partition) == song:
-            label = partition.partition("|")[0]
-            suffix = ".webm" if label == "webm" else ".mp4"
-            files[label] = where(studio, f"exports/films/{song}/{song}-{label}{suffix}")
+        ref = studio.refs("deliverable").get(partition) if song_of(partition) == song else None
+        sidecar = studio.store.find(ref.object) if ref else None
+        if sidecar is not None:
+            files[parse_scene_key(partition)[0]] = where(studio, next(iter(exports(partition, sidecar).values())))
     n_takes = sum(len(studio.takes.names(scene)) for scene in scenes)
     return {"song": song, "n_scenes": len(scenes), "n_takes": n_takes, "files": files}

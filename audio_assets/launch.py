@@ -68,7 +68,7 @@ class Pipeline:
     @property
     def rendered(self) -> tuple[str, ...]:
         """The names under which renders of a run may have failed: its assets, and their parts."""
-        return tuple(name for recipe in self.recipes for name in (*recipe.part_assets, recipe.asset))
+        return tuple(one.asset for recipe in self.recipes for one in (*recipe.part_recipes, recipe))
 
     def opened(self, studio: Studio) -> list[Recipe]:
         """One of each recipe, in the order of a run."""

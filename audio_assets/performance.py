@@ -8,6 +8,7 @@ import dagster as dg
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
+from audio_assets.domain.music.sung_mouth import SUNG_JAW
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
@@ -110,12 +111,13 @@ class LipsyncedTake(OfScene):
 
     def describe(self, partition: str) -> Action:
         """The take; and where a mouth is to move, the phonemes and who moves it."""
-        method = self._method(partition)
-        inputs = {"take": self._selected(partition).content}
+        method, take = self._method(partition), self._selected(partition)
+        inputs = {"take": take.content}
         if method != "post_process":
-            return Action(self.asset, self.code_version, {"engine": "none"}, {"method": method}, inputs)
+            params = {"method": method, "why": self._why_not(method, take)}
+            return Action(self.asset, self.code_version, {"engine": "none"}, params, inputs)
         inputs["scene_alignment"] = self.upstream("scene_alignment", partition).content
-        identity = {**self.studio.lip_syncer.identity(), "singing_recipe": engine.RECIPE}
+        identity = {**self.studio.lip_syncer.identity(), "singing_recipe": engine.RECIPE, "jaw_exponent": SUNG_JAW}
         return Action(self.asset, self.code_version, identity, {"method": method}, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
@@ -123,10 +125,8 @@ class LipsyncedTake(OfScene):
         take = self._selected(partition)
         clip = self.studio.takes.clip(self.studio.takes.slot(partition, take.id))
         scratch = self.studio.scratch_file(clip.suffix)
-        method = action.params["method"]
-        if method != "post_process":
-            why = "the provider has moved the mouth" if method == "native" else "the scene is not lip-synced"
-            return Call(mouth.passed_through, (clip, why, scratch))
+        if action.params["method"] != "post_process":
+            return Call(mouth.passed_through, (clip, action.params["why"], scratch))
         alignment = self.read(self.upstream("scene_alignment", partition), engine.ALIGNMENT)[engine.ALIGNMENT]
         rig = self.store.read(f"{take.object}/{RIG}")
         sync = self.studio.lip_syncer.syncer(drawn=rig is not None)
@@ -141,6 +141,17 @@ class LipsyncedTake(OfScene):
     def _method(self, partition: str) -> str | None:
         _, scene = self.studio.songs.scene(partition)
         return scene.lip_sync_method if scene.lip_sync_enabled else None
+
+    def _why_not(self, method: str | None, take: Take) -> str:
+        """Why the take goes on as it is."""
+        if method is None:
+            return "the scene is not lip-synced"
+        if take.origin == "added":
+            return "the mouth is taken to move in the added clip"
+        provider = self.studio.videos.get(take.provider)
+        if provider is None or provider.capabilities().has_native_lip_sync:
+            return "the provider has moved the mouth"
+        return f"{take.provider} moves no mouths: set lip_sync_method to post_process"
 
     def _selected(self, partition: str) -> Take:
         chosen = self.read(self.upstream("selected_take", partition), SELECTION)[SELECTION]

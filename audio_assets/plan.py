@@ -11,8 +11,6 @@ from audio_assets.domain.schemas.records import Failure, Ref
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio
 
-_TRANSIENT_ATTEMPTS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Stale:
@@ -125,11 +123,10 @@ def _judge(
     if not causes:
         more = recipe.unfinished(partition, retry_failed=retry_failed)
         return _stale(recipe, partition, (more,)) if more else None
-    if failure is not None and failure.action_key == action.key and not retry_failed:
-        is_final = failure.kind in ("permanent", "budget") or failure.attempts >= _TRANSIENT_ATTEMPTS
-        if is_final and not recipe.unfinished(partition, retry_failed=False):
-            return Stuck(recipe.asset, partition, "failed", failure.reason)
-    return _stale(recipe, partition, causes)
+    is_final = failure is not None and failure.action_key == action.key and failure.is_final and not retry_failed
+    if failure is None or not is_final or recipe.unfinished(partition, retry_failed=False):
+        return _stale(recipe, partition, causes)
+    return Stuck(recipe.asset, partition, "failed", failure.reason)
 
 
 def _stale(recipe: Recipe, partition: str, causes: tuple[str, ...]) -> Stale:

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import BudgetExceeded
 from audio_assets.domain.rendering import PermanentError, Rendered, TransientError, UpstreamError
+from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Failure, FailureKind, Ref, Sidecar, content_sha256
 from audio_assets.source import Source
 from audio_assets.studio import Studio
@@ -32,7 +33,8 @@ class Recipe(ABC):
     - `fan_in`: upstream assets of which more goes in than Dagster can follow; the source says when they matter.
     - `gathers`: upstream assets of which all scenes of one song go in, which Dagster can follow.
     - `waits_for_all`: it is not rendered while something that it needs can not be.
-    - `part_assets`: the names of its `parts`.
+    - `part_recipes`: what its `parts` are.
+    - `keeps_objects`: a clean-up never deletes what it made, whatever became of the partition.
     - `members_of`: the asset of songs that says which scenes there are, where the partitions are scenes.
     """
 
@@ -46,7 +48,8 @@ class Recipe(ABC):
     gathers: ClassVar[tuple[str, ...]] = ()
     waits_for_all: ClassVar[bool] = True
     members_of: ClassVar[str] = ""
-    part_assets: ClassVar[tuple[str, ...]] = ()
+    part_recipes: ClassVar[tuple[type["Recipe"], ...]] = ()
+    keeps_objects: ClassVar[bool] = False
     published: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, studio: Studio) -> None:
@@ -85,7 +88,15 @@ class Recipe(ABC):
 
     def sources(self, partition: str) -> Mapping[str, str]:
         """The object folders of the inputs, by name, for the sidecar."""
-        return {asset: self.upstream(asset, key).object for asset, key in self.needs(partition)}
+        return {
+            f"{asset} {parse_scene_key(key)[0]}" if asset in self.gathers else asset: self.upstream(asset, key).object
+            for asset, key in self.needs(partition)
+        }
+
+    def licences(self, partition: str) -> Iterator[str]:
+        """The licence of every input artifact."""
+        for asset, key in self.needs(partition):
+            yield self.sidecar(self.upstream(asset, key)).licence
 
     def versions(self, partition: str, action: Action) -> Mapping[str, str]:
         """The data version of every upstream asset in Dagster's graph, by asset name.
@@ -120,6 +131,10 @@ class Recipe(ABC):
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Called after the ref points at the object; most assets have nothing more to do."""
+
+    def left_behind(self) -> Iterator[str]:
+        """Paths that `publish` wrote outside of objects for what is registered no more."""
+        return iter(())
 
     def upstream(self, asset: str, partition: str) -> Ref:
         """The ref of an input.
@@ -336,12 +351,9 @@ def _commit(
 
 
 def _licence(recipe: Recipe, partition: str, action: Action) -> str:
-    """The provider's, else that of everything it is made from."""
-    own = action.provider.get("licence")
-    if own is not None:
-        return str(own)
-    inputs = (recipe.upstream(asset, key) for asset, key in recipe.needs(partition))
-    return "; ".join(sorted({recipe.sidecar(ref).licence for ref in inputs} - {""}))
+    """The provider's, and those of everything it is made from: terms of a take follow it into the film."""
+    named = {term for licence in recipe.licences(partition) for term in licence.split("; ")}
+    return "; ".join(sorted({str(action.provider.get("licence", "")), *named} - {""}))
 
 
 def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, state: State, run_id: str) -> Outcome:

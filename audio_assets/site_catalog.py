@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from audio_assets.domain.scene_key import scene_key
+from audio_assets.domain.scene_key import SEPARATOR, scene_key, song_of
 from audio_assets.domain.schemas.records import RecordError, Ref, read_record
 from audio_assets.domain.schemas.song import SongRecord
 from audio_assets.domain.schemas.storyboard import from_bytes
@@ -22,8 +22,23 @@ SONG_STAGES = (
 )  # fmt: skip
 """The assets whose partitions are songs, in the order of the graph."""
 
-SCENE, REMIX = "scene_prompt", "music_remix"
+SCENE, REMIX, DELIVERABLE = "scene_prompt", "music_remix", "deliverable"
 MUSIC_STAGES = (*SONG_STAGES, SCENE, REMIX)
+
+FILM_STAGES = (
+    "scene_take", "take_quality", "take_review", "selected_take", "contact_sheet", "vocal_segment", "scene_alignment",
+    "lipsynced_take", "scene_clip", "final_video", "timeline", DELIVERABLE, "cost_report",
+)  # fmt: skip
+"""What becomes of the scenes, in the order of the graph."""
+
+FILM_OF_SONG = ("contact_sheet", "final_video", "timeline", "cost_report")
+"""Those of them whose partitions are songs."""
+
+OF_SCENE = (SCENE, *(asset for asset in FILM_STAGES if asset not in (*FILM_OF_SONG, DELIVERABLE)))
+"""The assets whose partitions are scenes."""
+
+PARTS = ("take", "take_measure")
+"""What the store keeps refs of, but is no asset: single takes, which a scene's list of takes shows."""
 
 _STORYBOARD = "storyboard.json"
 
@@ -38,11 +53,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class SongTitle:
-    """What a song is called: its title and artist as the settings beside it say, else its file's name."""
+    """What a song is called: its title and artist as the settings beside it say, else its file's name.
+
+    `language` is a tag such as "en", "" where nothing is said; `deliveries` are the formats its film is wanted in.
+    """
 
     song: str
     title: str
     artist: str
+    language: str = ""
+    deliveries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,14 +76,19 @@ class Catalog:
     remixes: Mapping[str, Said] = field(default_factory=dict)
 
     def said(self) -> dict[str, Said]:
-        """What to call every song, scene and remix, by partition."""
+        """What to call every song, scene, remix and format of a film, by partition."""
         songs = {name: Said(song.title, song.artist) for name, song in self.songs.items()}
         scenes = {
             scene_key(scene.id, name): Said(scene_words(scene), type_name(scene))
             for name, board in self.boards.items()
             for scene in board.scenes
         }
-        return {**self.remixes, **songs, **scenes}
+        films = {key: Said(self.songs[song_of(key)].title, key.partition(SEPARATOR)[0]) for key in self.formats()}
+        return {**self.remixes, **songs, **films, **scenes}
+
+    def formats(self) -> frozenset[str]:
+        """The partitions of every format that a song's film is wanted in."""
+        return frozenset(scene_key(name, song.song) for song in self.songs.values() for name in song.deliveries)
 
     def scenes(self) -> frozenset[str]:
         """The partitions of every scene of today."""
@@ -107,7 +132,8 @@ def _title(song: str, data: bytes) -> SongTitle:
         settings = parse_song_settings(record.settings.encode(), record.settings_path)
     except ValueError:
         return SongTitle(song, file_name or song, "")
-    return SongTitle(song, settings.title or file_name or song, settings.artist)
+    title = settings.title or file_name or song
+    return SongTitle(song, title, settings.artist, settings.language, tuple(settings.film.deliverables))
 
 
 def _remix(data: bytes, songs: Mapping[str, SongTitle]) -> Said:

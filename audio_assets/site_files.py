@@ -24,7 +24,10 @@ MEDIA_TYPES = {
     "xml": "application/xml", "zip": "application/zip", "lrc": "text/plain; charset=utf-8",
     "tsv": "text/tab-separated-values; charset=utf-8", "csv": "text/csv; charset=utf-8",
     "dat": "text/plain; charset=utf-8", "txt": "text/plain; charset=utf-8", "srt": "text/plain; charset=utf-8",
-    "edl": "text/plain; charset=utf-8", "vtt": "text/vtt; charset=utf-8", "rpy": "text/plain; charset=utf-8",
+    "edl": "text/plain; charset=utf-8", "ass": "text/plain; charset=utf-8", "cube": "text/plain; charset=utf-8",
+    "md": "text/plain; charset=utf-8", "otio": "application/json", "fcpxml": "application/xml",
+    "mov": "video/quicktime", "mkv": "video/x-matroska",
+    "vtt": "text/vtt; charset=utf-8", "rpy": "text/plain; charset=utf-8",
 }  # fmt: skip
 """By suffix. Whatever is not listed is offered as a download, never shown: a browser must not run what we store."""
 

@@ -20,7 +20,19 @@ from audio_assets.domain.lines import partition_key, script_slug
 from audio_assets.domain.scene_key import SEPARATOR, parse_scene_key, scene_key
 from audio_assets.domain.schemas.records import RecordError, Ref
 from audio_assets.domain.schemas.script import ScriptRecord
-from audio_assets.site_catalog import REMIX, SCENE, SONG_STAGES, Catalog, Said, SongTitle, read_catalog
+from audio_assets.site_catalog import (
+    DELIVERABLE,
+    FILM_OF_SONG,
+    OF_SCENE,
+    PARTS,
+    REMIX,
+    SCENE,
+    SONG_STAGES,
+    Catalog,
+    Said,
+    SongTitle,
+    read_catalog,
+)
 from audio_assets.site_listing import STAGES, Entry, Listing, Query, Row, ScriptRow, SongRow
 from resources.store import ArtifactStore
 
@@ -44,6 +56,7 @@ class Index:
         self._script_names: frozenset[str] = frozenset()
         self._catalog = Catalog()
         self._scenes: frozenset[str] = frozenset()
+        self._formats: frozenset[str] = frozenset()
         self._partitions: Mapping[str, frozenset[str]] = {}
 
     def said(self, partition: str) -> Said:
@@ -85,7 +98,7 @@ class Index:
         assets = _in_stage_order({**rendered, **failed})
         return Listing(
             query,
-            tuple(self._row(*row) for row in shown),
+            tuple(self._row(*row, query.asset) for row in shown),
             len(found),
             n_pages,
             {asset: rendered[asset] for asset in assets},
@@ -97,22 +110,23 @@ class Index:
     def _folded(self, query: Query, found: list[Entry]) -> list[tuple[datetime, Entry, int]]:
         """Return (when, entry, how many scenes it stands for), newest first.
 
-        Scenes stand under their song unless they are asked for: 50 songs have 2,000 of them.
+        Scenes and formats stand under their song unless they are asked for: 50 songs have 2,000 scenes.
         """
         is_asked = bool(query.text or query.script or query.state)
-        scenes: dict[str, list[Entry]] = {}
-        rows = {entry.partition: (entry.newest, entry, 0) for entry in found if is_asked or not entry.is_scene}
+        folded: dict[str, list[Entry]] = {}
+        rows = {entry.partition: (entry.newest, entry, 0) for entry in found if is_asked or not entry.is_of_song}
         for entry in found:
-            if entry.is_scene and not is_asked:
-                scenes.setdefault(entry.script, []).append(entry)
-        for song, entries in scenes.items():
+            if entry.is_of_song and not is_asked:
+                folded.setdefault(entry.script, []).append(entry)
+        for song, entries in folded.items():
             newest = max(entry.newest for entry in entries)
             before = rows.get(song)
             own = before[1] if before else self._entries.get(song, Entry(song))
-            n_current = sum(entry.partition in self._scenes for entry in entries) or len(entries)
+            scenes = [entry.partition for entry in entries if entry.is_scene]
+            n_current = sum(scene in self._scenes for scene in scenes) or len(scenes)
             rows[song] = (max(newest, before[0]) if before else newest, own, n_current)
         if query.script in self._catalog.songs:  # a song's scenes stand as they follow one another
-            return sorted(rows.values(), key=lambda row: (row[1].is_scene, row[1].partition))
+            return sorted(rows.values(), key=lambda row: (row[1].is_of_song, row[1].is_scene, row[1].partition))
         return sorted(rows.values(), key=lambda row: (row[0], row[1].partition), reverse=True)
 
     def _matching(self, query: Query) -> list[Entry]:
@@ -134,7 +148,7 @@ class Index:
         said = self._said.get(entry.partition)
         return (f"{entry.partition} {said.character} {said.text}" if said else entry.partition).casefold()
 
-    def _row(self, newest: datetime, entry: Entry, n_scenes: int) -> Row:
+    def _row(self, newest: datetime, entry: Entry, n_scenes: int, wanted: str) -> Row:
         refs = {asset: self._store.refs(asset).get(entry.partition) for asset in _in_stage_order(entry.rendered)}
         return Row(
             entry.partition,
@@ -146,6 +160,7 @@ class Index:
             self._scene_sound(entry.partition) if entry.is_scene else _sound(refs),
             n_scenes,
             tuple(asset for asset in {**entry.rendered, **entry.failed} if self._is_retired(entry, asset)),
+            wanted,
         )
 
     def _scene_sound(self, partition: str) -> str:
@@ -160,7 +175,7 @@ class Index:
         entry = self._entries.get(title.song, Entry(title.song))
         board = self._catalog.boards.get(title.song)
         scenes = [scene_key(scene.id, title.song) for scene in board.scenes] if board else []
-        prompts = self._partitions.get(SCENE, frozenset())
+        prompts, selected = (self._partitions.get(asset, frozenset()) for asset in (SCENE, "selected_take"))
         stages = [asset for asset in SONG_STAGES if asset in entry.rendered]
         duration = f"{int(board.duration_s) // 60}:{int(board.duration_s) % 60:02d}" if board else ""
         return SongRow(
@@ -173,16 +188,20 @@ class Index:
             len(stages),
             len(scenes),
             sum(scene in prompts for scene in scenes),
-            tuple(asset for asset in SONG_STAGES if asset in entry.failed),
+            sum(scene in selected for scene in scenes),
+            "final_video" if "final_video" in entry.rendered else "",
+            tuple(asset for asset in (*SONG_STAGES, *FILM_OF_SONG) if asset in entry.failed),
             (["song_audio", *stages])[-1],
         )
 
     def _is_retired(self, entry: Entry, asset: str) -> bool:
         """Whether nothing that is registered asks for this any more; its page and files are still here."""
-        if asset in SONG_STAGES:
+        if asset in (*SONG_STAGES, *FILM_OF_SONG):
             return entry.partition not in self._catalog.songs
-        if asset == SCENE:
+        if asset in OF_SCENE:
             return entry.partition not in self._scenes
+        if asset == DELIVERABLE:
+            return entry.partition not in self._formats
         if asset == REMIX:
             return entry.partition not in self._catalog.remixes
         return entry.script in self._script_names and entry.partition not in self._current
@@ -215,6 +234,7 @@ class Index:
             self._current = {*lines, *(key for record in self._scripts for key in _label_mixes(record))}
             self._catalog = read_catalog(self._store)
             self._scenes = self._catalog.scenes()
+            self._formats = self._catalog.formats()
             self._said = {**lines, **self._catalog.said()}
             self._partitions = _by_asset(self._entries)
             read = time.monotonic()
@@ -230,7 +250,9 @@ def _entries(store: ArtifactStore) -> dict[str, Entry]:
                 if match is None:
                     continue
                 kind, asset, name = match.groups()
-                partition = name.replace("+", SEPARATOR) if asset == SCENE else name
+                if asset in PARTS:
+                    continue
+                partition = name.replace("+", SEPARATOR) if asset in (*OF_SCENE, DELIVERABLE) else name
                 entry = found.setdefault(partition, Entry(partition))
                 (entry.rendered if kind == "refs" else entry.failed)[asset] = item["last_modified"]
     return found

@@ -5,14 +5,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
+from audio_assets.domain.film_settings import DELIVERIES
 from audio_assets.domain.scene_key import SEPARATOR, song_of
-from audio_assets.site_catalog import MUSIC_STAGES, SONG_STAGES, Said
+from audio_assets.site_catalog import FILM_STAGES, MUSIC_STAGES, SONG_STAGES, Said
 
 # The stages in the order of the graph; an asset that is not named here follows in order of its name.
 DIALOGUE_STAGES = ("voice_line", "alignment", "lipsync", "dialogue_mix")
-STAGES = (*DIALOGUE_STAGES, *MUSIC_STAGES)
+STAGES = (*DIALOGUE_STAGES, *MUSIC_STAGES, *FILM_STAGES)
 
-_MANY_ASSETS = 6  # more than a line has: a row names only those of a song that need a look
+_MANY_ASSETS = 6  # more than a line has: a row names only those of a song or scene that need a look
+# What a row of many leaves out while it is as it should be.
+_UNNAMED = (
+    *SONG_STAGES[:-1], "take_quality", "take_review", "vocal_segment", "scene_alignment", "lipsynced_take", "timeline",
+    "cost_report",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +70,17 @@ class Entry:
     @property
     def script(self) -> str:
         """The script that its key begins with, or its song."""
-        return song_of(self.partition) if self.is_scene else self.partition.partition(".")[0]
+        return song_of(self.partition) if self.is_of_song else self.partition.partition(".")[0]
+
+    @property
+    def is_of_song(self) -> bool:
+        """Whether it is a scene of a song, or a format of its film."""
+        return SEPARATOR in self.partition
 
     @property
     def is_scene(self) -> bool:
         """Whether it is a scene of a song."""
-        return SEPARATOR in self.partition
+        return self.is_of_song and self.partition.partition(SEPARATOR)[0] not in DELIVERIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,7 @@ class Row:
     """One partition on the page. `sound` is the path of what it plays, `failed_checks` by asset.
 
     A song may stand for `n_scenes` of its own; `retired` are those of its assets that nothing registered asks for.
+    `wanted` is the asset that was asked for, "" for any.
     """
 
     partition: str
@@ -88,18 +100,20 @@ class Row:
     sound: str
     n_scenes: int = 0
     retired: tuple[str, ...] = ()
+    wanted: str = ""
 
     @property
     def main_asset(self) -> str:
         """The asset whose page the row opens."""
-        return (*self.assets, *self.failed, "storyboard")[0]
+        there = (*self.assets, *self.failed)
+        return self.wanted if self.wanted in there else (*there, "storyboard")[0]
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """The assets of a song that need no mention: all that are as they should be, but its storyboard."""
+        """The assets of a song or scene that need no mention: most of those that are as they should be."""
         if not self.n_scenes and len(self.assets) < _MANY_ASSETS:
             return ()
-        return tuple(a for a in self.assets if a in SONG_STAGES[:-1] and a not in self.failed_checks)
+        return tuple(a for a in self.assets if a in _UNNAMED and a not in self.failed_checks and a != self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +130,8 @@ class ScriptRow:
 class SongRow:
     """One song: how much of it is rendered, and what its storyboard says. `failed` are stages that failed.
 
-    `duration` and `bpm` are texts, `n_prompts` of its `n_scenes` scenes have a prompt; `sound` is the song's own file.
+    `duration` and `bpm` are texts; of its `n_scenes` scenes `n_prompts` have a prompt and `n_selected` a take in the
+    film. `sound` is the song's own file, `film` the asset to open for its film, "" while there is none.
     """
 
     song: str
@@ -128,6 +143,8 @@ class SongRow:
     n_stages: int
     n_scenes: int
     n_prompts: int
+    n_selected: int
+    film: str
     failed: tuple[str, ...]
     asset: str
 
@@ -148,7 +165,7 @@ class Listing:
     @property
     def groups(self) -> list[tuple[str, list[str]]]:
         """The assets that there are, by pipeline."""
-        named = {"dialogue": DIALOGUE_STAGES, "music": MUSIC_STAGES}
+        named = {"dialogue": DIALOGUE_STAGES, "music": MUSIC_STAGES, "film": FILM_STAGES}
         groups = [(name, [asset for asset in self.rendered if asset in stages]) for name, stages in named.items()]
         groups.append(("other", [asset for asset in self.rendered if asset not in STAGES]))
         return [(name, assets) for name, assets in groups if assets]

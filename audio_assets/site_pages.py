@@ -1,8 +1,8 @@
 """What the page of one artifact shows, as plain data: read from the store, nothing rendered, nothing written.
 
 Here: the artifact's records, its inputs and what was made of it. Not here: what plays (`site_player`, of songs
-`site_song`), tables of scenes (`site_scenes`), HTML (`pages/`), HTTP (`site`). A record that is missing or damaged
-leaves its part of the page out; the page says so in `gaps`.
+`site_song`), tables of scenes (`site_scenes`), takes (`site_takes`), films (`site_film`), HTML (`pages/`), HTTP
+(`site`). A record that is missing or damaged leaves its part of the page out; the page says so in `gaps`.
 """
 
 import re
@@ -14,30 +14,41 @@ from typing import Any
 import orjson
 
 from audio_assets.domain.schemas.records import Failure, RecordError, Ref, Sidecar
-from audio_assets.site_catalog import REMIX, SCENE, SONG_STAGES
+from audio_assets.domain.storyboard import Storyboard
+from audio_assets.site_catalog import DELIVERABLE, FILM_OF_SONG, OF_SCENE, REMIX, SCENE, SONG_STAGES
 from audio_assets.site_files import public_path
+from audio_assets.site_film import CostTable, Download, FilmView, cost_tables, downloads, film_view
 from audio_assets.site_index import Index
 from audio_assets.site_player import find_sound, mix_tracks, parsed, player_data
 from audio_assets.site_scenes import (
     RemixView,
+    SceneNav,
     SceneView,
     StoryboardView,
     remix_view,
     scene_and_song,
+    scene_nav,
+    scene_of,
     scene_view,
     storyboard_view,
 )
-from audio_assets.site_song import SongObject, read_board, song_data, song_file, song_objects, voice_file
+from audio_assets.site_song import SongObject, SongObjects, read_board, song_data, song_file, song_objects, voice_file
+from audio_assets.site_takes import TAKES_ASSETS, OneTake, TakesView, chosen_take, one_take, takes_view
+from audio_assets.site_video import Stretch, VideoView, captions_of, video_view
 from audio_assets.site_words import shown, words_of
 from resources.store import SIDECAR, ArtifactStore, record_path
 
 _ASSET = re.compile(r"[a-z0-9_]{1,100}")
+_PICTURES = ("picture.png", "picture.jpg")
+_HEARD = ("vocal_segment", "scene_alignment", "lipsynced_take")  # the scenes' assets that play the scene's voice
+_SHEET = "contact_sheet.jpg"
 _PARTITION = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,254}")
 
 # What a failure's kind means to the person who reads it.
 _FAILED: Mapping[str, str] = {
     "permanent": "This could not be rendered, and trying again would fail the same way. Change the input.",
     "transient": "This could not be rendered this time. Trying again may help.",
+    "budget": "A cap is in the way: raise it with `audio-assets budget set`, or wait until it has room.",
     "upstream": "This waits for another artifact, which has to be rendered first.",
 }
 
@@ -85,6 +96,14 @@ class Page:
     storyboard: StoryboardView | None = None
     scene: SceneView | None = None
     remix: RemixView | None = None
+    nav: SceneNav | None = None
+    video: VideoView | None = None
+    takes: TakesView | None = None
+    take: OneTake | None = None
+    film: FilmView | None = None
+    sheet: str = ""
+    downloads: tuple[Download, ...] = ()
+    costs: tuple[CostTable, ...] | None = None
     gaps: list[str] = field(default_factory=list)
 
     @property
@@ -143,7 +162,8 @@ def _fill(store: ArtifactStore, index: Index, page: Page, folder: str) -> None:
     provider = sidecar.action.get("provider") or {}
     page.provider = [(words_of(name), shown(value)) for name, value in provider.items() if name != "licence"]
     page.files = _files(store, folder, sidecar)
-    page.picture = next((entry.path for entry in page.files if entry.name == "picture.png"), "")
+    pictures = {entry.name: entry.path for entry in page.files if entry.size}
+    page.picture = next((pictures[name] for name in _PICTURES if name in pictures), "")
     page.inputs = _inputs(index, sidecar)
     page.made = list(_made(store, index, page))
     _fill_player(store, index, page, SongObject(folder, sidecar))
@@ -154,6 +174,12 @@ def _fill_player(store: ArtifactStore, index: Index, page: Page, own: SongObject
     partition = page.partition or _current_partition(store, index, page.asset, folder)
     if page.asset == SCENE:
         _fill_scene(store, index, page, partition, own)
+        return
+    if page.asset in OF_SCENE:
+        _fill_of_scene(store, index, page, partition, own)
+        return
+    if page.asset in (*FILM_OF_SONG, DELIVERABLE):
+        _fill_film(store, index, page, partition, own)
         return
     if page.asset in SONG_STAGES:
         _fill_song(store, index, page, partition, own)
@@ -170,7 +196,7 @@ def _fill_player(store: ArtifactStore, index: Index, page: Page, own: SongObject
 
 def _current_partition(store: ArtifactStore, index: Index, asset: str, folder: str) -> str:
     """Return which partition of a music asset points at an object now, "" for none."""
-    if asset not in (*SONG_STAGES, SCENE):
+    if asset not in (*SONG_STAGES, *OF_SCENE, *FILM_OF_SONG, DELIVERABLE):
         return ""
     pointing = ((name, store.refs(asset).get(name)) for name in index.partitions(asset))
     return next((name for name, ref in pointing if ref is not None and ref.object == folder), "")
@@ -192,22 +218,81 @@ def _fill_song(store: ArtifactStore, index: Index, page: Page, song: str, own: S
 def _fill_scene(store: ArtifactStore, index: Index, page: Page, partition: str, own: SongObject | None) -> None:
     """Let the page of a scene play it: where the song's storyboard has it now, else where it had it."""
     name, song = scene_and_song(partition)
-    ref = store.refs("storyboard").get(song) if song else None
-    folder = ref.object if ref else own.sidecar.sources.get("storyboard", "") if own else ""
-    data = store.read(f"{folder}/{SIDECAR}") if public_path(folder) else None
-    stands_in = parsed(Sidecar.from_bytes, data, "the sidecar of its storyboard", page.gaps)
-    objects = song_objects(store, song, "storyboard", SongObject(folder, stands_in)) if stands_in else {}
-    board = read_board(store, objects, page.gaps)
+    objects, board = _of_song(store, page, song, own.sidecar.sources.get("storyboard", "") if own else "")
     page.scene = scene_view(store, partition, own, board, index.partition_set(SCENE), page.gaps)
-    row = page.scene.row
-    page.text = " · ".join(word for word in (name, row.section, row.mood) if word) if row else name or "Scene"
-    page.character = index.said(song).text
-    if name and own is not None and row is None:
+    _name_scene(index, page, partition, board)
+    if name and own is not None and page.scene.row is None:
         page.gaps.append(f"The storyboard of {song} has no scene {name} now; this prompt is of an earlier one.")
     if objects:
         page.song = song_data(store, song, SCENE, objects, board, page.gaps)
         page.song["scene"] = name
         page.sound = song_file(objects) or ""
+
+
+def _of_song(store: ArtifactStore, page: Page, song: str, folder: str = "") -> tuple[SongObjects, Storyboard | None]:
+    """Return what is known of a song by its storyboard of today, else by the one in `folder`."""
+    ref = store.refs("storyboard").get(song) if song else None
+    folder = ref.object if ref else folder
+    data = store.read(f"{folder}/{SIDECAR}") if public_path(folder) else None
+    stands_in = parsed(Sidecar.from_bytes, data, "the sidecar of its storyboard", page.gaps)
+    objects = song_objects(store, song, "storyboard", SongObject(folder, stands_in)) if stands_in else {}
+    return objects, read_board(store, objects, page.gaps)
+
+
+def _name_scene(index: Index, page: Page, partition: str, board: Storyboard | None) -> None:
+    name, song = scene_and_song(partition)
+    scene = scene_of(board, name)
+    words = (name, scene.section, scene.mood) if scene else (name or "Scene",)
+    page.text = " · ".join(word for word in words if word)
+    page.character = index.said(song).text
+    has_film = song in index.partition_set("final_video")
+    page.nav = scene_nav(page.asset, partition, board, index.assets_of(partition), has_film=has_film) if name else None
+
+
+def _fill_of_scene(store: ArtifactStore, index: Index, page: Page, partition: str, own: SongObject) -> None:
+    """Let the page of a scene's takes, of its clips or of its voice play them, with the song or the voice."""
+    page.take = one_take(store, own, page.gaps)
+    partition = partition or (page.take.scene if page.take else "")
+    name, song = scene_and_song(partition)
+    objects, board = _of_song(store, page, song)
+    lyrics = str(own.sidecar.facts.get("text") or "") if page.asset == "scene_alignment" else ""
+    _name_scene(index, page, partition, board)
+    page.text = lyrics or (f"{page.take.id} of {page.text}" if page.take else page.text)
+    scene, tune = scene_of(board, name), song_file(objects)
+    sound = Stretch(tune, scene.start_time) if scene and tune else None
+    if page.asset in TAKES_ASSETS and page.take is None:
+        page.takes = takes_view(store, page.asset, page.partition, own, sound, page.gaps)
+    chosen = chosen_take(store, partition) if partition and page.asset in ("lipsynced_take", "scene_clip") else None
+    poster = chosen.poster if chosen else ""
+    page.video = video_view(own.folder, own.sidecar, poster=poster, is_looped=True, sound=sound)
+    if page.asset in _HEARD:
+        page.sound = find_sound(store, own.folder, own.sidecar) or ""
+    if page.sound:
+        page.player = player_data(store, page.sound, own.folder, own.sidecar, (), page.gaps)
+
+
+def _fill_film(store: ArtifactStore, index: Index, page: Page, partition: str, own: SongObject) -> None:
+    """Let the page of a song's film or of one of its formats play it, and offer its files."""
+    _, song = scene_and_song(partition) if page.asset == DELIVERABLE else ("", partition)
+    title = index.catalog().songs.get(song)
+    page.text = title.title if title else page.text or song
+    page.downloads = downloads(own)
+    if page.asset == "cost_report":
+        page.costs = cost_tables(store, own, page.gaps)
+    if page.asset in ("cost_report", "timeline"):
+        return
+    _, board = _of_song(store, page, song)
+    film = own.sidecar
+    if page.asset == DELIVERABLE:
+        source = own.sidecar.sources.get("final_video", "")
+        data = store.read(f"{source}/{SIDECAR}") if public_path(source) else None
+        film = parsed(Sidecar.from_bytes, data, "the sidecar of its film", page.gaps) or film
+    page.film = film_view(store, song, film, board)
+    page.sheet = f"{own.folder}/{_SHEET}" if _SHEET in own.sidecar.files else ""
+    is_shown = own.sidecar.facts.get("subtitles") != "burned"
+    captions = captions_of(own.folder, own.sidecar.files, title.language if title else "", is_shown=is_shown)
+    poster = next((one.poster for one in page.film.formats if one.poster), "") if page.asset == "final_video" else ""
+    page.video = video_view(own.folder, own.sidecar, poster=poster, captions=captions)
 
 
 def _files(store: ArtifactStore, folder: str, sidecar: Sidecar) -> list[StoredEntry]:
@@ -238,7 +323,8 @@ def _outside(source: str) -> str:
 
 def _made(store: ArtifactStore, index: Index, page: Page) -> Iterator[Link]:
     """Link the same partition's other assets, and the mixes and remixes that this object is in."""
-    own = "song" if page.asset in SONG_STAGES else "line"
+    is_of_scene, is_of_song = page.asset in OF_SCENE, page.asset in (*SONG_STAGES, *FILM_OF_SONG)
+    own = "scene" if is_of_scene else "song" if is_of_song else "line"
     for asset in index.assets_of(page.partition):
         if asset != page.asset:
             ref = store.refs(asset).get(page.partition)

@@ -27,7 +27,7 @@ from resources.store import SIDECAR, ArtifactStore
 
 Record = TypeVar("Record")
 
-_SOUNDS = ("out.wav", "mix.wav", "remix.wav")
+_SOUNDS = ("out.wav", "mix.wav", "remix.wav", "vocal_segment.flac")
 _N_PEAKS = 1600
 _LARGEST_REMOTE_SOUND = 100_000_000  # bytes fetched only to draw a waveform; a larger remote file has none
 _MIX_FPS = 30

@@ -3,7 +3,7 @@
 Every text is ready to be shown; costs are in the price card's currency. Not here: the player (`site_song`), HTML.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,11 +13,17 @@ import orjson
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.records import RecordError, read_record
 from audio_assets.domain.storyboard import Scene, Storyboard
-from audio_assets.site_catalog import Catalog, type_name
+from audio_assets.site_catalog import SCENE, Catalog, type_name
 from audio_assets.site_player import parsed
 from audio_assets.site_song import SongObject, read_waveform, song_file, song_objects
 from audio_assets.site_words import words_of
 from resources.store import ArtifactStore
+
+_TABS = {
+    SCENE: "prompt", "scene_take": "takes", "take_quality": "scores", "take_review": "reviews",
+    "selected_take": "selection", "vocal_segment": "voice", "scene_alignment": "phonemes", "lipsynced_take": "lips",
+    "scene_clip": "clip",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +71,24 @@ class SceneView:
 
     id: str
     row: SceneRow | None
-    before: str
-    after: str
-    storyboard: str
     prompt: str
     negative: str
     parts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SceneNav:
+    """The ways from a scene's page: its neighbours and the song's other pages as (name, address), "" for none.
+
+    `tabs` are the scene's own assets as (asset, label, whether it is this page).
+    """
+
+    partition: str
+    before: tuple[str, str]
+    after: tuple[str, str]
+    storyboard: str
+    film: str
+    tabs: tuple[tuple[str, str, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,26 +140,35 @@ def scene_view(
     prompts: frozenset[str],
     gaps: list[str],
 ) -> SceneView:
-    """Return the scene of a partition ("" where only the object is known) with its prompt and its neighbours."""
+    """Return the scene of a partition ("" where only the object is known) with its prompt."""
     scene_name, song = scene_and_song(partition)
-    names = [scene.id for scene in board.scenes] if board else []
-    row = None
-    neighbours = {"before": "", "after": ""}
-    if board is not None and scene_name in names:
-        row = _row(board.scenes[names.index(scene_name)], board, song, prompts)
-        neighbours["before"] = next((a for a, b in pairwise(names) if b == scene_name), "")
-        neighbours["after"] = next((b for a, b in pairwise(names) if a == scene_name), "")
+    scene = scene_of(board, scene_name)
+    row = _row(scene, board, song, prompts) if board and scene else None
     text, negative, parts = _prompt(store, own, gaps)
-    return SceneView(
-        scene_name,
-        row,
-        _href(neighbours["before"], song),
-        _href(neighbours["after"], song),
+    return SceneView(scene_name, row, text, negative, parts)
+
+
+def scene_nav(
+    asset: str, partition: str, board: Storyboard | None, there: Collection[str], *, has_film: bool
+) -> SceneNav:
+    """Return the ways from a scene's page of `asset`; `there` are the scene's assets that are rendered."""
+    name, song = scene_and_song(partition)
+    names = [scene.id for scene in board.scenes] if board else []
+    before = next((a for a, b in pairwise(names) if b == name), "")
+    after = next((b for a, b in pairwise(names) if a == name), "")
+    return SceneNav(
+        partition,
+        (before, _href(before, song, asset)),
+        (after, _href(after, song, asset)),
         f"/a/storyboard/{song}" if song else "",
-        text,
-        negative,
-        parts,
+        f"/a/final_video/{song}" if song and has_film else "",
+        tuple((tab, label, tab == asset) for tab, label in _TABS.items() if tab in there or tab == asset),
     )
+
+
+def scene_of(board: Storyboard | None, name: str) -> Scene | None:
+    """Return a scene of a storyboard by its id, None where it has none such."""
+    return next((scene for scene in board.scenes if scene.id == name), None) if board else None
 
 
 def remix_view(store: ArtifactStore, catalog: Catalog, own: SongObject, gaps: list[str]) -> RemixView:
@@ -203,8 +230,8 @@ def _row(scene: Scene, board: Storyboard, song: str, prompts: frozenset[str]) ->
     )
 
 
-def _href(scene: str, song: str) -> str:
-    return f"/a/scene_prompt/{scene_key(scene, song)}" if scene and song else ""
+def _href(scene: str, song: str, asset: str = SCENE) -> str:
+    return f"/a/{asset}/{scene_key(scene, song)}" if scene and song else ""
 
 
 def _amount(value: float | None, currency: str) -> str:

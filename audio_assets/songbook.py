@@ -165,25 +165,37 @@ class SongBook:
             raise PermanentError(str(error)) from error
 
     def priced(self, song: str) -> Priced:
-        """The price of the song's video provider and model today.
+        """The price of the video provider and model that the song's settings name, today.
 
         Raises:
             PermanentError: settings or price card can not be read.
         """
         settings = self.settings(song)
+        return self.price_today(settings.video_provider, settings.video_model)
+
+    def price_today(self, provider: str, model: str) -> Priced:
+        """The price of a provider's model today.
+
+        Raises:
+            PermanentError: the price card can not be read.
+        """
         try:
-            today = datetime.now(UTC).date()
-            return Priced(price_of(self.prices, settings.video_provider, settings.video_model, today))
+            return Priced(price_of(self.prices, provider, model, datetime.now(UTC).date()))
         except PriceError as error:
             return Priced(None, str(error))
 
     def is_free(self, song: str) -> bool:
-        """Whether the song's takes are known to cost nothing."""
+        """Whether the song's takes are known to cost nothing: those of its settings, and of its current storyboard.
+
+        The two differ until the storyboard is planned anew.
+        """
+        board = self.board(song)
         try:
-            price = self.priced(song).price
+            asked = [self.priced(song)]
+            asked += [self.price_today(board.video_provider, board.video_model)] if board else []
         except PermanentError:
             return False
-        return price is not None and price.usd_per_second == 0
+        return all(priced.price is not None and priced.price.usd_per_second == 0 for priced in asked)
 
     # storyboards
 
@@ -208,16 +220,33 @@ class SongBook:
         """The look-up table that a song's settings name, None where they name none.
 
         Raises:
-            PermanentError: it can not be read.
+            PermanentError: it can not be read, or is not the one that was registered.
         """
-        name = self.settings(song).film.lut
-        if not name or name not in self.record(song).files:
+        sha256 = self._grade_sha256(song)
+        if not sha256:
             return None
-        path = Path(self.record(song).path).parent / name
+        path = self._grade_path(song)
         try:
-            return path.read_bytes()
+            data = path.read_bytes()
         except OSError as error:
             raise PermanentError(f"{path}, the grade, can not be read ({error.strerror}): put it back") from error
+        if sha256_hex(data) != sha256:
+            raise PermanentError(f"{path}, the grade, was changed: run `audio-assets analyze` on the song again")
+        return data
+
+    def _grade_path(self, song: str) -> Path:
+        return Path(self.record(song).path).parent / self.settings(song).film.lut
+
+    def _grade_sha256(self, song: str) -> str:
+        """The content of the look-up table as it was registered, "" where the settings name none.
+
+        Raises:
+            PermanentError: they name one that is not there.
+        """
+        name, files = self.settings(song).film.lut, self.record(song).files
+        if name and name not in files:
+            raise PermanentError(f"{self._grade_path(song)}, the grade, is no file beside the song: put it there")
+        return files[name] if name else ""
 
     def _read_board(self, song: str) -> Storyboard | None:
         ref = self.store.refs("storyboard").get(song)
@@ -303,7 +332,7 @@ class SongBook:
             "transition_out": asdict(edit.transition_out),
             "before": edit.before_id,
             "before_n_frames": edit.before_n_frames,
-            "grade": self.record(song).files.get(film.lut, "") if film.lut else "",
+            "grade": self._grade_sha256(song),
         }
 
     def delivery_partitions(self) -> list[str]:

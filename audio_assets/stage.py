@@ -101,8 +101,11 @@ def rendered_asset(
         studio: StudioResource,
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Keep what is said of each partition, then render it."""
-        for key in context.partition_keys:
-            said.keep(studio.open(), key, config)
+        try:
+            for key in context.partition_keys:
+                said.keep(studio.open(), key, config)
+        except (ValueError, RuntimeError, OSError) as error:  # a person's mistake: one sentence, no trace
+            raise dg.Failure(str(error), allow_retries=False) from None
         yield from run_asset(context, recipe(studio.open()))
 
     return render

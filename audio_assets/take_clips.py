@@ -20,9 +20,9 @@ from resources.engines import take_artifacts as engine
 from resources.engines import take_quality, take_records
 from resources.paid_takes import paid_take
 from resources.pool import Call
+from resources.store import StoreError
 
 MODELS = ("facemesh", "face_embedding")
-_TRANSIENT_ATTEMPTS = 3
 
 
 def split(partition: str) -> tuple[str, str]:
@@ -37,11 +37,12 @@ class TakeClips(Recipe):
     asset = "take"
     code_version = CODE_VERSION
     folder = FOLDER
+    keeps_objects = True
 
     def partitions(self) -> Sequence[str]:
-        """Every wanted take of every scene."""
+        """Every take of every scene that was ever begun."""
         scenes = self.studio.songs.scene_partitions()
-        return [key for scene in scenes for key in self.missing(scene, retry_failed=True)]
+        return [f"{take_id(i)}@{scene}" for scene in scenes for i, _ in enumerate(self.studio.takes.given(scene))]
 
     def missing(self, scene: str, *, retry_failed: bool) -> list[str]:
         """The takes of a scene that are wanted and not there, but for those that failed for good."""
@@ -61,7 +62,7 @@ class TakeClips(Recipe):
             return True
         if failure.kind == "budget":
             return bool(self.studio.ledger.affordable([self.order(key, take)]).fits)
-        return failure.kind in ("transient", "upstream") and failure.attempts < _TRANSIENT_ATTEMPTS
+        return not failure.is_final
 
     def wanted(self, partition: str) -> WantedTake:
         """The take of a partition."""
@@ -81,9 +82,11 @@ class TakeClips(Recipe):
         take = self.wanted(partition)
         record, scratch = self.record(partition, take), self.studio.scratch_file(".mp4")
         if take.shot is None:
-            clip = self.store.local_path(take.clip)
-            if clip is None or not clip.is_file():
-                raise PermanentError(f"the added clip {take.model} is gone; add it again")
+            sha256 = action.inputs["clip"]
+            try:
+                clip = self.store.local_copy(take.clip, sha256, self.studio.settings.scratch)
+            except StoreError as error:
+                raise PermanentError(f"{error}; this was the added clip {take.model}: add it again") from error
             return Call(engine.added_take, (clip, take.model, record, scratch))
         provider = self.studio.takes.video(take.provider)
         if take.slot.origin == "remix":
@@ -126,6 +129,8 @@ class PaidTakeClips(TakeClips):
             raise PermanentError(
                 f"{take.provider} {take.model} has a price on the card, but is not ordered from anybody: set it to 0"
             )
+        if take.slot.origin == "remix":
+            raise PermanentError(f"{take.provider} can not be asked for a remix; nothing was ordered")
         record, scratch = self.record(partition, take), self.studio.scratch_file(".mp4")
         return Call(paid_take, (self.studio.ledger, vendor, self.order(partition, take), take.shot, record, scratch))
 
@@ -143,9 +148,16 @@ class TakeMeasures(Recipe):
 
     def of_scene(self, scene: str) -> list[str]:
         """The takes of a scene that were made."""
-        takes = self.studio.takes
-        made = (take_id(i) for i, slot in enumerate(takes.slots(scene)) if takes.made(slot) is not None)
-        return [f"{name}@{scene}" for name in made]
+        return [f"{name}@{scene}" for name in self.studio.takes.names(scene)]
+
+    def missing(self, scene: str, *, retry_failed: bool) -> list[str]:
+        """The takes of a scene that were not measured, but for those where that failed for good."""
+        keys = [key for key in self.of_scene(scene) if not self.measured(key)]
+        return [key for key in keys if retry_failed or self._worth_trying(key)]
+
+    def _worth_trying(self, key: str) -> bool:
+        failure = self.store.failure(self.asset, key)
+        return failure is None or failure.action_key != self.describe(key).key or not failure.is_final
 
     def describe(self, partition: str) -> Action:
         """The clip, what it is held against, and which models look at it."""

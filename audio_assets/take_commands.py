@@ -1,14 +1,12 @@
 """What `audio-assets take` does, apart from printing: a wish, score or choice is kept, then what it touches is made."""
 
-import getpass
 import hashlib
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_assets.commands import open_studio, where
-from audio_assets.domain.rendering import PermanentError
+from audio_assets.commands import my_name, open_studio, where
 from audio_assets.domain.scene_key import scene_key
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.take_requests import AddedClip, RemixOrder, TakeRequests
@@ -100,6 +98,8 @@ def add(song: str, scene: str, clip: Path, note: str) -> dict[str, Any]:
     partition = scene_of(studio, song, scene)
     if clip.suffix.lower() not in SUFFIXES or not clip.is_file():
         raise ValueError(f"{clip} is no clip; clips are files that end in {', '.join(SUFFIXES)}")
+    if any("\ud800" <= letter <= "\udfff" for letter in clip.name):
+        raise ValueError(f"the name of {clip!r} is not UTF-8, so it can not be kept; rename the file")
     try:
         decode_whole(clip)
     except VideoFileError as error:
@@ -138,7 +138,7 @@ def score(song: str, scene: str, take: str, by: str, scores: Mapping[str, Any]) 
     """Keep what somebody says of a take."""
     studio = open_studio()
     partition = scene_of(studio, song, scene)
-    studio.takes.review(partition, {"take": take, "by": by or _me(), **scores})
+    studio.takes.review(partition, {"take": take, "by": by or my_name(), **scores})
     return _touched(partition, take)
 
 
@@ -146,7 +146,7 @@ def select(song: str, scene: str, take: str | None, by: str, note: str) -> dict[
     """Keep which take goes into the film; None lifts the choice."""
     studio = open_studio()
     partition = scene_of(studio, song, scene)
-    studio.takes.choose(partition, take, by=by or _me(), note=note)
+    studio.takes.choose(partition, take, by=by or my_name(), note=note)
     return _touched(partition, take)
 
 
@@ -185,10 +185,3 @@ def run_film(partitions: Collection[str], *, only: Sequence[str] = (), retry_fai
             and (mine := [key for key in keys if key in partitions or key.rpartition("|")[2] in partitions])
         }
         return run_here(instance, FILM, wanted, is_quiet=is_quiet)
-
-
-def _me() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a container without a user of that number
-        raise PermanentError("nobody knows who you are here: say it with --by") from error

@@ -4,7 +4,7 @@ Here: wanted takes as actions, slots, requests, reviews, choices. Not here: rend
 settings (`songbook`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,8 +22,9 @@ from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_guide import scene_guide
 from audio_assets.domain.scene_key import SEPARATOR, parse_scene_key
 from audio_assets.domain.schemas import song_analysis as analysis
-from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar
+from audio_assets.domain.schemas.records import RecordError, Sidecar
 from audio_assets.domain.schemas.take_requests import (
+    AddedClip,
     Origin,
     RemixOrder,
     Slot,
@@ -127,9 +128,14 @@ class TakeBook:
 
     def slots(self, partition: str) -> tuple[Slot, ...]:
         """The slots of a scene's takes, t01 first: those that were ever begun, and after them those wanted now."""
-        return merged(self._given(partition), tuple(take.slot for take in self.wanted(partition)))
+        return merged(self.given(partition), tuple(take.slot for take in self.wanted(partition)))
 
-    def _given(self, partition: str) -> tuple[Slot, ...]:
+    def given(self, partition: str) -> tuple[Slot, ...]:
+        """The slots of a scene's takes that were ever begun, t01 first, whatever is wanted today.
+
+        Raises:
+            PermanentError: the record is damaged.
+        """
         data = self.store.read(f"{TAKES}/{_file(partition)}.json")
         try:
             return () if data is None else slots_from_bytes(data)
@@ -139,7 +145,7 @@ class TakeBook:
     def give_slots(self, partition: str) -> None:
         """Write the slots down, before any of the new ones is rendered: an id is never given twice."""
         with self._writing():
-            before = self._given(partition)
+            before = self.given(partition)
             after = merged(before, tuple(take.slot for take in self.wanted(partition)))
             if after != before:
                 self.store.write(f"{TAKES}/{_file(partition)}.json", slots_to_bytes(after))
@@ -154,7 +160,7 @@ class TakeBook:
         Raises:
             PermanentError: the scene has no such take.
         """
-        slots = self.slots(partition)
+        slots = self.given(partition)
         found = next((slot for index, slot in enumerate(slots) if take_id(index) == name), None)
         if found is None:
             there = ", ".join(take_id(index) for index in range(len(slots))) or "none yet"
@@ -237,12 +243,12 @@ class TakeBook:
 
     def names(self, partition: str) -> list[str]:
         """The ids of the takes that were made."""
-        given = enumerate(self._given(partition))  # whatever is wanted now: a provider that is gone hides no take
+        given = enumerate(self.given(partition))  # whatever is wanted now: a provider that is gone hides no take
         return [take_id(i) for i, slot in given if self.made(slot) is not None]
 
     def thumbnails(self, partition: str) -> Mapping[str, bytes]:
         """The thumbnail of every take that was made, by id."""
-        slots = enumerate(self.slots(partition))
+        slots = enumerate(self.given(partition))
         found = {take_id(i): self.store.read(f"{self.folder(slot)}/{THUMBNAIL}") for i, slot in slots}
         return {name: data for name, data in found.items() if data is not None}
 
@@ -262,39 +268,43 @@ class TakeBook:
     # what is wanted
 
     def wanted(self, partition: str) -> tuple[WantedTake, ...]:
-        """Every take that the scene should have today: of its prompt, remixes of those, and added clips.
+        """Every take that the scene should have today: of its prompt, added clips, and remixes of all these.
 
-        A remix whose parent was not made yet is left for the next look.
+        A remix whose parent was not made yet is left for the next look. One whose parent is of an earlier prompt stays
+        what it is: it is not made again, and not paid again.
 
         Raises:
             PermanentError: there is no such scene, provider or parent.
             UpstreamError: the prompt is not written yet.
         """
         if partition not in self._wanted:
-            self._wanted[partition] = tuple(self._all_wanted(partition))
+            self._wanted[partition] = self._all_wanted(partition)
         return self._wanted[partition]
 
-    def _all_wanted(self, partition: str) -> Iterator[WantedTake]:
+    def _all_wanted(self, partition: str) -> tuple[WantedTake, ...]:
         requests = self.requests(partition)
         ask = self._ask(partition)
         song = parse_scene_key(partition)[1]
         n_takes = requests.n_takes or self.songs.settings(song).film.n_takes
-        for seed in range(1, n_takes + 1):
-            yield self._keyed(ask, replace(ask.shot, seed=seed), "generated", "")
-        given = self._given(partition)
-        remixes = (self._remixed(ask, given, order) for order in requests.remixes)
-        yield from (take for take in remixes if take is not None)
-        for clip in requests.added:
-            action = Action("scene_take", CODE_VERSION, ADDED, {"note": clip.note}, {"clip": clip.sha256})
-            path = f"{CLIPS}/{clip.sha256}{clip.suffix}"
-            yield WantedTake(Slot(action.key, "added"), action, None, "added", clip.name, clip=path)
+        seeds = range(1, n_takes + 1)
+        generated = [self._keyed(ask, replace(ask.shot, seed=seed), "generated", "") for seed in seeds]
+        added = [_added(clip) for clip in requests.added]
+        current = {take.slot.key for take in (*generated, *added)}
+        given = self.given(partition)
+        remixes = []
+        for order in requests.remixes:
+            take = self._remixed(ask, given, order, current)
+            if take is not None:
+                remixes.append(take)
+                current.add(take.slot.key)
+        return (*generated, *remixes, *added)
 
     def _ask(self, partition: str) -> "_Ask":
         """What every take of the scene's prompt shares."""
         board, scene = self.songs.scene(partition)
         song = parse_scene_key(partition)[1]
         offers = self.video(board.video_provider).capabilities()
-        priced = self.songs.priced(song)
+        priced = self.songs.price_today(board.video_provider, board.video_model)
         if priced.price is None:
             raise PermanentError(priced.problem)
         prompt, negative = self._prompt(partition)
@@ -318,11 +328,13 @@ class TakeBook:
         image, inputs = self._reference(parse_scene_key(partition)[1], scene)
         return {**shape, "shows_singer": scene.scene_type == "performance"}, image, inputs
 
-    def _remixed(self, ask: "_Ask", given: tuple[Slot, ...], order: RemixOrder) -> WantedTake | None:
+    def _remixed(
+        self, ask: "_Ask", given: tuple[Slot, ...], order: RemixOrder, current: Collection[str]
+    ) -> WantedTake | None:
         parent = next((slot for index, slot in enumerate(given) if take_id(index) == order.parent), None)
         if parent is None:
             raise PermanentError(f"there is no take {order.parent} to remix; there are {len(given)}")
-        made = self.made(parent)
+        made = self.made(parent) if parent.key in current else None
         if made is None:
             return None
         shot = replace(ask.shot, prompt=f"{ask.shot.prompt}\n\n{order.revision}", revision=order.revision, seed=1)
@@ -330,7 +342,10 @@ class TakeBook:
         return self._keyed(replace(ask, inputs=inputs), shot, "remix", order.parent)
 
     def _keyed(self, ask: "_Ask", shot: Shot, origin: Origin, parent: str) -> WantedTake:
-        identity = self.video(ask.provider).identity(ask.model)
+        try:
+            identity = self.video(ask.provider).identity(ask.model)
+        except ValueError as error:  # no such model
+            raise PermanentError(str(error)) from error
         params = {"shot": shot_record(shot, with_guide=shot.guide is not None)}
         action = Action("scene_take", CODE_VERSION, identity, params, ask.inputs)
         slot = Slot(action.key, origin, parent)
@@ -350,22 +365,24 @@ class TakeBook:
         return found
 
     def _prompt(self, partition: str) -> tuple[str, str]:
-        ref = _ready(self.store, "scene_prompt", partition)
-        data = self.store.read(f"{ref.object}/{PROMPT}")
-        if data is None:
-            raise UpstreamError("its scene_prompt is gone; the next run renders it again")
-        record = orjson.loads(data)
+        record = orjson.loads(self._input("scene_prompt", partition, PROMPT))
         return record["prompt"], record["negative"]
 
     def _reference(self, song: str, scene: Scene) -> tuple[Path | None, Mapping[str, str]]:
-        """The reference image of the first character in the scene that has one, and its content for the key."""
+        """The reference image of the first character in the scene that has one, and its content for the key.
+
+        Raises:
+            PermanentError: there is no such image beside the song; without it a take would show somebody else.
+        """
         record = self.songs.record(song)
         cast = [who for who in self.songs.settings(song).characters if who.name in scene.characters]
-        seen = [who for who in cast if who.reference_image in record.files]
+        seen = [who for who in cast if who.reference_image]
         if not seen:
             return None, {}
         who = max(seen, key=lambda one: one.is_primary)
         path = Path(record.path).parent / who.reference_image
+        if who.reference_image not in record.files:
+            raise PermanentError(f"{path}, the reference image of {who.name}, is no file beside the song: put it there")
         try:
             return path, {"reference image": sha256_hex(path.read_bytes())}
         except OSError as error:
@@ -374,28 +391,39 @@ class TakeBook:
 
     def _guide(self, song: str, board: Storyboard, scene: Scene) -> Guide:
         if song not in self._analyses:
-            lyrics = analysis.lyrics_from_bytes(self._analysis("lyric_alignment", song, LYRICS))
+            lyrics = analysis.lyrics_from_bytes(self._input("lyric_alignment", song, LYRICS))
             self._analyses[song] = (
-                analysis.beat_grid_from_bytes(self._analysis("beat_grid", song, BEAT_GRID)),
-                analysis.energy_curve_from_bytes(self._analysis("energy_curve", song, ENERGY)),
+                analysis.beat_grid_from_bytes(self._input("beat_grid", song, BEAT_GRID)),
+                analysis.energy_curve_from_bytes(self._input("energy_curve", song, ENERGY)),
                 lyrics,
             )
         grid, energy, words = self._analyses[song]
         return scene_guide(board, scene, self.songs.settings(song), grid, energy, words)
 
-    def _analysis(self, asset: str, song: str, name: str) -> bytes:
-        ref = _ready(self.store, asset, song)
-        data = self.store.read(f"{ref.object}/{name}")
-        if data is None:
-            raise UpstreamError(f"its {asset} is gone; the next run renders it again")
-        return data
+    def _input(self, asset: str, partition: str, name: str) -> bytes:
+        """A file of an input object, verified; a damaged object is discarded, so that the next run renders it again.
+
+        Raises:
+            UpstreamError: it is not rendered, gone or damaged.
+        """
+        ref = self.store.refs(asset).get(partition)
+        if ref is None:
+            raise UpstreamError(f"its {asset} is not rendered")
+        sidecar = self.store.find(ref.object)
+        if sidecar is None:
+            self.store.discard(ref.object)
+            raise UpstreamError(f"its {asset} is gone or not whole; the next run renders it again")
+        try:
+            return self.store.read_file(ref.object, name, sidecar)
+        except StoreError as error:
+            self.store.discard(ref.object)
+            raise UpstreamError(f"its {asset} can not be used: {error}; the next run renders it again") from error
 
 
-def _ready(store: ArtifactStore, asset: str, partition: str) -> Ref:
-    ref = store.refs(asset).get(partition)
-    if ref is None:
-        raise UpstreamError(f"its {asset} is not rendered")
-    return ref
+def _added(clip: AddedClip) -> WantedTake:
+    action = Action("scene_take", CODE_VERSION, ADDED, {"note": clip.note}, {"clip": clip.sha256})
+    path = f"{CLIPS}/{clip.sha256}{clip.suffix}"
+    return WantedTake(Slot(action.key, "added"), action, None, "added", clip.name, clip=path)
 
 
 def _now() -> str:

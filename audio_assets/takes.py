@@ -17,12 +17,15 @@ from audio_assets.domain.rendering import PermanentError, TransientError, Upstre
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.take_requests import Slot, take_id
+from audio_assets.domain.schemas.takes import reviews_from_bytes
 from audio_assets.domain.take_list import Take
+from audio_assets.domain.take_review import Review
+from audio_assets.domain.take_selection import Choice
 from audio_assets.music_recipes import OfScene, OfSong, of_song
 from audio_assets.render import Recipe
 from audio_assets.stage import Dep, Said, rendered_asset
 from audio_assets.studio import Studio
-from audio_assets.take_clips import PaidTakeClips, TakeClips, TakeMeasures
+from audio_assets.take_clips import PaidTakeClips, TakeClips, TakeMeasures, split
 from audio_assets.takebook import CODE_VERSION
 from resources.engines import take_artifacts as engine
 from resources.engines import take_records as records
@@ -36,7 +39,7 @@ class SceneTake(OfScene):
     code_version = CODE_VERSION
     folder = "video/scene_takes"
     source = film_sources.TakeRequest
-    part_assets = (TakeClips.asset,)
+    part_recipes = (TakeClips,)
     is_parallel = False
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
@@ -69,6 +72,11 @@ class SceneTake(OfScene):
         inputs = {ids[key]: sidecar.content for key, sidecar in made.items() if sidecar is not None}
         return Action(self.asset, self.code_version, records.keeper(), {"takes": slots}, inputs)
 
+    def licences(self, partition: str) -> Iterator[str]:
+        """Those of all takes: which one is selected is decided later."""
+        made = (self.studio.takes.made(slot) for slot in self.studio.takes.slots(partition))
+        return (sidecar.licence for sidecar in made if sidecar is not None)
+
     def call(self, partition: str, action: Action) -> Call:
         """The list's call, unless there is not a single take."""
         takes = self.studio.takes
@@ -82,8 +90,8 @@ class SceneTake(OfScene):
                 missing.append((take_id(index), self._why(f"{take_id(index)}@{partition}")))
         if not any(entry.is_current for entry in entries) and missing:
             raise self._none_made(partition, missing)
-        thumbnails = [self.store.local_path(f"{entry.object}/{engine.THUMBNAIL}") for entry in entries]
-        return Call(records.take_list, (partition, tuple(entries), tuple(missing), tuple(thumbnails)))
+        thumbnails = tuple(takes.thumbnails(partition).values())
+        return Call(records.take_list, (partition, tuple(entries), tuple(missing), thumbnails))
 
     def _entry(self, name: str, slot: Slot, sidecar: Sidecar, *, is_current: bool) -> Take:
         asked = sidecar.action["params"].get("shot", {})
@@ -121,7 +129,7 @@ class SceneTake(OfScene):
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """A wanted take that is missing and may be had now."""
         missing = TakeClips(self.studio).missing(partition, retry_failed=retry_failed)
-        return f"take {missing[0].partition('@')[0]} is wanted" if missing else ""
+        return f"take {split(missing[0])[0]} is wanted" if missing else ""
 
     def estimate_s(self, partition: str) -> float:
         """By the provider's speed."""
@@ -141,7 +149,7 @@ class TakeQuality(OfScene):
     asset = "take_quality"
     code_version = "1"
     folder = "video/take_quality"
-    part_assets = (TakeMeasures.asset,)
+    part_recipes = (TakeMeasures,)
     is_parallel = False
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
@@ -151,19 +159,31 @@ class TakeQuality(OfScene):
     def parts(self, partitions: Sequence[str]) -> Iterator[tuple[Recipe, Sequence[str]]]:
         """What was not measured yet."""
         measures = TakeMeasures(self.studio)
-        yield measures, [key for scene in partitions for key in measures.of_scene(scene)]
+        found: list[str] = []
+        for scene in partitions:
+            with suppress(PermanentError, UpstreamError):  # `describe` says it
+                found += measures.missing(scene, retry_failed=True)
+        yield measures, found
 
     def describe(self, partition: str) -> Action:
-        """What was measured of each take; nothing yet counts as nothing."""
+        """What was measured of each take, and which measures are missing."""
         measures = TakeMeasures(self.studio)
-        keys = {key.partition("@")[0]: measures.describe(key).key for key in measures.of_scene(partition)}
-        return Action(self.asset, self.code_version, records.keeper(), {"measures": keys})
+        rows = {
+            split(key)[0]: {"key": measures.describe(key).key, "is_there": bool(measures.measured(key))}
+            for key in measures.of_scene(partition)
+        }
+        return Action(self.asset, self.code_version, records.keeper(), {"measures": rows})
 
     def call(self, partition: str, action: Action) -> Call:
         """The call that gathers them."""
         measures = TakeMeasures(self.studio)
-        found = {key.partition("@")[0]: measures.measured(key) for key in measures.of_scene(partition)}
+        found = {split(key)[0]: measures.measured(key) for key in measures.of_scene(partition)}
         return Call(records.take_quality, (found,))
+
+    def unfinished(self, partition: str, *, retry_failed: bool) -> str:
+        """A take that was not measured, and may be now."""
+        missing = TakeMeasures(self.studio).missing(partition, retry_failed=retry_failed)
+        return f"take {split(missing[0])[0]} is not measured" if missing else ""
 
 
 class TakeReview(OfScene):
@@ -185,7 +205,7 @@ class TakeReview(OfScene):
 
     def call(self, partition: str, action: Action) -> Call:
         """The record's call."""
-        return Call(records.take_review, (self.studio.takes.reviews(partition),))
+        return Call(records.take_review, (tuple(Review(**entry) for entry in action.params["reviews"]),))
 
 
 class SelectedTake(OfScene):
@@ -210,8 +230,9 @@ class SelectedTake(OfScene):
         """The selection's call."""
         takes = self.read(self.upstream("scene_take", partition), records.TAKES)[records.TAKES]
         quality = self.read(self.upstream("take_quality", partition), records.QUALITIES)[records.QUALITIES]
-        said = (self.studio.takes.reviews(partition), self.studio.takes.choices(partition))
-        return Call(records.selected_take, (partition, takes, quality, *said))
+        reviews = self.read(self.upstream("take_review", partition), records.REVIEW)[records.REVIEW]
+        choices = tuple(Choice(**choice) for choice in action.params["choices"])
+        return Call(records.selected_take, (partition, takes, quality, reviews_from_bytes(reviews), choices))
 
 
 class ContactSheet(OfSong):

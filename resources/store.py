@@ -152,17 +152,24 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         Raises:
             StoreError: gone, or its sha256 is not the recorded one.
         """
-        path = f"{folder}/{name}"
-        if self.local_root is not None:
-            found = self._inside(path)
-        else:
-            found = scratch / path.replace("/", "_")
-            if not found.exists():
-                self._download(path, found)
         entry = sidecar.files.get(name)
+        return self.local_copy(f"{folder}/{name}", entry.sha256 if entry else "", scratch)
+
+    def local_copy(self, path: str, sha256: str, scratch: Path) -> Path:
+        """A local path with what is at `path`, verified: the file itself, or a copy in `scratch` from a remote store.
+
+        Raises:
+            StoreError: gone, or its sha256 is another one.
+        """
         try:
+            if self.local_root is not None:
+                found = self._inside(path)
+            else:
+                found = scratch / path.replace("/", "_")
+                if not found.exists():
+                    self._download(path, found)
             with found.open("rb") as source:
-                is_whole = entry is not None and hashlib.file_digest(source, "sha256").hexdigest() == entry.sha256
+                is_whole = hashlib.file_digest(source, "sha256").hexdigest() == sha256
         except FileNotFoundError as error:
             raise StoreError(f"{path} is gone") from error
         if not is_whole:
@@ -174,10 +181,13 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
     def _download(self, path: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as out, self._naming(path):
-            for chunk in obstore.get(self.backend, path).stream():
-                out.write(chunk)
-        partial.replace(target)
+        try:
+            with partial.open("wb") as out, self._naming(path):
+                for chunk in obstore.get(self.backend, path).stream():
+                    out.write(chunk)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
     # objects
 

@@ -40,18 +40,16 @@ CUT = Transition()
 
 
 @dataclass(frozen=True, slots=True)
-class FilmSettings:
-    """How scenes meet: the most particular wins, `scenes` (by id) before `section_types` (of the incoming scene).
+class Joins:
+    """How scenes meet, by the incoming scene: `section_types` before `section_transition` where the section changes.
 
-    `section_transition` and `section_types` count where the section changes, `transition` everywhere else.
-    `transition_frames` is the length of those that do not say their own.
+    `transition` is that of everywhere else, `transition_frames` the length of all of them.
     """
 
     transition: TransitionKind = "cut"
     section_transition: TransitionKind = "cut"
     transition_frames: int = 12
     section_types: Mapping[str, TransitionKind] = field(default_factory=dict)
-    scenes: Mapping[str, Transition] = field(default_factory=dict)
 
 
 class EditScene(Protocol):
@@ -91,25 +89,17 @@ class Edit:
     before_id: str = ""
     before_n_frames: int = 0
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing is drawn into it."""
-        return self.transition_in.n_frames == 0 and self.transition_out.n_frames == 0
 
-
-def edit_list(scenes: Sequence[EditScene], settings: FilmSettings, n_frames: int) -> tuple[Edit, ...]:
+def edit_list(scenes: Sequence[EditScene], joins: Joins, n_frames: int) -> tuple[Edit, ...]:
     """One `Edit` per scene, in order; their frames are those of the film, without gap or overlap.
 
     Raises:
-        EditError: the scenes do not cover `[0, n_frames)` one after the other, or a setting names an unknown scene.
+        EditError: the scenes do not cover `[0, n_frames)` one after the other.
     """
     _check_cover(scenes, n_frames)
-    unknown = sorted(set(settings.scenes) - {scene.id for scene in scenes})
-    if unknown:
-        raise EditError(f"a transition is set for {unknown[0]}, which the storyboard does not have: remove it")
     lengths = [scene.end_frame - scene.start_frame for scene in scenes]
     joints = [
-        _fitted(_wanted(before, scene, settings), min(lengths[index], lengths[index + 1]) // 2)
+        _fitted(_wanted(before, scene, joins), min(lengths[index], lengths[index + 1]) // 2)
         for index, (before, scene) in enumerate(pairwise(scenes))
     ]
     edits = []
@@ -190,13 +180,11 @@ def _check_cover(scenes: Sequence[EditScene], n_frames: int) -> None:
         raise EditError(f"the scenes end at frame {expected} and the film at {n_frames}: plan the storyboard again")
 
 
-def _wanted(before: EditScene, scene: EditScene, settings: FilmSettings) -> Transition:
-    if (own := settings.scenes.get(scene.id)) is not None:
-        return own
+def _wanted(before: EditScene, scene: EditScene, joins: Joins) -> Transition:
     if before.section == scene.section:
-        return Transition(settings.transition, settings.transition_frames)
-    kind = settings.section_types.get(scene.section_type, settings.section_transition)
-    return Transition(kind, settings.transition_frames)
+        return Transition(joins.transition, joins.transition_frames)
+    kind = joins.section_types.get(scene.section_type, joins.section_transition)
+    return Transition(kind, joins.transition_frames)
 
 
 def _fitted(wanted: Transition, n_most: int) -> Transition:

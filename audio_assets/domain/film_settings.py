@@ -26,8 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audio_assets.domain import toml_values as value
-from audio_assets.domain.edit import KINDS, TransitionKind
-from audio_assets.domain.edit import FilmSettings as Joins
+from audio_assets.domain.edit import KINDS, Joins, TransitionKind
 from audio_assets.domain.toml_tables import TomlError, check_keys, table
 
 Fit = Literal["cover", "letterbox"]

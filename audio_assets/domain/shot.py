@@ -87,8 +87,8 @@ class Shot:
     n_frames: int
     clip_seconds: int
     seed: int
-    revision: str = ""
     guide: Guide | None = None
+    revision: str = ""
 
     @property
     def duration_s(self) -> float:

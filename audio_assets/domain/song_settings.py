@@ -32,7 +32,7 @@ from typing import Any, Literal
 from audio_assets.domain import film_settings
 from audio_assets.domain import toml_values as value
 from audio_assets.domain.clock_text import clock
-from audio_assets.domain.edit import FilmSettings as Joins
+from audio_assets.domain.edit import Joins
 from audio_assets.domain.film_settings import Delivery, FilmSettings
 from audio_assets.domain.timebase import FrameRateError, format_frame_rate, parse_frame_rate
 from audio_assets.domain.toml_tables import TomlError, character_key, check_keys, nearest, parse_toml, table

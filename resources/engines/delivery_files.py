@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import cv2
 
 from audio_assets.domain.reframe import SceneTrack, Shape, size_of
 from audio_assets.domain.rendering import Rendered
@@ -16,6 +17,7 @@ from audio_assets.domain.subtitles.karaoke_picture import KaraokePainter
 from audio_assets.domain.subtitles.lrc import enhanced_lrc_text
 from audio_assets.domain.subtitles.srt import srt_text
 from audio_assets.domain.subtitles.webvtt import webvtt_text
+from resources.engines import faces
 from resources.engines.deliverables import DeliverySpec, deliver
 from resources.engines.face_track import face_track
 from resources.engines.take_artifacts import frame_picture
@@ -25,9 +27,10 @@ PICTURE = "picture.jpg"
 _SHAPES: Mapping[str, Shape] = {"vertical": "vertical", "square": "square"}
 
 
-def identity() -> dict[str, str]:
-    """Who delivers: encoders and text."""
-    return {"engine": "film deliverables", "av": av.__version__}
+def identity(*, has_faces: bool) -> dict[str, str]:
+    """Who delivers: encoders, text, and who finds the faces that a crop keeps; "" where there is no model."""
+    found = faces.identity() if has_faces else {"faces": ""}
+    return {"engine": "film deliverables", "av": av.__version__, "opencv": cv2.__version__, **found}
 
 
 def delivered(

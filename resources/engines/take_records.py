@@ -55,7 +55,7 @@ def selector() -> dict[str, str]:
 
 
 def take_list(
-    scene: str, takes: Sequence[Take], missing: Sequence[tuple[str, str]], thumbnails: Sequence[Path | None]
+    scene: str, takes: Sequence[Take], missing: Sequence[tuple[str, str]], thumbnails: Sequence[bytes]
 ) -> Rendered:
     """`takes.json`; `missing` are wanted takes that are not there, each with the reason."""
     current = [take for take in takes if take.is_current]
@@ -215,10 +215,10 @@ def _picture(data: bytes | None) -> NDArray[np.uint8] | None:
     return None if found is None else np.asarray(found[:, :, ::-1], np.uint8)
 
 
-def _strip(thumbnails: Sequence[Path | None]) -> bytes:
+def _strip(thumbnails: Sequence[bytes]) -> bytes:
     """The newest takes side by side."""
-    pictures = [cv2.imread(str(path)) for path in thumbnails[-_MOST_IN_STRIP:] if path is not None and path.is_file()]
-    scaled = [_at_height(np.asarray(found[:, :, ::-1], np.uint8)) for found in pictures if found is not None]
+    pictures = [_picture(data) for data in thumbnails[-_MOST_IN_STRIP:]]
+    scaled = [_at_height(picture) for picture in pictures if picture is not None]
     return small_jpeg(np.concatenate(scaled, axis=1)) if scaled else b""
 
 

@@ -23,6 +23,10 @@ voice = "espeak:en-us+f3"
 PLAY = "== dawn ==\nAnna: Good morning.\nThe sea is black.\n"
 DONE, FAILED, UNUSABLE, STALE = 0, 1, 2, 3
 
+NOTHING_IS_STALE = {
+    "stale": [], "stuck": [], "n_stale": 0, "n_current": 0, "estimated_core_s": 0.0, "estimated_usd": 0.0,
+}  # fmt: skip
+
 
 @pytest.fixture(autouse=True)
 def cast(root: Path) -> Path:
@@ -109,7 +113,7 @@ def test_ingest_renders_then_finds_everything_up_to_date(play: Path, root: Path)
 
 
 def test_plan_says_what_is_stale_and_why_by_its_exit_code_too(play: Path, cast: Path) -> None:
-    assert answer("plan") == {"stale": [], "stuck": [], "n_stale": 0, "n_current": 0, "estimated_core_s": 0.0}
+    assert answer("plan") == NOTHING_IS_STALE
     registered = answer("ingest", "--no-render", play)
     assert registered["rendered"] == {}
     assert answer("plan", code=STALE)["n_stale"] == 7
@@ -312,7 +316,7 @@ def test_a_bad_mix_is_a_mistake_and_leaves_nothing(name: str, text: str, named: 
     spec = tmp_path / name
     spec.write_text(text)
     assert named in mistake("mix", spec)
-    assert answer("plan") == {"stale": [], "stuck": [], "n_stale": 0, "n_current": 0, "estimated_core_s": 0.0}
+    assert answer("plan") == NOTHING_IS_STALE
 
 
 def test_a_mix_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:

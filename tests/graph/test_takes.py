@@ -1,162 +1,19 @@
 """Takes and film through the graph: what is rendered when, what an edit or a choice touches, what people are told."""
 
-import shutil
-from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import orjson
 import pytest
 
-from audio_assets import launch, settings
-from audio_assets.definitions import build_defs, build_resources
 from audio_assets.domain.schemas.take_requests import AddedClip, RemixOrder
-from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
-from audio_assets.domain.take_list import Take
-from audio_assets.domain.take_selection import Selection
 from audio_assets.launch import FILM
-from audio_assets.plan import Plan, plan
-from audio_assets.settings import current
-from audio_assets.studio import Studio
-from resources.engines.take_records import SELECTION, TAKES
 from resources.video_files import probe_video
-from tests.concert import SONG, Concert
+from tests.cinema import PRICES, Cinema, buy, touched
+from tests.concert import SONG
 from tests.vendors import ShopVendor
-from tests.video_fakes import ColourVideo, write_colours
-
-SETTINGS = """
-title = "Harbour Light"
-clip_seconds = 4
-performance_density = 0.0
-style_preset = "dreamy"
-lyrics = '''
-[00:02.00]Lamp on the water
-[00:07.00]Boat on the sea
-'''
-"""
-PRICES = """
-[[prices]]
-provider = "shop"
-model = "clip-1"
-usd_per_second = 0.10
-valid_from = 2020-01-01
-"""
-
-
-class Cinema(Concert):
-    """A concert with a screen: takes are drawn by `ColourVideo`."""
-
-    more: Mapping[str, Any] = {}
-
-    @property
-    def easel(self) -> Path:
-        folder = self.root.parent / "easel"
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    @property
-    def resources(self) -> dict[str, Any]:
-        return build_resources(current(), {"animatic": ColourVideo(folder=str(self.easel), **self.more)})
-
-    @property
-    def defs(self) -> dg.Definitions:
-        return build_defs({"animatic": ColourVideo(folder=str(self.easel), **self.more)})
-
-    def studio(self) -> Studio:
-        studio: Studio = self.resources["studio"].open()
-        return studio
-
-    def film_plan(self, *, retry_failed: bool = False) -> Plan:
-        studio = self.studio()
-        return plan(studio, FILM.opened(studio), retry_failed=retry_failed)
-
-    def film(self, instance: dg.DagsterInstance, *, retry_failed: bool = False) -> dg.ExecuteInProcessResult:
-        """One run of the film's job over all that is stale."""
-        launch.sync(instance, self.studio())
-        studio = self.studio()
-        found = plan(studio, FILM.opened(studio), retry_failed=retry_failed)
-        wanted = launch.order(instance, studio, found, FILM)
-        return launch.execute(instance, self.defs.resolve_job_def(FILM.job), wanted)
-
-    def play(self, asset: str, key: str, instance: dg.DagsterInstance, **said: Any) -> dg.ExecuteInProcessResult:
-        """What the UI's launchpad does with one partition."""
-        return dg.materialize(
-            [found for found in self.defs.assets or () if isinstance(found, dg.AssetsDefinition)],
-            instance=instance,
-            selection=[asset],
-            resources=self.resources,
-            raise_on_error=False,
-            partition_key=key,
-            run_config={"ops": {asset: {"config": said}}} if said else None,
-        )
-
-    def add_scene(self, directive: str) -> None:
-        """Set a scene by hand, at the end of the song's settings."""
-        path = self.inbox / f"{SONG}.toml"
-        path.write_text(f'{path.read_text()}[[scenes]]\nat = "0:05"\ndirective = "{directive}"\n')
-        assert not self.register().problems
-
-    def made(self) -> list[str]:
-        """A line per clip that was ever made."""
-        log = self.easel / "made.log"
-        return log.read_text().splitlines() if log.exists() else []
-
-    def takes(self, scene: str) -> dict[str, Take]:
-        data = (self.object_of("scene_take", scene) / TAKES).read_bytes()
-        return {take.id: take for take in take_list_from_bytes(data)[1]}
-
-    def selected(self, scene: str) -> Selection:
-        return selection_from_bytes((self.object_of("selected_take", scene) / SELECTION).read_bytes())[1]
-
-
-@pytest.fixture(scope="module")
-def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a data root in which one song of 12 s is filmed, and the easel that drew it; tests take copies."""
-    home = tmp_path_factory.mktemp("shot")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
-        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
-        patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))  # no models, as in every other test
-        patch.delenv("DAGSTER_HOME", raising=False)
-        settings.current.cache_clear()
-        cinema = Cinema(home / "studio")
-        cinema.drop(settings=SETTINGS, duration_s=12.0)
-        assert not cinema.register().problems
-        with dg.DagsterInstance.ephemeral() as instance:
-            assert cinema.run(instance).success
-            assert cinema.film(instance).success
-    settings.current.cache_clear()
-    return home
-
-
-@pytest.fixture
-def cinema(root: Path, shot: Path) -> Cinema:
-    """A studio whose song is filmed, unknown to Dagster so far."""
-    shutil.copytree(shot / "studio", root, dirs_exist_ok=True)
-    cinema = Cinema(root)
-    shutil.copytree(shot / "easel", cinema.easel, dirs_exist_ok=True)
-    cinema.register()
-    return cinema
-
-
-@pytest.fixture
-def shown(cinema: Cinema, instance: dg.DagsterInstance) -> Iterator[Cinema]:
-    """The same, and Dagster knows of it."""
-    assert cinema.run(instance).success
-    assert cinema.film(instance).success
-    return cinema
-
-
-def touched(cinema: Cinema, instance: dg.DagsterInstance) -> set[str]:
-    """The kinds of objects that the next runs write."""
-    before = cinema.objects()
-    assert cinema.run(instance).success
-    assert cinema.film(instance).success
-    assert not cinema.film_plan().stale
-    return {str(Path(folder).parent) for folder, at in cinema.objects().items() if before.get(folder) != at}
-
+from tests.video_fakes import write_colours
 
 # From prompts to a film
 
@@ -173,6 +30,9 @@ def test_one_run_takes_a_song_to_its_film(cinema: Cinema) -> None:
         assert list(cinema.takes(scene)) == ["t01"]
         assert cinema.selected(scene).chosen_by == "rule"
     exports = cinema.root / "exports" / "films" / SONG
+    sidecar = cinema.studio().store.find(str(cinema.object_of("deliverable", f"mp4|{SONG}").relative_to(cinema.root)))
+    assert sidecar is not None
+    assert "CC0-1.0" in sidecar.licence, "the terms of the takes follow them into the film"
     assert {path.name for path in exports.iterdir()} >= {f"{SONG}-mp4.mp4", f"{SONG}-mp4.srt", f"{SONG}-mp4.ass"}
 
 
@@ -329,21 +189,6 @@ def test_a_take_that_may_succeed_later_is_tried_again(shown: Cinema, instance: d
 # What costs money
 
 
-@pytest.fixture
-def shop(shown: Cinema, tmp_path: Path) -> ShopVendor:
-    """The song's takes are ordered from a shop at 0.40 USD a clip."""
-    clip = tmp_path / "bought.mp4"
-    write_colours(clip, "bought", 1280, 720, Fraction(24), 96)
-    shown.write("price_card.toml", PRICES)
-    shown.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
-    return ShopVendor(tmp_path / "shop.db")
-
-
-def buy(cinema: Cinema, cap: str) -> None:
-    provider = 'video_provider = "shop"\nvideo_model = "clip-1"'
-    cinema.edit('title = "Harbour Light"', f'title = "Harbour Light"\n{provider}\nbudget_cap_usd = {cap}')
-
-
 def test_takes_are_bought_once_and_a_run_over_the_cap_does_what_is_affordable(
     shown: Cinema, shop: ShopVendor, instance: dg.DagsterInstance
 ) -> None:
@@ -396,5 +241,7 @@ def test_a_wrong_word_in_the_launchpad_is_one_sentence(shown: Cinema, instance: 
     scene = shown.scenes()[0]
     result = shown.play("selected_take", scene, instance, take="t09", by="bo")
     assert not result.success
-    assert "this scene has no take 't09'" in str(result.get_step_failure_events()[0].step_failure_data.error)
+    said = result.get_step_failure_events()[0].step_failure_data.user_failure_data
+    assert said is not None, "Dagster shows a sentence, no trace"
+    assert "this scene has no take 't09'" in (said.description or "")
     assert shown.studio().takes.choices(scene) == ()

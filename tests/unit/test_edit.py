@@ -10,7 +10,7 @@ from audio_assets.domain.edit import (
     CUT,
     KINDS,
     EditError,
-    FilmSettings,
+    Joins,
     Transition,
     chapters_of,
     dissolve_share,
@@ -58,7 +58,7 @@ def test_frames_sum_to_the_film_and_no_transition_is_longer_than_half_a_scene(
     lengths: list[int], inside: str, between: str, n_frames: int, data: st.DataObject
 ) -> None:
     parts = data.draw(st.lists(st.sampled_from(["verse 1", "chorus 1"]), min_size=len(lengths), max_size=len(lengths)))
-    wanted = FilmSettings(inside, between, n_frames)  # type: ignore[arg-type]
+    wanted = Joins(inside, between, n_frames)  # type: ignore[arg-type]
     edits = edit_list(scenes_of(lengths, parts), wanted, sum(lengths))
     assert [edit.n_frames for edit in edits] == lengths
     assert [edit.start_frame for edit in edits] == [sum(lengths[:index]) for index in range(len(lengths))]
@@ -76,14 +76,10 @@ def test_frames_sum_to_the_film_and_no_transition_is_longer_than_half_a_scene(
 
 def test_the_most_particular_setting_wins() -> None:
     scenes = scenes_of([96] * 5, ["verse 1", "verse 1", "chorus 1", "verse 2", "chorus 2"])
-    wanted = FilmSettings(
-        "dip", "dissolve", 10, section_types={"chorus": "cut"}, scenes={"s005": Transition("dissolve", 4)}
-    )
-    edits = edit_list(scenes, wanted, 480)
+    edits = edit_list(scenes, Joins("dip", "dissolve", 10, {"chorus": "cut"}), 480)
     assert [(edit.transition_in.kind, edit.transition_in.n_frames) for edit in edits] == [
-        ("cut", 0), ("dip", 5), ("cut", 0), ("dissolve", 10), ("dissolve", 4),
+        ("cut", 0), ("dip", 5), ("cut", 0), ("dissolve", 10), ("cut", 0),
     ]  # fmt: skip
-    assert [edit.is_plain for edit in edits] == [False, False, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -97,14 +93,12 @@ def test_the_most_particular_setting_wins() -> None:
 )
 def test_scenes_that_do_not_cover_the_film_are_refused(scenes: list[Planned], n_frames: int, says: str) -> None:
     with pytest.raises(EditError, match=says):
-        edit_list(scenes, FilmSettings(), n_frames)
+        edit_list(scenes, Joins(), n_frames)
 
 
-def test_unknown_kinds_and_scenes_are_named() -> None:
+def test_unknown_kinds_are_named() -> None:
     with pytest.raises(EditError, match='"wipe" is no transition'):
         Transition("wipe", 3)  # type: ignore[arg-type]
-    with pytest.raises(EditError, match="s009"):
-        edit_list(scenes_of([4]), FilmSettings(scenes={"s009": CUT}), 4)
 
 
 def test_a_dissolve_rises_evenly_and_a_dip_is_black_on_both_sides_of_the_cut() -> None:

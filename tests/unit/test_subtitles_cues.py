@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord, Section
-from audio_assets.domain.subtitles.chapters import chapters, youtube_chapters
+from audio_assets.domain.music.analysis import LyricLine, Lyrics, LyricWord
 from audio_assets.domain.subtitles.cues import Cue, CueRules, Cues, joined, lyric_cues, one_line
 
 SONG_S = 60.0
@@ -180,34 +179,3 @@ def test_frames_are_those_that_begin_within_the_cue(rate: Fraction) -> None:
     first, end = cue.frames(rate)
     assert (first - 1) / rate < 1 <= first / rate
     assert (end - 1) / rate < Fraction(5, 2) <= end / rate
-
-
-def section(name: str, start: float, end: float) -> Section:
-    return Section(name, start, end, "verse", "A", 1.0)
-
-
-def test_chapters_begin_at_zero_and_bear_the_sections_names() -> None:
-    assert chapters([section("intro", 0.4, 12), section("verse 1", 12, 40)]) == [(0.0, "Intro"), (12, "Verse 1")]
-    assert chapters([]) == []
-
-
-def test_a_video_s_chapters_are_at_least_ten_seconds_long() -> None:
-    parts = [("intro", 0, 5), ("verse 1", 5, 30), ("break", 30, 34), ("chorus 1", 34, 70), ("outro", 70, 75)]
-    parts.insert(4, ("verse 2", 60, 70))
-    text, notes = youtube_chapters([section(*part) for part in parts], 75.0)
-    assert text == "0:00 Verse 1\n0:34 Chorus 1\n1:00 Verse 2\n"
-    assert notes == ("3 sections shorter than 10 s are part of another chapter for YouTube",)
-
-
-@given(st.lists(st.floats(0, 7300), max_size=20), st.floats(1, 7300))
-def test_youtube_s_rules_are_kept(starts: list[float], duration_s: float) -> None:
-    text, notes = youtube_chapters([section(f"part {t}", t, t + 1) for t in starts], duration_s)
-    if not text:
-        assert notes
-        return
-    seconds = [
-        sum(60**i * int(x) for i, x in enumerate(reversed(row.split()[0].split(":")))) for row in text.splitlines()
-    ]
-    assert seconds[0] == 0
-    assert len(seconds) >= 3
-    assert all(b - a >= 10 for a, b in pairwise([*seconds, duration_s]))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.records import RecordError
-from audio_assets.domain.take_list import Take, TakeClip, merge
+from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_review import Review, ReviewError, latest_by_person, opinions, parse_review
 from audio_assets.domain.take_scores import Score, TakeQuality
 from audio_assets.domain.take_selection import (
@@ -25,12 +25,11 @@ from audio_assets.domain.take_selection import (
 NOON, LATER = "2026-01-31T12:00:00+00:00", "2026-01-31T13:00:00+00:00"
 
 
-def make(*prompts: str) -> list[Take]:
-    clips = [
-        TakeClip(f"k{n}", "o", f"c{n}", "clip.mp4", 96, 1280, 720, prompt_sha256=prompt)
-        for n, prompt in enumerate(prompts)
+def make(*are_current: bool) -> list[Take]:
+    return [
+        Take(f"t{n:02}", f"k{n}", "o", f"c{n}", "clip.mp4", 96, 1280, 720, is_current=is_current)
+        for n, is_current in enumerate(are_current, start=1)
     ]
-    return merge([], clips)
 
 
 def quality(value: float | None, consistency: float | None = None, mouth: float | None = None) -> TakeQuality:
@@ -43,8 +42,7 @@ def review(take: str, user: float | None = None, by: str = "ana", at: str = NOON
 
 def picked(takes: Sequence[Take], **given: Any) -> Selection:
     values: dict[str, Any] = {"qualities": {}, "reviews": (), "choices": (), "gone": ()} | given
-    gone = values.pop("gone")
-    return select(takes, values.pop("prompt", "p1"), **values, gone=gone)
+    return select(takes, **values)
 
 
 # --- A person's choice ---------------------------------------------------------------------------------------------
@@ -52,35 +50,35 @@ def picked(takes: Sequence[Take], **given: Any) -> Selection:
 scores = st.one_of(st.none(), st.floats(0, 5))
 
 
-@given(st.lists(scores, min_size=1, max_size=5), st.integers(1, 3), st.sampled_from(["p1", "p2"]))
-def test_a_choice_locks_whatever_comes_later(users: list[float | None], chosen: int, prompt: str) -> None:
-    takes = make(*["p1"] * (chosen + len(users)))
+@given(st.lists(scores, min_size=1, max_size=5), st.integers(1, 3), st.booleans())
+def test_a_choice_locks_whatever_comes_later(users: list[float | None], chosen: int, is_current: bool) -> None:
+    takes = make(*[is_current] * chosen, *[True] * len(users))
     said = [review(take.id, user) for take, user in zip(takes[chosen:], users, strict=True)]
     better = {take.id: quality(1.0, 1.0, 1.0) for take in takes[chosen:]}
     choice = Choice(takes[chosen - 1].id, "ana", NOON, "her smile")
-    selection = picked(takes, prompt=prompt, qualities=better, reviews=said, choices=[choice])
+    selection = picked(takes, qualities=better, reviews=said, choices=[choice])
     assert (selection.take, selection.chosen_by, selection.by, selection.at) == (choice.take, "person", "ana", NOON)
     assert "her smile" in selection.why
-    assert bool(selection.warnings) == (prompt == "p2")
+    assert bool(selection.warnings) != is_current
 
 
-def test_a_choice_whose_clip_is_gone_or_whose_prompt_has_changed_is_kept_with_a_warning() -> None:
-    takes = make("p1", "p2")
-    selection = picked(takes, prompt="p2", choices=[Choice("t01", "ana", NOON)], gone={"t01"})
+def test_a_choice_whose_clip_is_gone_or_of_an_earlier_plan_is_kept_with_a_warning() -> None:
+    takes = make(False, True)
+    selection = picked(takes, choices=[Choice("t01", "ana", NOON)], gone={"t01"})
     assert (selection.take, selection.chosen_by) == ("t01", "person")
-    assert any("earlier prompt" in warning for warning in selection.warnings)
+    assert any("earlier plan" in warning for warning in selection.warnings)
     assert any("gone" in warning for warning in selection.warnings)
 
 
 def test_the_last_choice_counts_and_lifting_it_gives_back_to_the_rule() -> None:
-    takes = make("p1", "p1")
+    takes = make(True, True)
     choices = [Choice("t02", "ana", NOON), Choice("t01", "ben", LATER)]
     assert picked(takes, choices=choices).by == "ben"
     assert picked(takes, choices=[*choices, Choice(None, "ana", LATER)]).chosen_by == "rule"
 
 
 def test_a_choice_of_a_take_that_does_not_exist_is_told() -> None:
-    selection = picked(make("p1"), choices=[Choice("t07", "ana", NOON)])
+    selection = picked(make(True), choices=[Choice("t07", "ana", NOON)])
     assert (selection.take, selection.chosen_by) == ("t01", "rule")
     assert "t07" in selection.warnings[0]
 
@@ -89,7 +87,7 @@ def test_a_choice_of_a_take_that_does_not_exist_is_told() -> None:
 
 
 def test_the_users_score_comes_first_then_what_was_measured_then_the_earlier() -> None:
-    takes = make("p1", "p1", "p1")
+    takes = make(True, True, True)
     good = {"t01": quality(0.2), "t02": quality(0.9), "t03": quality(0.9)}
     assert picked(takes, qualities=good).take == "t02"
     assert picked(takes, qualities=good, reviews=[review("t01", 4)]).take == "t01"
@@ -98,33 +96,32 @@ def test_the_users_score_comes_first_then_what_was_measured_then_the_earlier() -
 
 
 def test_a_measured_take_goes_before_one_that_was_not() -> None:
-    assert picked(make("p1", "p1"), qualities={"t02": quality(0.0)}).take == "t02"
+    assert picked(make(True, True), qualities={"t02": quality(0.0)}).take == "t02"
 
 
 def test_what_can_not_be_measured_is_left_out_of_the_mean_not_counted_as_nothing() -> None:
     unmeasured = weighted_score(quality(0.8), opinions([]).get("t01", opinions([review("t01", 1)])["t01"]))
     assert unmeasured == 0.8
-    takes = make("p1", "p1")
+    takes = make(True, True)
     assert picked(takes, qualities={"t01": quality(0.8, 0.1), "t02": quality(0.75)}).take == "t02"
 
 
 def test_a_reviewers_figure_stands_instead_of_the_measured_one() -> None:
-    takes = make("p1", "p1")
+    takes = make(True, True)
     good = {"t01": quality(0.9), "t02": quality(0.5)}
     assert picked(takes, qualities=good, reviews=[review("t02", quality_score=1.0)]).take == "t02"
 
 
-def test_takes_of_the_present_prompt_go_before_better_ones_of_another() -> None:
-    takes = make("p1", "p2")
+def test_takes_of_the_scene_as_it_is_go_before_better_ones_of_an_earlier_plan() -> None:
     said = [review("t01", 5)]
-    assert picked(takes, prompt="p2", reviews=said).take == "t02"
-    fallback = picked(takes, prompt="p3", reviews=said)
+    assert picked(make(False, True), reviews=said).take == "t02"
+    fallback = picked(make(False, False), reviews=said)
     assert fallback.take == "t01"
-    assert "present prompt" in fallback.warnings[0]
+    assert "as it is now" in fallback.warnings[0]
 
 
 def test_a_take_that_is_gone_is_never_taken() -> None:
-    takes = make("p1", "p1")
+    takes = make(True, True)
     assert picked(takes, reviews=[review("t01", 5)], gone={"t01"}).take == "t02"
     assert picked(takes, gone={"t01", "t02"}).take is None
     assert picked([]).why == "there is no take yet"
@@ -134,7 +131,7 @@ def test_a_take_that_is_gone_is_never_taken() -> None:
 def test_the_order_in_which_reviews_of_different_takes_come_does_not_matter(
     order: list[int], users: list[float | None]
 ) -> None:
-    takes = make(*["p1"] * 4)
+    takes = make(*[True] * 4)
     said = [review(take.id, user, note="seen") for take, user in zip(takes, users, strict=True)]
     assert picked(takes, reviews=said) == picked(takes, reviews=[said[n] for n in order])
 
@@ -205,7 +202,7 @@ def test_choices_are_checked_as_well() -> None:
 def test_reviews_choices_selections_and_scores_come_back_from_their_bytes() -> None:
     reviews = (review("t01", 4.5, note="nice"), review("t02", mouth_visibility=0.1))
     choices = (Choice("t01", "ana", NOON, "her smile"), Choice(None, "ben", LATER))
-    selection = replace(picked(make("p1"), choices=choices), warnings=("one", "two"))
+    selection = replace(picked(make(True), choices=choices), warnings=("one", "two"))
     measured = replace(quality(0.5, None, 0.0), parts={"black": Score(1.0, evidence={"n_black_frames": 0})})
     assert schema.reviews_from_bytes(schema.reviews_to_bytes(reviews)) == reviews
     assert schema.choices_from_bytes(schema.choices_to_bytes(choices)) == choices

@@ -162,6 +162,7 @@ class Ref:
 
 
 FailureKind = Literal["permanent", "transient", "upstream", "budget"]
+_MOST_ATTEMPTS = 3  # of what may pass by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,11 @@ class Failure:
     reason: str
     run_id: str
     attempts: int = 1
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the same request is not tried again by itself: it would fail again, or has failed often enough."""
+        return self.kind in ("permanent", "budget") or self.attempts >= _MOST_ATTEMPTS
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""

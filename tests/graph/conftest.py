@@ -1,0 +1,62 @@
+"""Fixtures of films: one song is filmed once, every test takes a copy."""
+
+import shutil
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from audio_assets import settings
+from tests.cinema import PRICES, SETTINGS, Cinema
+from tests.vendors import ShopVendor
+from tests.video_fakes import write_colours
+
+
+@pytest.fixture(scope="session")
+def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a data root in which one song of 12 s is filmed, and the easel that drew it; tests take copies."""
+    home = tmp_path_factory.mktemp("shot")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
+        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
+        patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))  # no models, as in every other test
+        patch.delenv("DAGSTER_HOME", raising=False)
+        settings.current.cache_clear()
+        cinema = Cinema(home / "studio")
+        cinema.drop(settings=SETTINGS, duration_s=12.0)
+        assert not cinema.register().problems
+        with dg.DagsterInstance.ephemeral() as instance:
+            assert cinema.run(instance).success
+            assert cinema.film(instance).success
+    settings.current.cache_clear()
+    return home
+
+
+@pytest.fixture
+def cinema(root: Path, shot: Path) -> Cinema:
+    """A studio whose song is filmed, unknown to Dagster so far."""
+    shutil.copytree(shot / "studio", root, dirs_exist_ok=True)
+    cinema = Cinema(root)
+    shutil.copytree(shot / "easel", cinema.easel, dirs_exist_ok=True)
+    cinema.register()
+    return cinema
+
+
+@pytest.fixture
+def shown(cinema: Cinema, instance: dg.DagsterInstance) -> Iterator[Cinema]:
+    """The same, and Dagster knows of it."""
+    assert cinema.run(instance).success
+    assert cinema.film(instance).success
+    return cinema
+
+
+@pytest.fixture
+def shop(shown: Cinema, tmp_path: Path) -> ShopVendor:
+    """The song's takes are ordered from a shop at 0.40 USD a clip."""
+    clip = tmp_path / "bought.mp4"
+    write_colours(clip, "bought", 1280, 720, Fraction(12), 48)
+    shown.write("price_card.toml", PRICES)
+    shown.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
+    return ShopVendor(tmp_path / "shop.db")

@@ -1,0 +1,230 @@
+"""Takes and film where something is missing, damaged, changed halfway, retired or cleaned up."""
+
+import getpass
+import os
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner
+
+from audio_assets.cleaning import Leftovers, delete_leftovers, find_leftovers
+from audio_assets.cli import main
+from audio_assets.commands import plan_text
+from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.schemas.take_requests import RemixOrder
+from audio_assets.launch import recipes
+from audio_assets.render import render
+from audio_assets.takes import TakeQuality
+from tests.cinema import Cinema, buy, touched
+from tests.concert import SONG
+from tests.vendors import ShopVendor
+
+
+def stale(cinema: Cinema, asset: str) -> dict[str, str]:
+    """Why partitions of an asset are stale."""
+    return {one.partition: "; ".join(one.causes) for one in cinema.film_plan().stale if one.asset == asset}
+
+
+def append(cinema: Cinema, text: str) -> None:
+    """Write more into the song's settings, without registering them."""
+    path = cinema.inbox / f"{SONG}.toml"
+    path.write_text(f"{path.read_text()}\n{text}")
+
+
+# Scenes that meet
+
+
+def test_a_dissolve_follows_the_scene_that_it_comes_out_of(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    append(shown, '[film]\ntransition = "dissolve"\nsection_transition = "dissolve"\n')
+    shown.register()
+    first, second, third = shown.scenes()[:3]
+    shown.studio().takes.ask(first, lambda before: before.with_number(2))
+    touched(shown, instance)
+    clips = {scene: shown.object_of("scene_clip", scene) for scene in (first, second, third)}
+    shown.studio().takes.choose(first, "t02" if shown.selected(first).take == "t01" else "t01", by="ada")
+    touched(shown, instance)  # one run, after which nothing is stale
+    assert shown.object_of("scene_clip", first) != clips[first]
+    assert shown.object_of("scene_clip", second) != clips[second], "it begins with the other's picture"
+    assert shown.object_of("scene_clip", third) == clips[third]
+
+
+# What is not there
+
+
+def test_a_measure_that_failed_is_made_up_for(cinema: Cinema) -> None:
+    scene = cinema.scenes()[0]
+    whole = cinema.object_of("take_quality", scene)
+    shutil.rmtree(cinema.root / "video" / "take_measures")
+    assert "t01 is there true -> false" in stale(cinema, "take_quality")[scene]
+    (outcome,) = render(TakeQuality(cinema.studio()), [scene], run_id="r")
+    assert outcome.state == "cached", "measured anew, the record is the one of before"
+    assert cinema.object_of("take_quality", scene) == whole
+    assert scene not in stale(cinema, "take_quality")
+
+
+def test_a_damaged_prompt_is_one_sentence_and_costs_no_other_scene(cinema: Cinema) -> None:
+    scene = cinema.scenes()[0]
+    path = cinema.object_of("scene_prompt", scene) / "prompt.json"
+    path.write_bytes(b"?" * path.stat().st_size)
+    stuck = {one.partition: one.reason for one in cinema.film_plan().stuck if one.asset == "scene_take"}
+    assert set(stuck) == {scene}
+    assert "scene_prompt" in stuck[scene]
+    assert "damaged" in stuck[scene]
+    assert scene in {one.partition for one in cinema.plan().stale}, "the music's next run writes it again"
+
+
+def test_an_exported_file_that_somebody_deleted_is_put_back(cinema: Cinema) -> None:
+    (cinema.root / "exports" / "films" / SONG / f"{SONG}-mp4.srt").unlink()
+    assert stale(cinema, "deliverable") == {f"mp4|{SONG}": f"exports/films/{SONG}/{SONG}-mp4.srt is gone"}
+
+
+def test_a_grade_that_is_not_there_or_was_changed_is_said(cinema: Cinema) -> None:
+    append(cinema, '[film]\nlut = "warm.cube"\n')
+    assert cinema.register().problems
+    scene = cinema.scenes()[0]
+    with pytest.raises(PermanentError, match=r"warm\.cube, the grade, is no file beside the song"):
+        cinema.studio().songs.treatment(scene)
+    lut = cinema.inbox / "warm.cube"
+    lut.write_text("LUT_3D_SIZE 2\n" + "0 0 0\n" * 8)
+    assert not cinema.register().problems
+    assert cinema.studio().songs.grade(SONG) == lut.read_bytes()
+    lut.write_text("LUT_3D_SIZE 2\n" + "1 1 1\n" * 8)
+    with pytest.raises(PermanentError, match="was changed"):
+        cinema.studio().songs.grade(SONG)
+
+
+def test_a_reference_image_that_is_not_there_stops_its_scenes_alone(
+    shown: Cinema, instance: dg.DagsterInstance
+) -> None:
+    append(shown, '[characters.Ada]\nreference_image = "ada.png"\n[[scenes]]\nat = "0:05"\ncharacters = ["Ada"]\n')
+    assert shown.register().problems
+    assert shown.run(instance).success
+    hers = [scene for scene in shown.scenes() if shown.studio().songs.scene(scene)[1].characters]
+    stuck = {one.partition: one.reason for one in shown.film_plan().stuck if one.asset == "scene_take"}
+    assert len(hers) == 1
+    assert list(stuck) == hers
+    assert "ada.png, the reference image of Ada, is no file beside the song" in stuck[hers[0]]
+
+
+def test_a_mouth_that_nobody_moves_is_said(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    before = {scene: shown.object_of("scene_clip", scene) for scene in shown.scenes()}
+    append(shown, '[[scenes]]\nat = "0:05"\nlip_sync = true\nlip_sync_method = "native"\n')
+    assert not shown.register().problems
+    touched(shown, instance)
+    (scene,) = [key for key in shown.scenes() if shown.studio().songs.treatment(key)["lip_sync_method"]]
+    sidecar = shown.studio().store.find(f"video/lipsynced_takes/{shown.object_of('lipsynced_take', scene).name}")
+    assert sidecar is not None
+    assert sidecar.facts["why"] == "animatic moves no mouths: set lip_sync_method to post_process"
+    assert shown.object_of("scene_clip", scene) == before[scene], "the same clip is not conformed again"
+
+
+# What people ask for
+
+
+def test_a_remix_of_an_earlier_prompt_is_not_made_again(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    scene = shown.scenes()[0]
+    shown.studio().takes.ask(scene, lambda before: before.with_remix(RemixOrder("t01", "closer")))
+    touched(shown, instance)
+    shown.studio().takes.ask(scene, lambda before: before.with_remix(RemixOrder("t02", "closer still")))
+    touched(shown, instance)
+    assert [take.parent for take in shown.takes(scene).values()] == ["", "t01", "t02"]
+    n_made = len(shown.made())
+    shown.edit('"dreamy"', '"anime"')
+    touched(shown, instance)
+    assert len(shown.made()) == n_made + len(shown.scenes())
+    assert [take.is_current for take in shown.takes(scene).values()] == [False, False, False, True]
+
+
+def test_nobody_knows_who_types(cinema: Cinema, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    for words in (["budget", "set", "day", "5"], ["take", "select", SONG, cinema.scenes()[0].partition("|")[0], "t01"]):
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 2, done.output
+        assert "say it with --by" in done.output
+
+
+def test_a_clip_whose_name_is_no_text_is_refused(cinema: Cinema, tmp_path: Path) -> None:
+    clip = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    clip.write_bytes(b"")
+    done = CliRunner().invoke(main, ["take", "add", SONG, cinema.scenes()[0].partition("|")[0], str(clip)])
+    assert done.exit_code == 2, done.output
+    assert "rename the file" in done.output
+
+
+# Who is paid
+
+
+def test_between_settings_and_storyboard_the_dearer_of_both_counts(
+    shown: Cinema, shop: ShopVendor, instance: dg.DagsterInstance
+) -> None:
+    scene = shown.scenes()[0]
+    n_made = len(shown.made())
+    assert shown.studio().songs.is_free(SONG)
+    buy(shown, "20.0")
+    assert not shown.studio().songs.is_free(SONG)
+    assert shown.run(instance).success
+    assert plan_text(shown.film_plan()).endswith(f"and {0.4 * len(shown.scenes()):.2f} USD")
+    shown.edit('video_provider = "shop"\nvideo_model = "clip-1"\n', "")
+    studio = shown.studio()
+    assert not studio.songs.is_free(SONG), "its storyboard still orders from the shop"
+    assert all(take.is_paid for take in studio.takes.wanted(scene))
+    shown.more = {}
+    assert shown.run(instance).success
+    assert shown.studio().songs.is_free(SONG)
+    assert shown.film(instance).success
+    assert (shop.jobs(), len(shown.made())) == ([], n_made), "back at the animatic nothing is bought, nor drawn again"
+
+
+# What is cleaned up
+
+
+def leftovers(cinema: Cinema) -> Leftovers:
+    studio = cinema.studio()
+    return find_leftovers(studio, recipes(studio))
+
+
+def test_a_clean_up_leaves_takes_and_all_that_a_film_needs(shown: Cinema, instance: dg.DagsterInstance) -> None:
+    assert {path.split("/")[1] for path in leftovers(shown).files} == {"timelines"}, "the one of where it lay before"
+    shown.edit('"dreamy"', '"anime"')
+    touched(shown, instance)
+    found = leftovers(shown)
+    assert found.objects
+    assert not [path for path in found.files if path.startswith(("video/takes/", "take_clips/", "exports/films/"))]
+    delete_leftovers(shown.studio(), found)
+    assert not shown.film_plan().stale
+    assert len(list((shown.root / "video" / "takes").iterdir())) == 2 * len(shown.scenes())
+    assert leftovers(shown) == Leftovers((), (), (), 0)
+
+
+def test_of_a_retired_song_its_takes_and_words_stay(cinema: Cinema) -> None:
+    scene = cinema.scenes()[0]
+    cinema.studio().takes.choose(scene, "t01", by="ada")
+    (cinema.root / "scratch").mkdir(exist_ok=True)
+    old, new = cinema.root / "scratch" / "old.mp4", cinema.root / "scratch" / "new.mp4"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (1.0, 1.0))
+    assert CliRunner().invoke(main, ["retire", SONG]).exit_code == 0
+    done = CliRunner().invoke(main, ["clean"])
+    assert done.exit_code == 0, done.output
+    kept = {path.relative_to(cinema.root).parts[0] for path in cinema.root.rglob("*.*") if path.is_file()}
+    assert not list((cinema.root / "exports").rglob("*.mp4"))
+    assert {path.parts[len(cinema.root.parts) + 1] for path in (cinema.root / "video").rglob("*.mp4")} == {"takes"}
+    assert {"take_choices", "takes", "inbox"} <= kept
+    assert not list((cinema.root / "refs").rglob("*.json"))
+    assert (old.exists(), new.exists()) == (False, True), "what is in the making is left alone"
+
+
+def test_a_clean_up_waits_for_settings_that_can_be_read(cinema: Cinema) -> None:
+    path = cinema.inbox / f"{SONG}.toml"
+    path.write_text("n_takes = many\n")
+    cinema.register()
+    done = CliRunner().invoke(main, ["clean"])
+    assert done.exit_code == 2, done.output
+    assert len(done.output.strip().splitlines()) == 1
+    assert list((cinema.root / "exports" / "films").rglob("*.mp4"))
