@@ -257,7 +257,15 @@ class VideoWriter:
     _FORMAT_OPTIONS: ClassVar = {"movflags": "+faststart"}
 
     def __init__(
-        self, target: Path, width: int, height: int, frame_rate: Fraction, *, crf: int = CRF, n_threads: int = 1
+        self,
+        target: Path,
+        width: int,
+        height: int,
+        frame_rate: Fraction,
+        *,
+        crf: int = CRF,
+        n_threads: int = 1,
+        preset: str = PRESET,
     ) -> None:
         self.target, self.width, self.height = target, width, height
         self.n_frames = 0
@@ -272,11 +280,12 @@ class VideoWriter:
         context.color_primaries, context.color_trc = 1, 1
         context.thread_count = n_threads
         context.flags |= _BITEXACT_CODEC
+        self._preset = preset
         context.options = self._encoder_options(round(KEY_FRAME_S * frame_rate), crf, n_threads)
 
     def _encoder_options(self, gop: int, crf: int, n_threads: int) -> dict[str, str]:
         return {
-            "preset": PRESET, "crf": str(crf),
+            "preset": self._preset, "crf": str(crf),
             # stitchable: headers do not depend on crf or content, so that clips of any crf can be joined.
             "x264-params": f"bframes=0:keyint={gop}:min-keyint={gop}:scenecut=0:stitchable=1:threads={n_threads}",
         }  # fmt: skip

@@ -26,8 +26,10 @@ from audio_assets.domain.schemas import rig as rig_schema
 from audio_assets.domain.shot import Clip, Shot
 from resources.video_files import VideoFileError, VideoWriter
 
-VERSION = "1"
+VERSION = "2"
 """Raise it whenever the same shot gives other bytes."""
+# Against the usual settings of `VideoWriter` on these pictures: 12 ms a frame instead of 17, 1.3 times the bytes.
+_CRF, _PRESET = 23, "superfast"
 
 _MOST_REFERENCE_PX = 2048  # the longer side; a 4K frame shows a face of 1,000 pixels
 _FACE_SEARCH_PX = 400  # doubled by the detector, which finds faces from 80 pixels on: a tenth of the longer side
@@ -56,7 +58,7 @@ def generate(shot: Shot, reference_image: Path | None, target: Path) -> Clip:
     try:
         check_size(shot)
         shooting = Shooting(shot, reference)
-        with VideoWriter(target, shot.width, shot.height, shot.frame_rate) as writer:
+        with VideoWriter(target, shot.width, shot.height, shot.frame_rate, crf=_CRF, preset=_PRESET) as writer:
             for number in range(shot.n_frames):
                 writer.write_frame(_video_frame(shooting.frame(number)))
     except (ValueError, VideoFileError) as error:
