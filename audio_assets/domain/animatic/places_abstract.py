@@ -6,7 +6,7 @@ from audio_assets.domain.animatic.affine import Affine
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import mixed
 from audio_assets.domain.animatic.planes import Painter, Planes
-from audio_assets.domain.animatic.site import Drift, Layer, Site
+from audio_assets.domain.animatic.site import Drift, Layer, Move, Site
 from audio_assets.domain.animatic.textures import gradient
 
 
@@ -47,7 +47,7 @@ def abstract(site: Site) -> None:
     _bars(site)
 
 
-def _opening(pivot: tuple[float, float], number: int):  # type: ignore[no-untyped-def]
+def _opening(pivot: tuple[float, float], number: int) -> Move:
     def move(m: Moment) -> Drift:
         hit = m.bar if number < 2 else m.beat
         scale = 0.92 + 0.05 * np.sin(0.9 * m.flow_s + number) + (0.05 + 0.13 * m.energy) * hit + 0.08 * m.energy

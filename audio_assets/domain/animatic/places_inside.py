@@ -5,7 +5,7 @@ import numpy as np
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import mixed
 from audio_assets.domain.animatic.planes import Painter, Rgb, curve, glow_of
-from audio_assets.domain.animatic.site import Drift, Layer, Site, boxes, mist, pulse, sway
+from audio_assets.domain.animatic.site import Drift, Layer, Move, Site, boxes, mist, pulse, sway
 from audio_assets.domain.animatic.textures import beam, gradient, halo, paper
 
 
@@ -145,7 +145,7 @@ def room(site: Site) -> None:
     _plant(site, (0.5 - side * 0.42) * w)
 
 
-def _passing(reach_px: float):  # type: ignore[no-untyped-def]
+def _passing(reach_px: float) -> Move:
     """Light as of a car that passes outside."""
     return lambda m: Drift(
         reach_px * np.sin(0.5 * m.flow_s), gain=0.3 + 0.12 * np.sin(0.9 * m.flow_s) + 0.25 * m.energy * m.beat

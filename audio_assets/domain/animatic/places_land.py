@@ -6,7 +6,7 @@ from audio_assets.domain.animatic.affine import Affine
 from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import mixed
 from audio_assets.domain.animatic.planes import Floats, Painter, Planes, Rgb, curve, glow_of
-from audio_assets.domain.animatic.site import Drift, Site, clouds, mist, orb, pulse, ridge, sky, sway
+from audio_assets.domain.animatic.site import Drift, Move, Site, clouds, mist, orb, pulse, ridge, sky, sway
 from audio_assets.domain.animatic.textures import beam, halo
 
 
@@ -72,7 +72,7 @@ def _deep(site: Site) -> Rgb:
     return mixed(site.palette.sky_top, site.palette.middle, 0.4)
 
 
-def _glitter(group: int, reach_px: float):  # type: ignore[no-untyped-def]
+def _glitter(group: int, reach_px: float) -> Move:
     def move(m: Moment) -> Drift:
         turn = 3.1 * m.flow_s + 1.6 * group
         return Drift(

@@ -7,7 +7,7 @@ from audio_assets.domain.animatic.moments import Moment
 from audio_assets.domain.animatic.palettes import mixed
 from audio_assets.domain.animatic.places_land import birds
 from audio_assets.domain.animatic.planes import Floats, Painter, Planes, Rgb, glow_of
-from audio_assets.domain.animatic.site import Drift, Site, boxes, clouds, mist, orb, pulse, ridge, sky
+from audio_assets.domain.animatic.site import Draw, Drift, Site, boxes, clouds, mist, orb, pulse, ridge, sky
 from audio_assets.domain.animatic.textures import halo
 
 
@@ -148,7 +148,7 @@ def road(site: Site) -> None:
     birds(site, 4)
 
 
-def _coming(site: Site, vanish: float, horizon: float, half: float, low: float):  # type: ignore[no-untyped-def]
+def _coming(site: Site, vanish: float, horizon: float, half: float, low: float) -> Draw:
     """Dashes and posts at even distances, nearer by the music's flow; a scale of 1 is at the lower edge."""
     p = site.palette
     tar = mixed(p.ink, p.near, 0.25)
