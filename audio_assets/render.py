@@ -42,7 +42,6 @@ class Recipe(ABC):
     code_version: ClassVar[str]
     folder: ClassVar[str]
     is_parallel: ClassVar[bool] = True
-    is_remote: ClassVar[bool] = False
     source: ClassVar[type[Source] | None] = None
     fan_in: ClassVar[tuple[str, ...]] = ()
     gathers: ClassVar[tuple[str, ...]] = ()
@@ -306,10 +305,7 @@ def _run(
     n_workers = recipe.studio.settings.n_workers
     has_failed = any(recipe.store.failure(recipe.asset, p) is not None for sharing in waiting.values() for p in sharing)
     is_worth_a_pool = recipe.is_parallel and ((len(waiting) > 1 and n_workers > 1) or has_failed)
-    if recipe.is_remote:
-        yield from pool.run_waiting(calls(), recipe.studio.settings.requests)
-    else:
-        yield from pool.run(calls(), n_workers) if is_worth_a_pool else map(pool.run_here, calls())
+    yield from pool.run_all(calls(), n_workers if is_worth_a_pool else 0)
     yield from unbuilt
 
 

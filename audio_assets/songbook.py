@@ -195,7 +195,7 @@ class SongBook:
             asked += [self.price_today(board.video_provider, board.video_model)] if board else []
         except PermanentError:
             return False
-        return all(priced.price is not None and priced.price.usd_per_second == 0 for priced in asked)
+        return all(priced.price is not None and priced.price.usd == 0 for priced in asked)
 
     # storyboards
 
@@ -411,7 +411,7 @@ class SongBook:
             record.pop(name, None)
         cast = [{"name": who.name, "is_primary": who.is_primary} for who in self.settings(song).characters]
         priced = self.priced(song)
-        usd = None if priced.price is None else priced.price.usd_per_second
+        usd = None if priced.price is None else priced.price.usd
         return {**record, "characters": cast, "usd_per_second": usd, "price_problem": priced.problem}
 
     def brief_version(self, partition: str) -> str:

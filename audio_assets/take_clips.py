@@ -117,22 +117,19 @@ class TakeClips(Recipe):
 
 
 class PaidTakeClips(TakeClips):
-    """Orders takes from somebody who asks money for them: reserved first, paid once, picked up again after a crash."""
-
-    is_remote = True
+    """Orders takes from somebody elsewhere: reserved first, paid once, picked up again after a crash."""
 
     def call(self, partition: str, action: Action) -> Call:
         """The order."""
         take = self.wanted(partition)
-        vendor = self.studio.takes.video(take.provider).vendor(take.model)
-        if vendor is None or take.shot is None:
-            raise PermanentError(
-                f"{take.provider} {take.model} has a price on the card, but is not ordered from anybody: set it to 0"
-            )
-        if take.slot.origin == "remix":
-            raise PermanentError(f"{take.provider} can not be asked for a remix; nothing was ordered")
+        remote = self.studio.takes.video(take.provider).remote(take.model, self.studio.kept_answers)
+        if remote is None or take.shot is None:
+            raise PermanentError(f"{take.provider} {take.model} is not ordered from anybody")
+        files = self.files(partition, take)
+        order = self.order(partition, take, files)
         record, scratch = self.record(partition, take), self.studio.scratch_file(".mp4")
-        return Call(paid_take, (self.studio.ledger, vendor, self.order(partition, take), take.shot, record, scratch))
+        make = partial(bought_take, take.shot, record)
+        return Call(ordered, (self.studio.ledger, remote, order, files, scratch, make, is_video), remote.lane)
 
 
 class TakeMeasures(Recipe):

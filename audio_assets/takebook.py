@@ -49,7 +49,7 @@ from resources.engines.song_artifacts import BEAT_GRID, ENERGY, LYRICS
 from resources.engines.storyboard_artifacts import PROMPT
 from resources.engines.take_artifacts import THUMBNAIL, clip_name
 from resources.store import ArtifactStore, StoreError
-from resources.video import VideoProvider
+from resources.video import VideoCapabilities, VideoProvider
 
 TAKES, REQUESTS, CLIPS = "takes", "take_requests", "take_clips"
 REVIEWS, CHOICES = "take_reviews", "take_choices"
@@ -303,7 +303,7 @@ class TakeBook:
         """What every take of the scene's prompt shares."""
         board, scene = self.songs.scene(partition)
         song = parse_scene_key(partition)[1]
-        offers = self.video(board.video_provider).capabilities()
+        offers = self._capabilities(board.video_provider, board.video_model)
         priced = self.songs.price_today(board.video_provider, board.video_model)
         if priced.price is None:
             raise PermanentError(priced.problem)
@@ -363,6 +363,12 @@ class TakeBook:
                 f"no video provider '{name}' is set up here; there are {', '.join(sorted(self.videos))}"
             )
         return found
+
+    def _capabilities(self, name: str, model: str) -> VideoCapabilities:
+        try:
+            return self.video(name).capabilities(model)
+        except ValueError as error:  # no such model
+            raise PermanentError(str(error)) from error
 
     def _prompt(self, partition: str) -> tuple[str, str]:
         record = orjson.loads(self._input("scene_prompt", partition, PROMPT))

@@ -88,8 +88,10 @@ class Ledger:
 
     # --- Reserving ---------------------------------------------------------------------------------------------
 
-    def reserve(self, order: Order) -> Entry | None:
-        """Hold the estimate of an order, or answer its open entry, to go on with; None for what costs nothing.
+    def reserve(self, order: Order) -> Entry:
+        """Hold the estimate of an order, or answer its open entry, to go on with.
+
+        What costs nothing has an entry too, so that its job can be picked up again; once settled it is ordered anew.
 
         An entry in which nothing was sent, of a process that has ended or of this one, is taken over, under today's
         caps and price.
@@ -101,16 +103,15 @@ class Ledger:
             LedgerError: the ledger can not be written.
         """
         estimated_micro = estimate_micro(order)
-        if estimated_micro == 0:
-            return None
         intent = _intent(order)
         with self._database.writing() as connection:
             last = last_entry(connection, order.action_key)
-            if last is not None and last.state == "settled" and not last.may_pay_again:
+            if last is not None and last.state == "settled" and not (last.may_pay_again or last.was_free):
                 raise AlreadyPaid(last)
             if last is not None and last.is_open and not (last.state == "reserved" and self.is_left(last)):
                 return last
-            self._check_caps(connection, order, estimated_micro, last)
+            if estimated_micro:
+                self._check_caps(connection, order, estimated_micro, last)
             values: dict[str, Any] = {
                 "estimated_micro": estimated_micro,
                 "project_cap_micro": _cap_of(order),

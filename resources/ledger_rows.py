@@ -70,6 +70,11 @@ class Entry:
         return self.state in OPEN_STATES
 
     @property
+    def was_free(self) -> bool:
+        """Whether it cost nothing, and was not to."""
+        return self.state == "settled" and not self.estimated_micro and not self.actual_micro
+
+    @property
     def held_micro(self) -> int:
         """What it holds."""
         return self.estimated_micro if self.is_open else 0

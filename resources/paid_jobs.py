@@ -12,10 +12,11 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from audio_assets.domain.budget import Order, micro_usd, usd, usd_text
 from audio_assets.domain.redaction import without_secrets
@@ -23,6 +24,7 @@ from audio_assets.domain.rendering import PermanentError, TransientError
 from resources.ledger import Ledger
 from resources.ledger_database import LedgerBusy, LedgerError
 from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict
+from resources.pausing import pause
 from resources.paid_vendor import JobGone, Look, NotSubmitted, PaidVendor, Refused, Unknowable
 
 Verify = Callable[[Path], None]
@@ -69,17 +71,17 @@ class Patience:
 class Timing:
     """Where waiting comes from; a test gives its own. `vary` is a number from 0 up to 1."""
 
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = pause
     clock: Callable[[], float] = time.monotonic
     vary: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was bought; `entry` is None for what costs nothing. `is_estimate`: the vendor named no cost."""
+    """What was bought. `is_estimate`: the vendor named no cost."""
 
     job_id: str
-    entry: Entry | None
+    entry: Entry
     cost_usd: float
     is_estimate: bool
 
@@ -90,11 +92,15 @@ def pay_once(
     order: Order,
     target: Path,
     *,
+    files: Mapping[str, Path] = MappingProxyType({}),
     verify: Verify = lambda _path: None,
     patience: Patience = Patience(),
     timing: Timing = Timing(),
 ) -> Receipt:
     """Buy what the order names, or go on with it, or fetch again what was paid; the file is at `target` then.
+
+    What costs nothing is ordered in the same way, so that a job that was begun is picked up again. `files` go with the
+    order.
 
     Raises:
         BudgetExceeded, NoPrice: nothing was sent.
@@ -103,12 +109,12 @@ def pay_once(
         PermanentError: the job failed, or its file is not what was ordered; the message says whether it was paid.
         TransientError: not reached, not finished yet, or another process is at it; call again later.
     """
-    job = _Job(ledger, vendor, order, target, verify, patience, timing)
+    job = _Job(ledger, vendor, order, target, files, verify, patience, timing)
     try:
         entry = ledger.reserve(order)
     except AlreadyPaid as paid:
         return job.fetch_again(paid.entry)
-    return job.go_on(entry) if entry is not None else job.for_nothing()
+    return job.go_on(entry)
 
 
 def call_off(ledger: Ledger, vendor: PaidVendor, entry_id: int) -> Entry:
@@ -150,6 +156,7 @@ class _Job:
     vendor: PaidVendor
     order: Order
     target: Path
+    files: Mapping[str, Path]
     verify: Verify
     patience: Patience
     timing: Timing
@@ -166,15 +173,6 @@ class _Job:
         elif not entry.job_id:
             entry = self._find(entry, "the process that sent it ended before its answer came")
         return self._collect(entry)
-
-    def for_nothing(self) -> Receipt:
-        """An order of price 0: the same steps, with nothing to keep."""
-        job_id = self.vendor.submit(self.order.request, self.order.action_key)
-        look = self._wait(job_id, self.order.name)
-        if look.state == "failed":
-            raise _failure(look, f"job {job_id} of {self.order.name} failed: {look.reason}")
-        self._fetch(job_id)
-        return Receipt(job_id, None, 0.0, is_estimate=False)
 
     def fetch_again(self, entry: Entry) -> Receipt:
         """What is paid, from the vendor once more: that costs nothing."""
@@ -202,7 +200,7 @@ class _Job:
         with _alone_in_process(self.ledger.label, entry):
             entry = self.ledger.submitting(entry, may_be_sent=entry.state != "reserved")
             try:
-                job_id = self.vendor.submit(self.order.request, entry.idempotency_key)
+                job_id = self.vendor.submit(self.order.request, entry.idempotency_key, self.files)
             except (Refused, NotSubmitted) as error:
                 if not is_first:
                     raise OutcomeUnknown(self.ledger.unknown(entry, str(error)), str(error)) from error

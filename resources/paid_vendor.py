@@ -53,8 +53,8 @@ class PaidVendor(ABC):
     replays_keys_s: float = 0.0
 
     @abstractmethod
-    def submit(self, request: Mapping[str, Any], idempotency_key: str) -> str:
-        """Order a job and answer its id.
+    def submit(self, request: Mapping[str, Any], idempotency_key: str, files: Mapping[str, Path]) -> str:
+        """Order a job and answer its id; `files` go with it, by what they are (`reference_image`, `audio`).
 
         Raises:
             Refused: the vendor said no, and bills nothing.

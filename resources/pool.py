@@ -14,9 +14,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.util import Finalize
+from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from audio_assets.domain.rendering import TransientError
+from resources.pausing import stop_with
 
 Item = TypeVar("Item")
 _QUEUED_PER_WORKER = 4  # enough to keep a worker busy; few enough that results do not pile up in memory
@@ -24,11 +26,20 @@ _PRELOAD = ["numpy", "resources.engines.kokoro", "resources.engines.espeak", "re
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """Calls that mostly wait for the same somebody else: at most `at_once` of them, in threads of this process."""
+
+    name: str
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """A call to make in a worker: a module-level function and picklable arguments."""
+    """A call to make in a worker: a module-level function and picklable arguments; with a `lane`, any, in a thread."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+    lane: Lane | None = None
 
     def __call__(self) -> Any:
         """Make the call here."""
@@ -81,14 +92,48 @@ def run(calls: Iterable[tuple[Item, Call]], n_workers: int) -> Iterator[Done[Ite
             yield _alone(item, call, n_workers) if _is_lost(future) else _answer(item, future)
 
 
-def run_waiting(calls: Iterable[tuple[Item, Call]], n_at_once: int) -> Iterator[Done[Item]]:
-    """Make calls that mostly wait for somebody else, in `n_at_once` threads here; answers in order of finishing."""
-    with ThreadPoolExecutor(n_at_once, thread_name_prefix="remote") as threads:
-        pending = {threads.submit(run_here, entry) for entry in calls}
-        while pending:
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
+def run_all(calls: Iterable[tuple[Item, Call]], n_workers: int) -> Iterator[Done[Item]]:
+    """Make every call where it belongs, at the same time: in its lane's threads, in worker processes, or, with 0
+    workers, here; answers come in order of finishing.
+    """  # noqa: D205
+    lanes: dict[str, ThreadPoolExecutor] = {}
+    waiting: list[Future[Done[Item]]] = []
+    done: SimpleQueue[Done[Item]] = SimpleQueue()
+    stop = threading.Event()
+
+    def answered(future: "Future[Done[Item]]") -> None:
+        if not future.cancelled():
+            done.put(future.result())
+
+    def working() -> Iterator[tuple[Item, Call]]:
+        for item, call in calls:
+            if call.lane is None:
+                yield item, call
+                continue
+            lane = lanes.get(call.lane.name)
+            if lane is None:
+                name = f"lane-{call.lane.name}"
+                lane = lanes[call.lane.name] = ThreadPoolExecutor(call.lane.at_once, name, stop_with, (stop,))
+            future = lane.submit(run_here, (item, call))
+            future.add_done_callback(answered)
+            waiting.append(future)
+
+    try:
+        n_answered = 0
+        for answer in run(working(), n_workers) if n_workers else map(run_here, working()):
+            yield answer
+            while not done.empty():
+                n_answered += 1
+                yield done.get()
+        while n_answered < len(waiting):
+            n_answered += 1
+            yield done.get()
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        for lane in lanes.values():
+            lane.shutdown(wait=True, cancel_futures=True)
 
 
 def _submit(call: Call, n_workers: int) -> "Future[Any]":

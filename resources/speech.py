@@ -8,12 +8,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
+from audio_assets.domain.provider_catalogue import About
 from audio_assets.domain.rendering import UpstreamError
 from audio_assets.domain.speech import Speech, SpeechRequest
 from resources import models
+from resources.ordered import Remote
+
+_ESPEAK_LICENCE = "speech unencumbered; library GPL-3.0"
 
 Speak = Callable[[SpeechRequest], Speech]
 """A picklable function that a worker process calls."""
@@ -33,9 +38,13 @@ class SpeechProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
         """Whether its speech comes with phoneme times, so that no aligner is needed."""
 
     @property
-    @abstractmethod
     def realtime_factor(self) -> float:
-        """Seconds of one core for a second of speech, measured; for estimates."""
+        """Seconds of one core for a second of speech, measured; for estimates. 0 where another machine works."""
+        return 0.0
+
+    @abstractmethod
+    def about(self) -> About:
+        """What the catalogue says of it."""
 
     @abstractmethod
     def voices(self) -> Collection[str]:
@@ -45,13 +54,39 @@ class SpeechProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
     def identity(self, request: SpeechRequest) -> Mapping[str, str]:
         """All that, beside the request, decides the bytes: engine, model, its hash, versions; and the licence."""
 
-    @abstractmethod
     def speaker(self, n_threads: int = 1) -> Speak:
-        """The function that speaks.
+        """The function that speaks here.
 
         Raises:
             UpstreamError: its model files are not here.
         """
+        raise NotImplementedError(f"{self.name} speaks elsewhere")
+
+    # What follows is for those that speak elsewhere; an engine on this machine leaves it as it is.
+
+    def remote(self, kept: Path) -> Remote | None:
+        """Where lines are ordered, None for an engine on this machine. `kept` is the folder of answers paid for.
+
+        Raises:
+            Unavailable: it can not be asked as things stand.
+        """
+        return None
+
+    def request(self, request: SpeechRequest) -> Mapping[str, Any]:
+        """What is sent for a line, as JSON values; the ledger keeps it.
+
+        Raises:
+            PermanentError: it can not speak this; what, and what to do.
+        """
+        raise NotImplementedError(f"{self.name} speaks here")
+
+    def hear(self, answer: Path, request: SpeechRequest) -> Speech:
+        """The speech in the file that came.
+
+        Raises:
+            ValueError: it is not what was ordered, in one sentence.
+        """
+        raise NotImplementedError(f"{self.name} speaks here")
 
 
 class KokoroSpeech(SpeechProvider):
@@ -73,6 +108,11 @@ class KokoroSpeech(SpeechProvider):
     def realtime_factor(self) -> float:
         """On one thread of a server core."""
         return 0.3
+
+    def about(self) -> About:
+        """See `SpeechProvider.about`."""
+        return About("speech", "54 voices in 8 languages, on this machine", models.CATALOGUE["kokoro"].licence, "open",
+                     "https://huggingface.co/hexgrad/Kokoro-82M", needs="its model, fetched once")  # fmt: skip
 
     def voices(self) -> Collection[str]:
         """The 54 voices of the model package; the model need not be here."""
@@ -112,6 +152,11 @@ class EspeakSpeech(SpeechProvider):
     def realtime_factor(self) -> float:
         """With the reload that makes it deterministic."""
         return 0.02
+
+    def about(self) -> About:
+        """See `SpeechProvider.about`."""
+        return About("speech", "about 100 languages, robotic, on this machine", _ESPEAK_LICENCE, "open",
+                     "https://github.com/espeak-ng/espeak-ng")  # fmt: skip
 
     def voices(self) -> Collection[str]:
         """Language codes; a variant such as `+f3` may follow."""
@@ -171,4 +216,4 @@ def _espeak_voices() -> Collection[str]:
 def _espeak_identity() -> Mapping[str, str]:
     from resources.engines import espeak
 
-    return {**espeak.identity(), "licence": "speech unencumbered; library GPL-3.0"}
+    return {**espeak.identity(), "licence": _ESPEAK_LICENCE}

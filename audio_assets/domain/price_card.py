@@ -1,24 +1,25 @@
-"""What a second of video costs, by provider, model and day: rows with dates, read from a price card.
+"""What a provider's work costs, by provider, model and day: rows with dates, read from a price card.
 
 The shipped card is `workflows/price_card.toml`; a studio's own card has the same shape and replaces every row of the
 models that it names. What a song costs is in `storyboard.py`; what was paid is a ledger's business.
 
     [[prices]]
     provider = "openai"
-    model = "sora-2"
-    usd_per_second = 0.10
+    model = "sora-2"            # "*" for every model that has no row of its own
+    usd_per_second = 0.10       # or usd_per_1000_characters, or usd_per_request
     valid_from = 2025-10-06
     valid_until = 2026-09-23    # the last day of this price; leave it out while it holds
     retired_on = 2026-09-24     # the first day without the model
     note = "720p"
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from audio_assets.domain import toml_values as value
 from audio_assets.domain.toml_tables import TomlError, check_keys, nearest, parse_toml, table
@@ -26,7 +27,10 @@ from audio_assets.domain.toml_tables import TomlError, check_keys, nearest, pars
 CURRENCY = "USD"
 RETIREMENT_NOTICE_DAYS = 60
 _MOST_USD = 1_000  # a second
-_KEYS = ("provider", "model", "usd_per_second", "valid_from", "valid_until", "retired_on", "note")
+EVERY_MODEL = "*"
+Unit = Literal["second", "1000_characters", "request"]
+_UNITS: tuple[Unit, ...] = get_args(Unit)
+_KEYS = ("provider", "model", *(f"usd_per_{unit}" for unit in _UNITS), "valid_from", "valid_until", "retired_on", "note")
 
 Given = TypeVar("Given", str, float, date)
 
@@ -41,15 +45,31 @@ class PriceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One row: US dollars per second of clip. `valid_until` is its last day, `retired_on` the first day without it."""
+    """One row: US dollars per `unit`: a second of clip or sound, 1,000 characters of text, or a request, whatever it is.
+
+    `valid_until` is its last day, `retired_on` the first day without it.
+    """
 
     provider: str
     model: str
-    usd_per_second: float
+    usd: float
     valid_from: date
     valid_until: date | None = None
     retired_on: date | None = None
     note: str = ""
+    unit: Unit = "second"
+
+    def cost_usd(self, *, seconds: float = 0.0, n_characters: int = 0) -> float:
+        """What one request costs, to a hundredth of a cent, upwards.
+
+        Raises:
+            PriceError: it is priced by something that the request does not have.
+        """
+        amount = {"second": seconds, "1000_characters": n_characters / 1000, "request": 1.0}[self.unit]
+        if not amount and self.usd:
+            unit = self.unit.replace("_", " ")
+            raise PriceError(f"{self.provider} {self.model} is priced per {unit}, which a request like this does not have")
+        return math.ceil(round(self.usd * amount * 10_000, 6)) / 10_000
 
     @property
     def last_day(self) -> date:
@@ -98,8 +118,10 @@ def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
         PriceError: the provider or model is not on the card (with the nearest name), is retired, or has no price then.
     """
     if provider not in card.providers:
-        raise PriceError(_unknown(f"the video provider {value.shown(provider)}", provider, card.providers))
-    rows = [price for price in card.prices if price.provider == provider and price.model == model]
+        raise PriceError(_unknown(f"the provider {value.shown(provider)}", provider, card.providers))
+    of_provider = [price for price in card.prices if price.provider == provider]
+    rows = [price for price in of_provider if price.model == model]
+    rows = rows or [price for price in of_provider if price.model == EVERY_MODEL]
     if not rows:
         raise PriceError(_unknown(f"the model {value.shown(model)} of {provider}", model, card.models(provider)))
     for price in rows:
@@ -110,7 +132,7 @@ def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
 
 def estimate_scene_usd(price: Price, clip_seconds: float) -> float:
     """What one clip costs, to a hundredth of a cent: clips are billed whole, however much of them a scene shows."""
-    return round(price.usd_per_second * clip_seconds, 4)
+    return price.cost_usd(seconds=clip_seconds)
 
 
 def retirement_warning(price: Price, on: date, *, within_days: int = RETIREMENT_NOTICE_DAYS) -> str:
@@ -165,12 +187,16 @@ def _prices(rows: object, path: str) -> list[Price]:
 
 def _price(row: Mapping[str, Any], key: str, path: str) -> Price:
     check_keys(row, _KEYS, key, path)
+    units = [unit for unit in _UNITS if f"usd_per_{unit}" in row] or [_UNITS[0]]
+    if len(units) > 1:
+        names = " and ".join(f"usd_per_{unit}" for unit in units)
+        raise TomlError(path, key, f"has {names}", "keep one of them")
+    unit = units[0]
     price = Price(
         provider=_needed(value.text(row, "provider", key, path), "provider", '"..."', key, path),
         model=_needed(value.text(row, "model", key, path), "model", '"..."', key, path),
-        usd_per_second=_needed(
-            value.number(row, "usd_per_second", 0.0, _MOST_USD, key, path), "usd_per_second", "0.10", key, path
-        ),
+        usd=_needed(value.number(row, f"usd_per_{unit}", 0.0, _MOST_USD, key, path), f"usd_per_{unit}", "0.10", key, path),
+        unit=unit,
         valid_from=_needed(value.day(row, "valid_from", key, path), "valid_from", "2026-01-31", key, path),
         valid_until=value.day(row, "valid_until", key, path),
         retired_on=value.day(row, "retired_on", key, path),

@@ -28,6 +28,10 @@ class PermanentError(ValueError):
     """The request would fail again as it stands; the message says what, where and what to do."""
 
 
+class Unavailable(PermanentError):  # noqa: N818 - what happened, as a reader says it
+    """A provider can not be asked as things stand: no key, no address, retired. Settings may name a stand-in."""
+
+
 class TransientError(RuntimeError):
     """A retry may help; the message says what was tried and what happened."""
 

@@ -117,8 +117,8 @@ def test_prices_that_are_no_list_are_refused() -> None:
 def test_a_studio_s_rows_replace_those_of_the_models_that_they_name() -> None:
     own = CARD.split("[[prices]]")[3].replace("= 1\n", "= 2\n").replace("2026-03-31", "2026-12-31")
     merged = parse_price_card(("[[prices]]" + own).encode(), "own.toml", base=card())
-    assert price_of(merged, "studio", "clip-2", date(2026, 10, 1)).usd_per_second == 2.0
-    assert price_of(merged, "studio", "clip-1", date(2026, 10, 1)).usd_per_second == 0.08
+    assert price_of(merged, "studio", "clip-2", date(2026, 10, 1)).usd == 2.0
+    assert price_of(merged, "studio", "clip-1", date(2026, 10, 1)).usd == 0.08
     assert len(merged.prices) == 3
 
 
@@ -148,7 +148,7 @@ def test_a_model_that_stays_needs_no_warning() -> None:
 
 def test_the_shipped_card_holds_the_embedded_engine_and_what_is_retired() -> None:
     shipped = parse_price_card(SHIPPED.read_bytes(), str(SHIPPED))
-    assert price_of(shipped, "animatic", "animatic", date(2026, 11, 20)).usd_per_second == 0.0
-    assert price_of(shipped, "openai", "sora-2", date(2026, 9, 23)).usd_per_second == 0.10
+    assert price_of(shipped, "animatic", "animatic", date(2026, 11, 20)).usd == 0.0
+    assert price_of(shipped, "openai", "sora-2", date(2026, 9, 23)).usd == 0.10
     with pytest.raises(PriceError, match="retired on 2026-09-24"):
         price_of(shipped, "openai", "sora-2", date(2026, 9, 24))

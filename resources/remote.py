@@ -1,0 +1,71 @@
+"""What every provider on another machine has in common, whatever it can do: where it is, its key, how to ask it.
+
+Its fields are its settings: `[providers.<name>]` of `providers.toml` may set each of them, and name a second server of
+the same kind (`kind = "openai_speech"`).
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import dagster as dg
+
+from audio_assets.domain.rendering import Unavailable
+from resources.http_client import HttpClient, Service, client_of
+from resources.secrets import Key
+
+
+class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  # the resource is the value
+    """A provider that is asked over HTTP.
+
+    `called` is its name in settings, `key_variable` the environment variable with its key.
+    """
+
+    kind: ClassVar[str]
+    """The name of the kind in `providers.toml`, and of the provider itself where it has no other."""
+
+    called: str = ""
+    url: str = ""
+    key_variable: str = ""
+    at_once: int = 4
+    per_second: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """How settings name it."""
+        return self.called or self.kind
+
+    @abstractmethod
+    def service(self) -> Service:
+        """Where it is and how it may be asked."""
+
+    def client(self) -> HttpClient:
+        """The client to ask it with.
+
+        Raises:
+            Unavailable: it can not be asked as things stand.
+        """
+        problem = self.problem()
+        if problem:
+            raise Unavailable(problem)
+        return client_of(self.service())
+
+    def problem(self) -> str:
+        """Why it can not be asked as things stand (no address, no key), in one sentence; "" where it can."""
+        service = self.service()
+        if not service.url:
+            return f'{self.name} has no address: set url under [providers.{self.name}] in providers.toml'
+        if service.key is not None and not service.key.is_optional and not service.key.is_set:
+            return f"{self.name} needs a key: set {service.key.variable} in the environment"
+        return ""
+
+    def key(self, *, header: str = "Authorization", form: str = "Bearer {}", is_optional: bool = False) -> Key:
+        """Its key, from the environment."""
+        return Key(self.key_variable, header, form, is_optional)
+
+    @abstractmethod
+    def probe(self) -> str:
+        """Ask it something that costs nothing; what it answered, in a few words ("version 0.33.0, 2 in the queue").
+
+        Raises:
+            Unavailable, HttpProblem: it does not answer, or refuses the key.
+        """
