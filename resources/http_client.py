@@ -260,10 +260,10 @@ class HttpClient:
     def _next(self, reply: Reply, url: httpx.URL) -> httpx.URL:
         try:
             return checked_url(url.join(reply.headers["location"]), self._own)
-        except (httpx.InvalidURL, ValueError):
-            raise reply.bad("an address to go on at that is none") from None
         except NotAllowed as error:
             raise NotAllowed(f"{reply.asked}: it was sent on, but {error}") from error
+        except (httpx.InvalidURL, ValueError):
+            raise reply.bad("an address to go on at that is none") from None
 
     # --- All tries ---------------------------------------------------------------------------------------------
 
