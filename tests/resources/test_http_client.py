@@ -282,6 +282,15 @@ def test_json_is_checked_and_a_read_is_asked_again(url: str, fault: Fault, says:
         assert desk(proxy.url).client.get("jobs/1").json() == {"id": "job 1"}
 
 
+def test_a_number_that_is_none_is_none(shop: Shop, url: str) -> None:
+    shop.answer = lambda _r, _b: Response(b'{"a": [NaN, -Infinity, 1.5, "NaN"]}', media_type="application/json")
+    assert desk(url).client.get("jobs/1").json() == {"a": [None, None, 1.5, "NaN"]}
+    for broken in (b'{"a": NaN', b"NaNa", b"[" * 100_000 + b"NaN"):
+        shop.answer = lambda _r, _b, broken=broken: Response(broken, media_type="application/json")
+        with pytest.raises(BadAnswer, match="not JSON"):
+            desk(url, n_tries=1).client.get("jobs/1")
+
+
 # --- What is asked again, and when -----------------------------------------------------------------------------------
 
 
