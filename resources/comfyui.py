@@ -1,9 +1,9 @@
 """ComfyUI for every capability: what a workflow can do is in its bindings, what is asked of it is made here.
 
-A workflow is a template (`audio_assets/domain/comfy_bindings.py`) and stands as the model: a song's settings name it
-(`video_model = "wan_video"`), for speech and lip-sync the provider's own do (`model = "tts_comfy"`). Its content is part
-of every key, so that a changed workflow makes stale what was made with it and nothing else. How the server is talked to
-is `vendors/comfyui.py`.
+A workflow is a template (`audio_assets/domain/comfy_bindings.py`) and stands as the model: a song names it in its
+settings (`video_model = "wan_video"`), speech and lip-sync in the provider's (`model = "tts_comfy"`). Its content is
+part of every key, so that a changed workflow makes stale what was made with it and nothing else. How the server is
+talked to is `vendors/comfyui.py`.
 """
 
 import re
