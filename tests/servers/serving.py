@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,13 +15,10 @@ _STARTS_WITHIN_S = 10.0
 
 
 @contextmanager
-def serving(
-    app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, certificate: Path | None = None
-) -> Iterator[str]:
+def serving(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Yield the base URL (no slash at its end) of an app that answers; it is stopped, its open requests with it.
 
-    `port` 0 is any free one; a given one lets a test start a server again where it was. `certificate`: a PEM file with
-    a certificate and its key, for https.
+    `port` 0 is any free one; a given one lets a test start a server again where it was.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,7 +28,6 @@ def serving(
             uvicorn.Config(
                 app, log_config=None, log_level="critical", access_log=False, timeout_graceful_shutdown=1,
                 timeout_keep_alive=60, lifespan="auto",
-                ssl_certfile=certificate,
             )
         )  # fmt: skip
         thread = threading.Thread(target=server.run, args=([listening],), name="serving", daemon=True)
@@ -40,7 +35,7 @@ def serving(
         try:
             if not server.is_answering.wait(_STARTS_WITHIN_S):
                 raise RuntimeError("the app did not start")
-            yield f"http{'s' if certificate else ''}://{host}:{listening.getsockname()[1]}"
+            yield f"http://{host}:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(_STARTS_WITHIN_S)
