@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from resources.video_files import VideoWriter
 from tests.servers.comfy_definitions import DEFINITIONS
+from tests.servers.forms import form_parts
 
 RATE_HZ = 24_000
 _FIELDS = {"prompt", "prompt_id", "client_id", "extra_data", "front", "number", "partial_execution_targets"}
@@ -133,16 +134,16 @@ class ComfyServer:
         return _json({name: self.definitions[name]} if name in self.definitions else {})
 
     async def _upload(self, request: Request) -> Response:
-        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        try:
+            form = form_parts(request.headers.get("content-type", ""), await request.body())
+        except ValueError:
             return Response(status_code=400)
-        form = await request.form()
-        upload = form.get("image")
-        if set(form) - {"image", "type", "subfolder", "overwrite"} or form.get("type", "input") != "input":
+        name = form["image"].file if "image" in form else ""
+        if set(form) != {"image", "type"} or form["type"].data != b"input" or not name or "/" in name or ".." in name:
             return Response(status_code=400)
-        name = getattr(upload, "filename", "")
-        if not name or "/" in name or ".." in name or upload is None or isinstance(upload, str):
+        if form["image"].content_type != mimetypes.guess_type(name)[0]:
             return Response(status_code=400)
-        data = await upload.read()
+        data = form["image"].data
         stem, dot, suffix = name.rpartition(".")
         number = 1
         while name in self.inputs and self.inputs[name] != data:

@@ -102,7 +102,9 @@ def test_a_node_that_buys_elsewhere_is_refused() -> None:
 )
 def test_a_list_that_does_not_say_all_is_let_through(spec: Any) -> None:
     changed = with_input("1", kind="b")
-    assert problem(changed, {**DEFINITIONS, "EmptyAudio": node({"kind": spec, "duration": ["FLOAT", {}]}, "AUDIO")}) == ""
+    assert (
+        problem(changed, {**DEFINITIONS, "EmptyAudio": node({"kind": spec, "duration": ["FLOAT", {}]}, "AUDIO")}) == ""
+    )
 
 
 def test_a_group_of_inputs_may_be_written_by_its_members() -> None:

@@ -183,7 +183,11 @@ def test_a_name_is_no_path(name: str) -> None:
         ('["2.seed"]', "[]", "seed is an empty list"),
         ('node = "57:8"', 'node = "8"', "node is 8, which the workflow does not have"),
         ('node = "57:8"', "", "[output] names no node"),
-        ('node = "57:8"', 'node = "57:8"\nkind = "video"', "kind is video, and a workflow for speech has to bring audio"),
+        (
+            'node = "57:8"',
+            'node = "57:8"\nkind = "video"',
+            "kind is video, and a workflow for speech has to bring audio",
+        ),
         ('node = "57:8"', 'node = "57:8"\nkind = "movie"', "kind is 'movie'"),
         ("[output]", '[files]\nvideo = "2.text"\n[output]', "nothing goes there for this capability"),
         ("[inputs]", 'optional = ["audio"]\n[inputs]', "names 'audio', which is not under [files]"),
@@ -200,7 +204,7 @@ def test_a_mistake_in_the_bindings_is_one_sentence(old: str, new: str, says: str
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('kind', 'kind = "image"', "end it with CreateVideo and SaveVideo"),
+        ("kind", 'kind = "image"', "end it with CreateVideo and SaveVideo"),
         ('height = "2.h"\n', "", "width and height go together"),
         ('width = "2.w"\nheight = "2.h"\n', "", "write sizes ="),
         ('n_frames = "2.n"\n', "", "write clip_seconds ="),
