@@ -99,7 +99,7 @@ class Alignment(Recipe):
         request = self.studio.dialogue.request(partition)
         timing = self.studio.timing(request.engine, request.speech.lang)
         files = self.read(voice, WAV, SPOKEN)
-        return Call(alignment_artifact, (files[WAV], files[SPOKEN], timing.align, timing.refine, timing.source))
+        return Call(alignment_artifact, (files[WAV], files[SPOKEN], timing.align, timing.refine, timing.fill))
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The voice."""

@@ -12,15 +12,16 @@ from pathlib import Path
 import dagster as dg
 
 from audio_assets.dialogue import Dialogue
-from audio_assets.domain.artifacts import Align, Refine
+from audio_assets.domain.artifacts import Align, Fill, Refine
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.settings import Settings, current
 from audio_assets.songbook import SongBook
 from audio_assets.takebook import TakeBook
-from resources import models
+from resources import alignment, models
 from resources.alignment import Aligner
 from resources.ledger import Ledger
 from resources.lip_sync import LipSyncProvider
+from resources.remote import RemoteProvider
 from resources.speech import SpeechProvider
 from resources.store import ArtifactStore, Refs
 from resources.video import VideoProvider
@@ -28,12 +29,14 @@ from resources.video import VideoProvider
 
 @dataclass(frozen=True)
 class Timing:
-    """Who finds the times of a voice: the engine itself (sharpened by `refine`), or an aligner."""
+    """Who finds the times of a voice, best first: the engine's own phones (sharpened by `refine`), its own words with
+    phones from `fill`, the aligner. Which of them a line has, the line tells (`alignment_artifact`).
+    """  # noqa: D205
 
-    source: str
     identity: Mapping[str, str]
-    align: Align | None
-    refine: Refine | None
+    align: Align | None = None
+    refine: Refine | None = None
+    fill: Fill | None = None
 
 
 class Studio:
@@ -107,15 +110,23 @@ class Studio:
         Raises:
             PermanentError: neither the engine nor the aligner can.
         """
-        is_alignable = lang.partition("-")[0] in self.aligner.languages()
-        if self.speaker(engine).has_timing:
+        speaker = self.speaker(engine)
+        if speaker.timing == "phonemes" and not isinstance(speaker, RemoteProvider):
             refine = self.aligner.refiner(engine, lang)
-            if refine is None:
-                return Timing(engine, {"engine": engine}, None, None)
-            return Timing(f"{engine}+refined", {"engine": engine, **self.aligner.identity()}, None, refine)
-        if not is_alignable:
-            raise PermanentError(f"'{engine}' tells no phoneme times, and the aligner does not know language '{lang}'")
-        return Timing(self.aligner.identity()["engine"], self.aligner.identity(), self.aligner.aligner(), None)
+            sharpened = {} if refine is None else self.aligner.identity()
+            return Timing({"engine": engine, **sharpened}, refine=refine)
+        is_alignable = lang.partition("-")[0] in self.aligner.languages()
+        if not speaker.timing:
+            if not is_alignable:
+                raise PermanentError(
+                    f"'{engine}' tells no phoneme times, and the aligner does not know language '{lang}'"
+                )
+            return Timing(self.aligner.identity(), self.aligner.aligner())
+        # It may tell less of a line than it can: then the next best serves, so all of them decide the times.
+        filled = {f"phones {name}": value for name, value in alignment.fill_identity().items()}
+        aligned = self.aligner.identity() if is_alignable else {}
+        align = self.aligner.aligner() if is_alignable else None
+        return Timing({**aligned, **filled, "engine": engine}, align, fill=alignment.filler())
 
 
 class StudioResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource is the value

@@ -107,7 +107,7 @@ def call_engines(studio: Studio, key: str) -> None:
     speak = studio.speaker(request.engine).speaker()
     voice = voice_artifact(speak, request.engine, request.speech, request.character).files
     aligned = alignment_artifact(
-        made(voice, WAV), made(voice, SPOKEN), timing.align, timing.refine, timing.source
+        made(voice, WAV), made(voice, SPOKEN), timing.align, timing.refine, timing.fill
     ).files
     rate = parse_frame_rate(str(request.mouth.fps))
     lipsync_artifact(made(aligned, ALIGNMENT), rate, request.mouth.shapes)
