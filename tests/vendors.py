@@ -36,7 +36,7 @@ class ShopVendor(PaidVendor):
         with closing(self._open()) as shop:
             shop.execute("CREATE TABLE IF NOT EXISTS jobs (id INTEGER PRIMARY KEY, key TEXT, request TEXT)")
 
-    def submit(self, request: Mapping[str, Any], idempotency_key: str) -> str:
+    def submit(self, request: Mapping[str, Any], idempotency_key: str, files: Mapping[str, Path]) -> str:
         if self.before_submit is not None:
             raise self.before_submit
         known = self._job(idempotency_key) if self.replays_keys_s else None
@@ -78,6 +78,11 @@ class ShopVendor(PaidVendor):
         """The ids of all jobs that were ever submitted."""
         with closing(self._open()) as shop:
             return [str(job) for (job,) in shop.execute("SELECT id FROM jobs ORDER BY id")]
+
+    def requests(self) -> list[str]:
+        """What was asked for, in order."""
+        with closing(self._open()) as shop:
+            return [request for (request,) in shop.execute("SELECT request FROM jobs ORDER BY id")]
 
     def _job(self, key: str) -> str | None:
         with closing(self._open()) as shop:

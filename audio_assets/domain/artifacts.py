@@ -63,6 +63,7 @@ def voice_artifact(speak: Speak, engine: str, request: SpeechRequest, character:
             "lang": request.lang,
             "voice": voice_name(request.voice),
             "engine": engine,
+            "times": _told(speech.timeline),
             "duration_s": round(levels.duration_s, 4),
             "n_samples": len(speech.pcm),
             "sample_rate_hz": speech.sample_rate_hz,
@@ -74,6 +75,13 @@ def voice_artifact(speak: Speak, engine: str, request: SpeechRequest, character:
         checks=voice_checks(levels, speech.timeline, request.speed),
         notes=speech.notes,
     )
+
+
+def _told(timeline: Timeline | None) -> str:
+    """The finest times that speech came with, as `SpeechProvider.timing` names them."""
+    if timeline is None or not (timeline.phonemes or timeline.words):
+        return ""
+    return "phonemes" if timeline.phonemes else "words"
 
 
 def voice_checks(levels: Levels, timeline: Timeline | None, speed: float) -> tuple[Check, ...]:
@@ -144,11 +152,11 @@ def _timed(
     refine: Refine | None,
     fill: Fill | None,
 ) -> AlignmentRecord:
-    told = spoken.timeline
-    if told is not None and told.phonemes:
-        refined = told if refine is None else refine(pcm, rate_hz, told)
+    timeline, told = spoken.timeline, _told(spoken.timeline)
+    if timeline is not None and told == "phonemes":
+        refined = timeline if refine is None else refine(pcm, rate_hz, timeline)
         return AlignmentRecord(refined, spoken.engine if refine is None else f"{spoken.engine}+refined")
-    if told is not None and told.words and fill is not None:
+    if told == "words" and fill is not None:
         return AlignmentRecord(fill(pcm, rate_hz, spoken), f"{spoken.engine} words + phones")
     if align is not None:
         return align(pcm, rate_hz, spoken.text)
