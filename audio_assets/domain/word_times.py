@@ -26,6 +26,10 @@ _LATE_S = 0.25
 _BACK_S = 0.05
 _SHORTEST_S = 0.001  # stored times are rounded to 0.1 ms
 _LEAST_TIMED = 0.5
+_LEAST_ALIKE, _ENOUGH_LETTERS = 0.6, 20
+"""Of the letters of a text so many are said as they are written; of another text a third happen to be the same,
+and never more than a half.
+Short ones may be one respelled word and little more."""
 
 Entry = TypeVar("Entry", Word, Phone)
 
@@ -34,11 +38,16 @@ class WordTimesError(ValueError):
     """The times do not belong to the text or the audio; the message says in one sentence why."""
 
 
+class CutOffError(WordTimesError):
+    """The times go on after the audio's end: it did not come whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """A letter at `[t_start, t_end)`, which token number `first` (to `last`) says."""
+    """A letter at `[t_start, t_end)`, which token number `first` (to `last`) says; `is_alike`: as this very letter."""
 
     letter: str
+    is_alike: bool
     first: int
     last: int
     t_start: float
@@ -52,15 +61,15 @@ def words_of_tokens(text: str, lang: str, tokens: Sequence[Word], duration_s: fl
     respelling, a number in words) the words share the time of what stands in their place.
 
     Raises:
-        WordTimesError: times that fall or lie after the audio's end, or tokens of another text.
+        CutOffError: times after the audio's end.
+        WordTimesError: times that fall, or tokens of another text.
     """
     _check([(token.word, token.t_start, token.t_end) for token in tokens if _plain(token.word)], duration_s)
     words = text_words(text, lang)
     letters = _letters_of([word.word for word in words], tokens)
-    if words and len(letters) < _LEAST_TIMED * len(words):
-        raise WordTimesError(
-            f"the words that came with the audio are not those of the text: {len(letters)} of {len(words)} were found"
-        )
+    if words and (len(letters) < _LEAST_TIMED * len(words) or _is_of_another(letters.values())):
+        heard = " ".join(token.word for token in tokens)
+        raise WordTimesError(f"the words that came with the audio are not those of the text: {heard[:60]!r}")
     n_words_of = Counter(n for own in letters.values() for n in range(own[0].first, own[-1].last + 1))
     timed: list[Word] = []
     for index, own in letters.items():
@@ -101,7 +110,8 @@ def phones_of_symbols(
     """Phones of IPA strings; one that holds several sounds is shared among them, one that holds none is silence.
 
     Raises:
-        WordTimesError: times that fall or lie after the audio's end, or lists of different lengths.
+        CutOffError: times after the audio's end.
+        WordTimesError: times that fall, or lists of different lengths.
     """
     if not len(symbols) == len(starts) == len(ends):
         raise WordTimesError(
@@ -130,9 +140,7 @@ def _check(entries: Sequence[tuple[str, float, float]], duration_s: float) -> No
         latest = max(latest, start)
     end_s = max((end for _, _, end in entries), default=0.0)
     if end_s > duration_s + _LATE_S:
-        raise WordTimesError(
-            f"the audio is cut off: it lasts {duration_s:.2f} s, and its last word ends at {end_s:.2f} s"
-        )
+        raise CutOffError(f"the audio is cut off: it lasts {duration_s:.2f} s, and its last word ends at {end_s:.2f} s")
 
 
 def _letters_of(words: Sequence[str], tokens: Sequence[Word]) -> dict[int, list[_Letter]]:
@@ -146,6 +154,12 @@ def _letters_of(words: Sequence[str], tokens: Sequence[Word]) -> dict[int, list[
             found.setdefault(index, []).append(letter)
     # A word that was not said may still share a letter with what was.
     return {n: own for n, own in found.items() if len(own) >= _LEAST_TIMED * len(_letters(words[n]))}
+
+
+def _is_of_another(found: Iterable[Sequence[_Letter]]) -> bool:
+    """Whether too few letters are alike for it to be the same text; numbers are said in other letters anyway."""
+    letters = [letter.is_alike for own in found for letter in own if letter.letter.isalpha()]
+    return len(letters) >= _ENOUGH_LETTERS and sum(letters) < _LEAST_ALIKE * len(letters)
 
 
 def _letters(word: str) -> str:
@@ -162,7 +176,7 @@ def _spelled(number: int, token: Word, signs: Iterable[str]) -> Iterator[_Letter
     letters = _plain(token.word) or (token.word.strip() if token.word.strip() in signs else "")
     step = (token.t_end - token.t_start) / max(len(letters), 1)
     for n, letter in enumerate(letters):
-        yield _Letter(letter, number, number, token.t_start + n * step, token.t_start + (n + 1) * step)
+        yield _Letter(letter, True, number, number, token.t_start + n * step, token.t_start + (n + 1) * step)
 
 
 def _matched(wanted: Sequence[str], heard: Sequence[_Letter]) -> list[_Letter | None]:
@@ -183,7 +197,7 @@ def _matched(wanted: Sequence[str], heard: Sequence[_Letter]) -> list[_Letter | 
                 start = said[0].t_start + n * step
                 share = said[n * len(said) // n_wanted], said[max((n + 1) * len(said) - 1, 0) // n_wanted]
                 found[first.src_start + n] = _Letter(
-                    wanted[first.src_start + n], share[0].first, share[1].last, start, start + step
+                    wanted[first.src_start + n], False, share[0].first, share[1].last, start, start + step
                 )
     return found
 

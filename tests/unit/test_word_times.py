@@ -75,7 +75,7 @@ def test_words_end_with_the_audio_and_never_overlap() -> None:
         ([Word("one", 0, float("nan")), Word("two", 1, 2)], "'one' is timed from 0 s to nan s"),
         ([Word("one", 1, 0.5), Word("two", 1, 2)], "'one' is timed from 1 s to 0.5 s"),
         ([Word("one", -1, 0.5), Word("two", 1, 2)], "'one' is timed from -1 s"),
-        ([], "not those of the text: 0 of 2 were found"),
+        ([], "not those of the text: ''"),
     ],
 )
 def test_times_that_can_not_be_are_refused(heard: list[Word], says: str) -> None:
@@ -117,3 +117,11 @@ def test_whatever_is_said_words_rise_inside_the_audio(text: list[str], said: lis
 def test_phones_rise_too() -> None:
     found = phones_of_symbols(["a", "b"], [0.0, 0.04], [0.1, 0.2], 0.15)
     assert found == (Phone("a", 0.0, 0.1), Phone("b", 0.1, 0.15))
+
+
+def test_the_words_of_another_text_are_not_taken_for_ours() -> None:
+    text = "The birch canoe slid on the smooth planks."
+    for said in ("Glue the sheet to the dark blue background.", "Rice is often served in round bowls."):
+        heard = tokens(said)
+        with pytest.raises(WordTimesError, match="not those of the text"):
+            words_of_tokens(text, "en", heard, len(heard) * STEP_S)
