@@ -262,7 +262,7 @@ def test_an_answer_of_another_type_may_have_been_billed(house: House) -> None:
 )
 def test_times_that_do_not_fit_are_left_to_an_aligner(house: House, fault: str, says: str) -> None:
     house.server.fault = fault
-    speech = house.order()
+    speech = house.order(replace(LINE, text="The birch canoe slid on the smooth planks."))
     assert speech.timeline is None
     assert says in speech.notes[0]
 
