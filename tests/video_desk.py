@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from audio_assets.domain.budget import Order
 from audio_assets.domain.shot import Shot
 from resources.ledger import Ledger
 from resources.ledger_rows import Entry
-from resources.paid_jobs import Patience, Receipt, Timing, call_off, pay_once
+from resources.paid_jobs import Patience, Receipt, call_off, pay_once
 from resources.paid_vendor import PaidVendor
+from resources.pausing import Timing
 from resources.vendors.video_vendor import TableVideo
 from resources.video_files import probe_video
 
 TABLE = str(Path(__file__).resolve().parents[1] / "workflows" / "video_models.toml")
+PATIENCE = Patience(first_s=1, deadline_s=60)
 SHOT = Shot("a lamp by the sea", "blur", 1280, 720, Fraction(24), 150, 8, 3)
 
 
@@ -49,13 +50,13 @@ class Desk:
 
     def pay(
         self, shot: Shot = SHOT, *, files: Mapping[str, Path] | None = None, parent_job: str = "",
-        vendor: PaidVendor | None = None, patience: Patience = Patience(first_s=1, deadline_s=60),
+        vendor: PaidVendor | None = None, patience: Patience = PATIENCE,
     ) -> Receipt:  # fmt: skip
         self.slept_s.clear()
         timing = Timing(sleep=self.slept_s.append, clock=lambda: sum(self.slept_s), vary=lambda: 0.5)
         return pay_once(
             self.ledger, vendor or self.vendor, self.order(shot, files, parent_job), self.target, files=files or {},
-            verify=lambda path: _check(path), patience=patience, timing=timing,
+            verify=_check, patience=patience, timing=timing,
         )  # fmt: skip
 
     def call_off(self) -> Entry:
@@ -71,5 +72,5 @@ class Desk:
         return {"reference_image": path}
 
 
-def _check(path: Path) -> Any:
-    return probe_video(path)
+def _check(path: Path) -> None:
+    probe_video(path)

@@ -76,7 +76,7 @@ def test_a_request_that_the_endpoint_does_not_take_is_refused_and_free(desk: Des
     assert (desk.entry.state, server.jobs.ids()) == ("released", [])
 
 
-def test_a_wrong_key_is_refused_and_never_shown(desk: Desk, server: FalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_key_is_refused_and_never_shown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_KEY", "sk-wrong-key-0123456789")
     with pytest.raises(Refused, match="401") as refused:
         desk.pay()
@@ -222,7 +222,6 @@ def test_an_address_that_has_run_out_is_said(desk: Desk, server: FalServer, stat
 
 @pytest.mark.parametrize("cdn", ["http://127.0.0.1:9", "http://files.example.org"])
 def test_an_address_elsewhere_has_to_be_https(desk: Desk, server: FalServer, cdn: str) -> None:
-    pytest.importorskip("resources.http_guard", reason="the HTTP layer does not guard addresses yet")
     server.cdn = cdn
     with pytest.raises(PermanentError, match="may not be asked"):
         desk.pay()

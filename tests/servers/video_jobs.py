@@ -10,6 +10,9 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
+from email import policy
+from email.parser import BytesParser
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -95,6 +98,29 @@ async def json_body(request: Request) -> Any:
         return json.loads(await request.body())
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a multipart form; `file_name` is None for a field."""
+
+    content: bytes
+    file_name: str | None
+    content_type: str
+
+
+async def form(request: Request) -> dict[str, Part]:
+    """The parts of a multipart form by name."""
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    message = BytesParser(policy=policy.HTTP).parsebytes(head + await request.body())
+    found = {}
+    for part in message.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        data = part.get_payload(decode=True)
+        assert isinstance(name, str)
+        assert isinstance(data, bytes)
+        found[name] = Part(data, part.get_filename(), part.get_content_type())
+    return found
 
 
 # --- Strict inputs -------------------------------------------------------------------------------------------------
