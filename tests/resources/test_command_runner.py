@@ -162,7 +162,8 @@ def test_what_can_not_be_started_is_said(room: Path) -> None:
         ("import os; os.symlink('voice.wav', 'out.mp4')", "made a link instead of out.mp4"),
         ("import os; os.link('voice.wav', 'out.mp4')", "made a link instead of out.mp4"),
         (
-            "import os; open('../../out.mp4', 'w').write('x'); os.rename('../work', '../w'); os.symlink('../..', '../work')",
+            "import os; open('../../out.mp4', 'w').write('x');"
+            "os.rename('../work', '../w'); os.symlink('../..', '../work')",
             "made a link instead of out.mp4",
         ),
     ],
