@@ -159,7 +159,7 @@ class _Job:
         try:
             check(output)
         except ValueError as error:
-            raise PermanentError(f"what {name} wrote can not be used: {hide(str(error))}{told}") from error
+            raise PermanentError(f"{name}: what it wrote can not be used: {hide(str(error))}{told}") from error
         output.replace(target)
         target.chmod(0o644)
 

@@ -102,7 +102,7 @@ class SyncSoVendor(PaidVendor):
     client: HttpClient
     kept: Path
 
-    replays_keys_s: ClassVar[float] = 12 * 3600.0
+    replays_keys_s: float = 12 * 3600.0
     """How long is not said where we could read it; half of the day that is usual."""
 
     def submit(self, request: Mapping[str, Any], idempotency_key: str, files: Mapping[str, Path]) -> str:
