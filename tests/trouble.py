@@ -20,6 +20,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -28,9 +30,14 @@ import numpy as np
 import orjson
 from starlette.applications import Starlette
 
+from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.artifacts import WAV, read_wav
 from audio_assets.domain.budget import usd
-from audio_assets.domain.schemas.records import Failure
+from audio_assets.domain.scene_key import scene_key
+from audio_assets.domain.schemas.records import Failure, Ref, Sidecar, content_sha256
+from audio_assets.domain.schemas.storyboard import to_bytes
+from audio_assets.domain.storyboard import Estimate, Storyboard
+from audio_assets.domain.storyboard import Scene as BoardScene
 from audio_assets.render import Outcome, Recipe, render
 from audio_assets.speech import VoiceLine
 from audio_assets.studio import Studio
@@ -38,11 +45,14 @@ from audio_assets.take_clips import OrderedTakeClips
 from audio_assets.takes import SceneTake
 from resources import http_client
 from resources.http_client import Service, Timeouts, client_of
+from resources.engines.storyboard_artifacts import PROMPT, STORYBOARD
 from resources.ledger_rows import Entry
 from resources.pausing import Timing
+from resources.store import ArtifactStore
 from resources.vendors.cartesia import CartesiaSpeech
 from resources.vendors.fal import FalVideo
 from tests.cinema import Cinema
+from tests.concert import SONG
 from tests.house import House
 from tests.servers import faulty
 from tests.servers.cartesia import VOICE, Cartesia
@@ -112,8 +122,9 @@ class Trouble:
     """A class of faults that requests `on` meet.
 
     `says` are the causes (regular expressions) of which each failure of the first run has to name one; none: nothing
-    may fail. `bytes_only`: it can only happen to a file. `takes_it`: whether the vendor has done what met the fault.
-    `may_hold`: whether an order may be left of unknown outcome. `is_twice`: two runs go on with the same orders at once.
+    may fail. `bytes_only`: it can only happen to a file. `may_hold`: whether an order may be left of unknown outcome.
+    `is_free`: a job that met it has failed at the vendor, who bills nothing. `is_twice`: two runs go on with the same
+    orders at once.
     """
 
     name: str
@@ -123,6 +134,7 @@ class Trouble:
     bytes_only: bool = False
     waits_s: tuple[float, float] = QUICK
     may_hold: bool = True
+    is_free: bool = False
     is_twice: bool = False
 
 
@@ -167,6 +179,7 @@ class Drawn:
     seed: int
     is_lifted: bool = False
     n_asked: Counter[str] = field(default_factory=Counter)
+    """How often each of those asked that are to meet one."""
 
     def __call__(self, request: Request) -> Fault | None:
         if self.is_lifted or not re.search(self.trouble.on, f"{request.method} {request.path}"):
@@ -266,9 +279,14 @@ class Scene(ABC):
 
     # what is done with both
 
+    @cached_property
+    def schedule(self) -> Drawn:
+        """Who meets the fault."""
+        return Drawn(self.trouble, self.key_of, self.share, self.seed)
+
     def run(self) -> Tally:
         """Render with the fault, then without; see the module."""
-        schedule = Drawn(self.trouble, self.key_of, self.share, self.seed)
+        schedule = self.schedule
         tally = Tally(self.trouble.name, self.n_orders)
         with serving(self.app) as url, self._proxy(url, schedule) as proxy, self._waiting_for_nothing():
             self.set_up(proxy.url)
@@ -436,7 +454,7 @@ class Lines(Scene):
 
 @dataclass
 class Takes(Scene):
-    """Takes of fal: jobs that are looked at, and clips that are fetched. `root` has a song with its storyboard."""
+    """Takes of fal: jobs that are looked at, and clips that are fetched; of a song whose storyboard nobody planned."""
 
     folder: ClassVar[str] = OrderedTakeClips.folder
     recipe: ClassVar[type[Recipe]] = OrderedTakeClips
@@ -459,9 +477,9 @@ class Takes(Scene):
         )  # fmt: skip
         self.cinema.beside = {"fal": video}
         self.cinema.write("price_card.toml", PRICES)
-        chosen = f'video_provider = "fal"\nvideo_model = "{VEO}"\ntitle = "'
-        self.cinema.edit('title = "', chosen)
-        scenes = self.cinema.scenes()
+        self.cinema.drop(settings="", duration_s=2.0)
+        assert not self.cinema.register().problems
+        scenes = put_board(self.studio().store)
         each, rest = divmod(self.n_orders, len(scenes))
         for number, scene in enumerate(scenes):
             n_takes = each + (number < rest)
@@ -483,7 +501,9 @@ class Takes(Scene):
         return found[1] if found else _shot(orjson.loads(request.body))
 
     def did(self) -> Counter[str]:
-        return Counter(_shot(order) for order in self.server.jobs.requests())
+        jobs = zip(self.server.jobs.ids(), self.server.jobs.requests(), strict=True)
+        free = self.schedule.n_asked if self.trouble.is_free else ()
+        return Counter(_shot(order) for job, order in jobs if job not in free)
 
     def asked(self, entry: Entry) -> str:
         return _shot(orjson.loads(entry.intent)["input"])
@@ -492,9 +512,10 @@ class Takes(Scene):
         return _shot(sidecar["action"]["params"]["shot"])
 
     def is_what_was_made(self, folder: Path, name: str) -> bool:
-        jobs = zip(self.server.jobs.ids(), self.server.jobs.requests(), strict=True)
-        (job,) = (job for job, order in jobs if _shot(order) == name)
-        return (folder / "clip.mp4").read_bytes() == clip_of(job)
+        data = (folder / "clip.mp4").read_bytes()
+        job = data[len(clip()) + 8 :].decode()
+        order = self.server.jobs.request(job)
+        return order is not None and _shot(order) == name and data == clip_of(job)
 
 
 def _shot(asked: Mapping[str, Any]) -> str:
@@ -505,6 +526,43 @@ def clip_of(job: str) -> bytes:
     """A film that is another one for every job: a box at its end that players pass over holds the job's id."""
     mark = job.encode()
     return clip() + (len(mark) + 8).to_bytes(4, "big") + b"free" + mark
+
+
+def put_board(store: ArtifactStore) -> list[str]:
+    """A storyboard and its prompts, as if they were rendered; the partitions of its scenes."""
+    rate, names = Fraction(24), ("s001", "s002", "s003", "s004")
+    scenes = tuple(
+        BoardScene(
+            id=name, order=number + 1, start_frame=8 * number, end_frame=8 * number + 8, frame_rate=rate,
+            section="verse", section_type="verse", mood="calm", mood_phrase="calm", energy=0.3, style_preset="dreamy",
+            clip_seconds=4, n_bars=1.0, cut="downbeat", on_downbeat=True, cut_error_frames=0.0,
+        )
+        for number, name in enumerate(names)
+    )  # fmt: skip
+    board = Storyboard(
+        title="Song", artist="Band", frame_rate=rate, n_frames=8 * len(names), duration_s=len(names) / 3,
+        format="landscape", size="1280x720", bpm=120.0, clip_seconds=4, video_provider="fal", video_model=VEO,
+        performance_density=0.0, scenes=scenes,
+        estimate=Estimate(None, None, None, "USD", None, None, is_over_cap=False),
+    )  # fmt: skip
+    _put(store, "storyboard", SONG, {STORYBOARD: to_bytes(board)})
+    for name in names:
+        prompt = {"prompt": f"{name}: a lamp by the sea", "negative": "blur"}
+        _put(store, "scene_prompt", scene_key(name, SONG), {PROMPT: orjson.dumps(prompt)})
+    return [scene_key(name, SONG) for name in names]
+
+
+def _put(store: ArtifactStore, asset: str, partition: str, files: Mapping[str, bytes]) -> None:
+    key = sha256_hex(f"{asset} {partition}".encode())
+    folder = f"planned/{key}"
+    stored = {name: store.write(f"{folder}/{name}", data) for name, data in files.items()}
+    content = content_sha256(stored, ())
+    action = {"asset": asset, "provider": {}, "params": {}, "inputs": {}}
+    store.commit(
+        folder, stored,
+        Sidecar(key, action, content, stored, {}, (), {}, (), "2026-01-02T03:04:05+00:00", 0.0, "run", "CC0", 0.0, (), {}),
+    )  # fmt: skip
+    store.refs(asset).point(partition, Ref(key, folder, content, {name: one.size for name, one in stored.items()}))
 
 
 def texts(n_lines: int) -> list[str]:
@@ -566,7 +624,7 @@ OF_LINES = (
             (rf"{HELD}.*(no JSON object|the stream ended)", rf"{_PAID}.*a WAV file was ordered, and .* came")),
     Trouble("wrong WAV sizes",
             tuple(faulty.wrong_wav_sizes(size) for size in (0xFFFFFFFF, 0, 1000, 1001, 3, 10**9)),
-            (rf"{_PAID}.*the WAV file", ), bytes_only=True, may_hold=False),
+            (rf"{_PAID}.*(the WAV file|cut off inside a sample)",), bytes_only=True, may_hold=False),
     Trouble("slow drip", (faulty.slow_drip(0.01, 4000), faulty.slow_drip(0.5, 200)),
             (rf"{HELD}.*the answer was lost, it was not done in the time",), waits_s=HASTY),
     Trouble("answered twice", (faulty.ANSWERS_TWICE,), may_hold=False),
@@ -597,10 +655,10 @@ OF_TAKES = (
     Trouble("take: COMPLETED with an error of fal's machines",
             (faulty.answered(504, b'{"detail": "timed out", "error_type": "generation_timeout"}'),),
             (r"failed: timed out \(generation_timeout\); nothing is billed",), on=r"GET .*/requests/[^/]+$",
-            may_hold=False),
+            may_hold=False, is_free=True),
     Trouble("take: completed twice", (faulty.ANSWERS_TWICE,), on="GET ", may_hold=False),
     Trouble("take: two runs complete the same orders", (faulty.ANSWERS_TWICE,),
-            ("is being ordered by",), on="GET ", may_hold=False, is_twice=True),
+            ("is being ordered by|is (reserved|submitting|submitted) by now",), on="GET ", may_hold=False, is_twice=True),
     Trouble("take: file cut off, lost, shortened, slow",
             (faulty.cut_off(), faulty.LOST_ANSWER, faulty.cut_short(), faulty.slow_drip(0.01, 1000)),
             ("can not be had",), on="GET /files/", may_hold=False),
