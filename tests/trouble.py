@@ -55,6 +55,7 @@ from tests.cinema import Cinema
 from tests.concert import SONG
 from tests.house import House
 from tests.servers import faulty
+from tests.servers.cartesia import KEY as CARTESIA_KEY
 from tests.servers.cartesia import VOICE, Cartesia
 from tests.servers.fal import FalServer
 from tests.servers.faulty import Fault, FaultyProxy, Request
@@ -70,6 +71,7 @@ AT_ONCE = 16
 VEO = "fal-ai/veo3.1"
 QUICK, HASTY = (20.0, 60.0), (1.0, 3.0)
 """Seconds that the next byte, and all of a request, may take."""
+KEYS = {"CARTESIA_API_KEY": CARTESIA_KEY, "FAL_KEY": FAL_KEY}
 KEPT_S = 7.0
 """What the faults that name one say in Retry-After."""
 
@@ -288,7 +290,7 @@ class Scene(ABC):
         """Render with the fault, then without; see the module."""
         schedule = self.schedule
         tally = Tally(self.trouble.name, self.n_orders)
-        with serving(self.app) as url, self._proxy(url, schedule) as proxy, self._waiting_for_nothing():
+        with serving(self.app) as url, self._proxy(url, schedule) as proxy, self.waiting_for_nothing():
             self.set_up(proxy.url)
             first = self._rendered_twice_at_once() if self.trouble.is_twice else self.render("first")
             made = self.check()
@@ -323,7 +325,8 @@ class Scene(ABC):
         did = self.did()
         twice = {name: n for name, n in did.items() if n > 1}
         assert not twice, f"done twice: {twice}"
-        store, made = self.studio().store, set()
+        studio = self.studio()
+        store, made = studio.store, set()
         for path in sorted((self.root / self.folder).rglob("sidecar.json")):
             sidecar = orjson.loads(path.read_bytes())
             name = self.named(sidecar)
@@ -332,7 +335,7 @@ class Scene(ABC):
             assert self.is_what_was_made(path.parent, name), f"the artifact of {name} is not what was made for it"
             made.add(name)
         by_name: dict[str, list[str]] = defaultdict(list)
-        for entry in self.studio().ledger.entries():
+        for entry in studio.ledger.entries():
             by_name[self.asked(entry)].append(entry.state)
         for name, states in by_name.items():
             assert states.count("settled") <= 1, f"{name} is settled twice"
@@ -347,6 +350,7 @@ class Scene(ABC):
     def check_failures(self, outcomes: Collection[Outcome]) -> Mapping[str, Failure]:
         """Those of the first run, each of which names a cause of the trouble."""
         failures = {one.partition: one.failure for one in outcomes if one.failure is not None}
+        store = self.studio().store
         for partition, failure in failures.items():
             reason = failure.reason
             assert "\n" not in reason, reason
@@ -354,8 +358,7 @@ class Scene(ABC):
             assert not re.search(r'File "|object at 0x|\.py\b', reason), reason
             assert len(reason) > 20, reason
             assert any(re.search(pattern, reason) for pattern in self.trouble.says), f"{self.trouble.name}: {reason}"
-            kept = self.studio().store.failure(self.recipe.asset, partition)
-            assert kept is not None, f"the failure of {partition} is not kept"
+            assert store.failure(self.recipe.asset, partition) is not None, f"the failure of {partition} is not kept"
         return failures
 
     def _check_second(self, outcomes: Collection[Outcome], before: Mapping[str, int]) -> None:
@@ -384,7 +387,7 @@ class Scene(ABC):
         return [done.get(one.partition, one) for one in runs[0]]
 
     @contextmanager
-    def _waiting_for_nothing(self) -> Iterator[None]:
+    def waiting_for_nothing(self) -> Iterator[None]:
         """Waits between tries are only written down."""
         before, lock = http_client.TIMING, threading.Lock()
 
@@ -454,8 +457,12 @@ class Lines(Scene):
 
 @dataclass
 class Takes(Scene):
-    """Takes of fal: jobs that are looked at, and clips that are fetched; of a song whose storyboard nobody planned."""
+    """Takes of fal: jobs that are looked at, and clips that are fetched; of a song whose storyboard nobody planned.
 
+    `patience_s`: how long a run waits for a job whose status can not be had.
+    """
+
+    patience_s: float = 4.0
     folder: ClassVar[str] = OrderedTakeClips.folder
     recipe: ClassVar[type[Recipe]] = OrderedTakeClips
 
@@ -471,8 +478,9 @@ class Takes(Scene):
 
     def set_up(self, url: str) -> None:
         read_s, total_s = self.trouble.waits_s
+        deadline_s = self.patience_s if self.trouble.on.endswith("/status") else 60.0
         video = QuickVideo(
-            url=url, at_once=AT_ONCE, first_look_s=0.002, deadline_s=0.3, read_s=read_s, total_s=total_s,
+            url=url, at_once=AT_ONCE, first_look_s=0.002, deadline_s=deadline_s, read_s=read_s, total_s=total_s,
             tables=[str(self.cinema.studio().settings.workflows / "video_models.toml")],
         )  # fmt: skip
         self.cinema.beside = {"fal": video}
@@ -656,9 +664,9 @@ OF_TAKES = (
             (faulty.answered(504, b'{"detail": "timed out", "error_type": "generation_timeout"}'),),
             (r"failed: timed out \(generation_timeout\); nothing is billed",), on=r"GET .*/requests/[^/]+$",
             may_hold=False, is_free=True),
-    Trouble("take: completed twice", (faulty.ANSWERS_TWICE,), on="GET ", may_hold=False),
+    Trouble("take: completed twice", (faulty.ANSWERS_TWICE,), (rf"{_PAID}.*has run out",), on="GET ", may_hold=False),
     Trouble("take: two runs complete the same orders", (faulty.ANSWERS_TWICE,),
-            ("is being ordered by|is (reserved|submitting|submitted) by now",), on="GET ", may_hold=False, is_twice=True),
+            ("is being ordered by|is (reserved|submitting|submitted) by now", rf"{_PAID}.*has run out"), on="GET ", may_hold=False, is_twice=True),
     Trouble("take: file cut off, lost, shortened, slow",
             (faulty.cut_off(), faulty.LOST_ANSWER, faulty.cut_short(), faulty.slow_drip(0.01, 1000)),
             ("can not be had",), on="GET /files/", may_hold=False),
