@@ -54,7 +54,7 @@ WORDS = {"replicate": ("succeeded", "failed"), "runway": ("SUCCEEDED", "FAILED")
          }  # fmt: skip
 VOICES = {"cartesia": cartesia.VOICE, "comfyui_speech": "bf_emma"}
 LOGGERS = ("", "httpx", "httpcore", "dagster", "sqlalchemy", "sqlalchemy.engine", "audio_assets", "resources", "asyncio")
-PATIENCE = Patience(first_s=0.001, deadline_s=0.05, n_fetches=2)
+PATIENCE = Patience(first_s=0.001, deadline_s=1.0, n_fetches=2)
 
 
 def planted(name: str) -> str:
@@ -217,7 +217,8 @@ def buy(house: House, name: str, folder: Path, key: str) -> None:
         remote, request, files = order_of(house, name, folder)
         assert remote is not None
         wanted = Order(key, "scene_take", "night", "s003", name, remote.model, "0.10", request)
-        timing = Timing(sleep=lambda _s: None)
+        slept_s: list[float] = []
+        timing = Timing(sleep=slept_s.append, clock=lambda: sum(slept_s))
         pay_once(ledger, remote.vendor, wanted, folder / "out.bin", files=files, patience=PATIENCE, timing=timing)
     except Exception as error:  # noqa: BLE001
         failures.append(error)
