@@ -20,8 +20,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -44,8 +44,8 @@ from audio_assets.studio import Studio
 from audio_assets.take_clips import OrderedTakeClips
 from audio_assets.takes import SceneTake
 from resources import http_client
-from resources.http_client import Service, Timeouts, client_of
 from resources.engines.storyboard_artifacts import PROMPT, STORYBOARD
+from resources.http_client import Service, Timeouts, client_of
 from resources.ledger_rows import Entry
 from resources.pausing import Timing
 from resources.store import ArtifactStore
@@ -75,8 +75,10 @@ KEYS = {"CARTESIA_API_KEY": CARTESIA_KEY, "FAL_KEY": FAL_KEY}
 KEPT_S = 7.0
 """What the faults that name one say in Retry-After."""
 
-_WORDS = ("sea lamp boat wind rain stone gull rope sail fog moon tide rock salt wave shore light bell mast net sand "
-          "star storm cloud wood").split()  # fmt: skip
+_WORDS = (
+    "sea", "lamp", "boat", "wind", "rain", "stone", "gull", "rope", "sail", "fog", "moon", "tide", "rock", "salt",
+    "wave", "shore", "light", "bell", "mast", "net", "sand", "star", "storm", "cloud", "wood",
+)  # fmt: skip
 _STUBBORN = 0.4
 """Of those that meet a fault, the share that meet it again and again."""
 
@@ -145,7 +147,7 @@ class Tally:
     """What became of the orders of a trouble: artifacts of the first run and after the second, failures of the first
     by their sentence, orders of unknown outcome and those that were paid for something unfit; what the vendor's server
     did, and what the ledger has billed and holds, in dollars.
-    """  # noqa: D205
+    """
 
     trouble: str
     n_orders: int
@@ -568,10 +570,9 @@ def _put(store: ArtifactStore, asset: str, partition: str, files: Mapping[str, b
     stored = {name: store.write(f"{folder}/{name}", data) for name, data in files.items()}
     content = content_sha256(stored, ())
     action = {"asset": asset, "provider": {}, "params": {}, "inputs": {}}
-    store.commit(
-        folder, stored,
-        Sidecar(key, action, content, stored, {}, (), {}, (), "2026-01-02T03:04:05+00:00", 0.0, "run", "CC0", 0.0, (), {}),
-    )  # fmt: skip
+    made_at = "2026-01-02T03:04:05+00:00"
+    sidecar = Sidecar(key, action, content, stored, {}, (), {}, (), made_at, 0.0, "run", "CC0", 0.0)
+    store.commit(folder, stored, sidecar)
     store.refs(asset).point(partition, Ref(key, folder, content, {name: one.size for name, one in stored.items()}))
 
 
@@ -643,8 +644,8 @@ OF_LINES = (
 _LATE = r"is not finished after \d+ s"
 
 OF_TAKES = (
-    Trouble("take: lost answer to the order", (faulty.LOST_ANSWER, faulty.cut_off()), (rf"{HELD}.*the answer was lost",),
-            on="POST /"),
+    Trouble("take: lost answer to the order", (faulty.LOST_ANSWER, faulty.cut_off()),
+            (rf"{HELD}.*the answer was lost",), on="POST /"),
     Trouble("take: order answered 429, 500, 502", (
                 faulty.busy(), faulty.answered(500, _FAL_OWN), _gateway(502, is_taken=True)),
             ("was answered 429", "was answered 500", rf"{HELD}.*was answered 502"), on="POST /"),
@@ -666,9 +667,11 @@ OF_TAKES = (
             (faulty.answered(504, b'{"detail": "timed out", "error_type": "generation_timeout"}'),),
             (r"failed: timed out \(generation_timeout\); nothing is billed",), on=r"GET .*/requests/[^/]+$",
             may_hold=False, is_free=True),
-    Trouble("take: completed twice", (faulty.ANSWERS_TWICE,), (rf"{_PAID}.*has run out",), on="GET ", may_hold=False),
+    Trouble("take: completed twice", (faulty.ANSWERS_TWICE,), (rf"{_PAID}.*has run out",), on="GET ",
+            may_hold=False),
     Trouble("take: two runs complete the same orders", (faulty.ANSWERS_TWICE,),
-            ("is being ordered by|is (reserved|submitting|submitted) by now", rf"{_PAID}.*has run out"), on="GET ", may_hold=False, is_twice=True),
+            ("is being ordered by|is (reserved|submitting|submitted) by now", rf"{_PAID}.*has run out"), on="GET ",
+            may_hold=False, is_twice=True),
     Trouble("take: file cut off, lost, shortened, slow",
             (faulty.cut_off(), faulty.LOST_ANSWER, faulty.cut_short(), faulty.slow_drip(0.01, 1000)),
             ("can not be had",), on="GET /files/", may_hold=False),
