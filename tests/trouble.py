@@ -624,7 +624,7 @@ OF_LINES = (
             (rf"{HELD}.*the answer was lost, no byte came for \d", rf"{HELD}.*not done in the time"), waits_s=HASTY),
     Trouble("cut-off body", (faulty.cut_off(), faulty.cut_off(is_reset=True), faulty.cut_off(0.0)),
             (rf"{HELD}.*the answer was lost",)),
-    Trouble("cut-off body whose length lies", (faulty.cut_short(), faulty.cut_short(0.9)),
+    Trouble("cut-off body whose length lies", (faulty.cut_short(), faulty.ends_between_events()),
             (rf"{HELD}.*the stream ended", rf"{_PAID}.*the WAV file is cut off")),
     Trouble("cut-off body without a length", (faulty.without_length(), faulty.without_length(0.5)),
             (rf"{HELD}.*a file that does not say where it ends", rf"{HELD}.*the stream ended")),
