@@ -16,10 +16,9 @@ from typing import Any
 
 import httpcore
 import httpx
-import orjson
 
 from audio_assets.domain.rendering import Unavailable
-from resources.http_answers import is_accepted, media_type, problem_of
+from resources.http_answers import is_accepted, media_type, parsed, problem_of
 from resources.http_deadline import Phase
 from resources.http_downloads import Downloaded, save
 from resources.http_errors import BadAnswer, LostAnswer, NotAllowed
@@ -53,7 +52,11 @@ _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds for each phase of a request. `total_s` is for all of it, a slow drip included."""
+    """Seconds for each phase of a request.
+
+    `total_s` is for all of it, a slow drip and all tries included, from its first slot on; `slot_s` is for each wait
+    for a slot.
+    """
 
     connect_s: float = 10.0
     write_s: float = 60.0
@@ -94,14 +97,14 @@ class Answer:
     request_id: str = ""
 
     def json(self) -> Any:
-        """The body as JSON.
+        """The body as JSON; a number that is none (NaN, Infinity), which Python's own servers write, is None.
 
         Raises:
             BadAnswer: it is not.
         """
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError as error:
+            return parsed(self.body)
+        except ValueError as error:
             said = hide(self.body[:LONGEST_ERROR].decode(errors="replace"), longest=200)
             raise BadAnswer(
                 f"the answer is not JSON: {said or 'it is empty'}", status=self.status, request_id=self.request_id
@@ -148,14 +151,19 @@ class HttpClient:
         answers as 2xx is, whatever their type. A form with files is sent as multipart, fields first.
 
         Raises:
-            NotAllowed, NotSent, Busy, Denied, Broken, LostAnswer, BadAnswer.
+            NotAllowed, NotSent, Busy, Denied, Broken, LostAnswer.
+            BadAnswer: too large, of another type, no JSON, or a file that does not say where it ends.
         """  # noqa: D205
         wanted = Wanted(method, self._url(path, params), json, form, files, content, headers or {}, accepts)
         for attempt in self._tries(wanted, is_safe=is_safe):
             with attempt, self._answered(wanted, attempt, passes) as reply:
                 body = b"".join(reply.pieces(self.service.largest_answer))
                 answer = Answer(reply.status, reply.headers, body, reply.request_id)
-                if accepts == JSON and body and reply.status not in passes:
+                if reply.status in passes:
+                    return answer
+                if accepts not in ((), JSON):
+                    reply.check_ends()
+                if accepts == JSON and body:
                     try:
                         answer.json()
                     except BadAnswer as error:
@@ -167,6 +175,8 @@ class HttpClient:
 
     def events(self, path: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Generator[Event]:
         """A POST of JSON that is answered with server-sent events; never asked again once it was taken.
+
+        It holds its slot until the stream has ended or is closed.
 
         Raises:
             NotAllowed, NotSent, Busy, Denied, Broken, BadAnswer: before the first event.
@@ -260,10 +270,10 @@ class HttpClient:
     def _next(self, reply: Reply, url: httpx.URL) -> httpx.URL:
         try:
             return checked_url(url.join(reply.headers["location"]), self._own)
-        except (httpx.InvalidURL, ValueError):
-            raise reply.bad("an address to go on at that is none") from None
         except NotAllowed as error:
             raise NotAllowed(f"{reply.asked}: it was sent on, but {error}") from error
+        except (httpx.InvalidURL, ValueError):
+            raise reply.bad("an address to go on at that is none") from None
 
     # --- All tries ---------------------------------------------------------------------------------------------
 
@@ -278,7 +288,7 @@ class HttpClient:
         )  # fmt: skip
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
-        text = path if _ELSEWHERE.match(path) else f"{self.service.url}/{path.lstrip('/')}"
+        text = path if _ELSEWHERE.match(path) else f"{self.service.url.rstrip('/')}/{path.lstrip('/')}"
         try:
             url = checked_url(text, self._own)
         except NotAllowed as error:

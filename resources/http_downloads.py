@@ -31,6 +31,8 @@ def save(reply: Reply, target: Path, *, largest: int, sha256: str = "") -> Downl
     """
     if reply.status != HTTPStatus.OK:
         raise reply.bad(f"{reply.status} instead of the whole file")
+    if not sha256:
+        reply.check_ends()
     promised = promised_hashes(reply.headers)
     as_sent = [hashlib.new(algorithm, usedforsecurity=False) for algorithm, _digest in promised]
     as_written, size, n_sent = hashlib.sha256(), 0, 0

@@ -46,7 +46,7 @@ def lipsynced(
     if not record.timeline.phonemes:
         return passed_through(clip, "nothing is sung in this scene", scratch)
     info = _probed(clip)
-    spec = _shape(clip, info, frame_rate)
+    spec = shape_of(clip, info, frame_rate)
     if spec is None:
         return _synced(sync, clip, info, record, rig, scratch)
     shaped = scratch.with_name(f"{scratch.stem}.shaped.mp4")
@@ -59,7 +59,7 @@ def lipsynced(
     return replace(done, notes=(f"the clip was brought to {size} frames per second to move its mouth", *done.notes))
 
 
-def _shape(clip: Path, info: VideoInfo, frame_rate: Fraction) -> ConformSpec | None:
+def shape_of(clip: Path, info: VideoInfo, frame_rate: Fraction) -> ConformSpec | None:
     """What the clip is brought to before its frames can be painted on and written by number; None as it is."""
     with closing(decode_from(clip)) as frames:
         n_turns = next((round(frame.rotation / 90) % 4 for _, frame in frames), 0)
@@ -76,7 +76,7 @@ def _shape(clip: Path, info: VideoInfo, frame_rate: Fraction) -> ConformSpec | N
 def _synced(
     sync: Sync, clip: Path, info: VideoInfo, record: alignment_schema.AlignmentRecord, rig: bytes | None, scratch: Path
 ) -> Rendered:
-    fitted = replace(record, timeline=_lasting(record.timeline, info.duration_s))
+    fitted = replace(record, timeline=lasting(record.timeline, info.duration_s))
     frames = scene_lipsync(alignment_schema.to_bytes(fitted), info.frame_rate, info.n_frames)
     try:
         done = sync(clip, frames, rig, scratch)
@@ -97,7 +97,7 @@ def _synced(
     )  # fmt: skip
 
 
-def _lasting(timeline: Timeline, duration_s: float) -> Timeline:
+def lasting(timeline: Timeline, duration_s: float) -> Timeline:
     """The timeline over a clip that is longer or shorter than its scene, or has frames of its own length."""
     phones = tuple(
         replace(phone, t_end=min(phone.t_end, duration_s)) for phone in timeline.phonemes if phone.t_start < duration_s

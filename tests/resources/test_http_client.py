@@ -57,6 +57,7 @@ from tests.servers.faulty import (
     replaced,
     silent,
     slow_drip,
+    without_length,
     wrong_type,
 )  # fmt: skip
 from tests.servers.serving import serving
@@ -282,6 +283,15 @@ def test_json_is_checked_and_a_read_is_asked_again(url: str, fault: Fault, says:
         assert desk(proxy.url).client.get("jobs/1").json() == {"id": "job 1"}
 
 
+def test_a_number_that_is_none_is_none(shop: Shop, url: str) -> None:
+    shop.answer = lambda _r, _b: Response(b'{"a": [NaN, -Infinity, 1.5, "NaN"]}', media_type="application/json")
+    assert desk(url).client.get("jobs/1").json() == {"a": [None, None, 1.5, "NaN"]}
+    for broken in (b'{"a": NaN', b"NaNa", b"[" * 100_000 + b"NaN"):
+        shop.answer = lambda _r, _b, broken=broken: Response(broken, media_type="application/json")
+        with pytest.raises(BadAnswer, match="not JSON"):
+            desk(url, n_tries=1).client.get("jobs/1")
+
+
 # --- What is asked again, and when -----------------------------------------------------------------------------------
 
 
@@ -496,6 +506,9 @@ def test_a_broken_key_is_one_clear_sentence(shop: Shop, url: str, monkeypatch: p
     with pytest.raises(Unavailable, match="the key in SHOP_KEY is broken") as failure:
         desk(url, key=Key("SHOP_KEY")).client.post("jobs", {})
     assert value not in str(failure.value)
+    assert Key("SHOP_KEY").problem() == str(failure.value)
+    with pytest.raises(Refused, match="the key in SHOP_KEY is broken"), as_order():
+        desk(url, key=Key("SHOP_KEY")).client.post("jobs", {})
     assert shop.n_asked == 0
 
 
@@ -503,6 +516,9 @@ def test_params_are_added_to_what_is_there(shop: Shop, url: str) -> None:
     got: list[str] = []
     shop.answer = lambda request, _body: got.append(str(request.url.query)) or JSONResponse({})
     client = desk(url).client
+    HttpClient(Service("shop", f"{url}/v1/")).get("/jobs/1")
+    assert shop.asked[-1][1] == "/v1/jobs/1"
+    got.clear()
     client.get("view?a=1", params={"name": "a b&c", "kind": "é"})
     client.get(f"{url}/v1/view?sig=x%2Fy%3D")
     assert got == ["a=1&name=a+b%26c&kind=%C3%A9", "sig=x%2Fy%3D"]
@@ -798,6 +814,27 @@ def test_a_part_or_nothing_is_no_file(shop: Shop, url: str, folder: Path, status
     assert list(folder.iterdir()) == []
 
 
+def test_a_file_that_does_not_say_where_it_ends_is_not_taken_for_whole(url: str, folder: Path) -> None:
+    """But JSON ends where it does, events as well, and a hash tells."""
+    for share in (0.5, 1.0):
+        with FaultyProxy(url, always(without_length(share))) as proxy:
+            client = desk(proxy.url, n_tries=1).client
+            for ask in (
+                lambda client=client: client.download("file", folder / "a.wav"),
+                lambda client=client: client.ask("GET", "file", accepts=AUDIO),
+                lambda client=client: client.post("file", {}, accepts=AUDIO),
+            ):
+                with pytest.raises(BadAnswer, match="does not say where it ends"):
+                    ask()
+    assert list(folder.iterdir()) == []
+    with FaultyProxy(url, always(without_length())) as proxy:
+        client = desk(proxy.url).client
+        assert client.get("jobs/1").json() == {"id": "job 1"}
+        assert len(list(client.events("events", {}))) == 2
+        client.download("file", folder / "a.wav", sha256=hashlib.sha256(FILE).hexdigest())
+        assert client.ask("GET", "file", accepts=()).body == FILE
+
+
 def test_a_download_that_is_gone_is_denied_at_once(shop: Shop, url: str, folder: Path) -> None:
     shop.answer = lambda _request, _body: Response("<Error><Code>AccessDenied</Code> Request has expired</Error>", 403)
     with pytest.raises(Denied, match="Request has expired"):
@@ -913,19 +950,21 @@ def test_what_has_a_body_is_never_sent_on(shop: Shop, url: str, status: int) -> 
 
 
 @pytest.mark.parametrize(
-    "to",
+    ("to", "kind", "says"),
     [
-        "http://example.com/x",
-        "https://127.0.0.1/x",
-        "ftp://example.com/x",
-        "https://u:p@example.com/",
-        "//[",
-        "file:///etc/passwd",
+        ("http://example.com/x", NotAllowed, "it was sent on, but .* not https"),
+        ("https://127.0.0.1/x", NotAllowed, "a private one"),
+        ("ftp://example.com/x", NotAllowed, "no https URL but ftp"),
+        ("file:///etc/passwd", NotAllowed, "no https URL but file"),
+        ("https://u:p@example.com/", NotAllowed, "user name or a password"),
+        ("https://[::1/x", BadAnswer, "an address to go on at that is none"),
     ],
 )
-def test_a_read_is_not_sent_on_to_where_it_may_not_go(shop: Shop, url: str, to: str) -> None:
+def test_a_read_is_not_sent_on_to_where_it_may_not_go(
+    shop: Shop, url: str, to: str, kind: type[HttpProblem], says: str
+) -> None:
     shop.answer = lambda _request, _body: Response("", 302, headers={"location": to})
-    with pytest.raises((NotAllowed, BadAnswer)) as failure:
+    with pytest.raises(kind, match=says) as failure:
         desk(url, n_tries=1).client.get("jobs/1")
     assert "u:p" not in str(failure.value)
     assert shop.n_asked == 1
