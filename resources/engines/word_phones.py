@@ -4,10 +4,10 @@ For voices that time their words and not their sounds, in any language. No Dagst
 processes. The usual lengths are `domain/word_phones.py`, the listening is `pocketsphinx.refine`.
 
 Measured (`tests/bench/word_phones.py`), the starts of phones, spread and listened for: given true words 19 and 19 ms
-against labels by hand, 15 and 6 ms against Kokoro's refined times of English, 14 to 25 and 5 to 10 ms of French, Italian
-and Spanish; with words that are 50 ms off 38 and 25, 38 and 15, 32 to 43 and 14 to 22 ms. The English aligner, without
-any word times, is 18 ms from the labels by hand: no better than this, so a voice's own words are used in every language.
-Lengths by classes of sounds gained in English what they lost in the others, so there are two.
+against labels by hand, 15 and 6 ms against Kokoro's refined times of English, 14 to 25 and 5 to 10 ms of French,
+Italian and Spanish; with words that are 50 ms off 38 and 25, 38 and 15, 32 to 43 and 14 to 22 ms. The English aligner,
+which needs no word times, is 18 ms from the labels by hand: no better than this, so a voice's own words are used in
+every language. Lengths by classes of sounds gained in English what they lost in the others, so there are two.
 """
 
 import importlib.metadata
