@@ -60,7 +60,7 @@ class PriceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One row: US dollars per `unit`: a second of clip or sound, 1,000 characters of text, or a request, whatever it is.
+    """One row: US dollars per `unit`: a second of clip or sound, 1,000 characters of text, or a request.
 
     `valid_until` is its last day, `retired_on` the first day without it.
     """
@@ -146,15 +146,18 @@ def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
     """
     if provider not in card.providers:
         raise PriceError(_unknown(f"the provider {value.shown(provider)}", provider, card.providers))
-    of_provider = [price for price in card.prices if price.provider == provider]
-    rows = [price for price in of_provider if price.model == model]
-    rows = rows or [price for price in of_provider if price.model == EVERY_MODEL]
+    rows = _rows(card, provider, model)
     if not rows:
         raise PriceError(_unknown(f"the model {value.shown(model)} of {provider}", model, card.models(provider)))
     for price in rows:
         if price.valid_from <= on <= price.last_day:
             return price
     raise PriceError(f"{provider} {model} {_why_none(rows, on)}")
+
+
+def retirement(card: PriceCard, provider: str, model: str) -> Price | None:
+    """The row that says when a model ends, None where none does."""
+    return next((price for price in _rows(card, provider, model) if price.retired_on), None)
 
 
 def estimate_scene_usd(price: Price, clip_seconds: float) -> float:
@@ -174,6 +177,13 @@ def retirement_warning(price: Price, on: date, *, within_days: int = RETIREMENT_
         return ""
     days = "1 day" if n_days == 1 else f"{n_days} days"
     return f"{name} retires on {price.retired_on}, in {days}: render what needs it before, or choose another model"
+
+
+def _rows(card: PriceCard, provider: str, model: str) -> list[Price]:
+    """The rows of a model, those of every model where it has none."""
+    of_provider = [price for price in card.prices if price.provider == provider]
+    own = [price for price in of_provider if price.model == model]
+    return own or [price for price in of_provider if price.model == EVERY_MODEL]
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
@@ -213,12 +223,11 @@ def _prices(rows: object, path: str) -> list[Price]:
 def _price(row: Mapping[str, Any], key: str, path: str) -> Price:
     check_keys(row, _KEYS, key, path)
     unit = _unit(row, key, path)
+    usd = value.number(row, f"usd_per_{unit}", 0.0, _MOST_USD, key, path)
     price = Price(
         provider=_needed(value.text(row, "provider", key, path), "provider", '"..."', key, path),
         model=_needed(value.text(row, "model", key, path), "model", '"..."', key, path),
-        usd=_needed(
-            value.number(row, f"usd_per_{unit}", 0.0, _MOST_USD, key, path), f"usd_per_{unit}", "0.10", key, path
-        ),
+        usd=_needed(usd, f"usd_per_{unit}", "0.10", key, path),
         unit=unit,
         valid_from=_needed(value.day(row, "valid_from", key, path), "valid_from", "2026-01-31", key, path),
         valid_until=value.day(row, "valid_until", key, path),
