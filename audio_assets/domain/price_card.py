@@ -58,6 +58,10 @@ class PriceError(ValueError):
     """There is no price for a model on a day; one sentence says why and what to do."""
 
 
+class RetiredError(PriceError):
+    """The model is gone since a day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """One row: US dollars per `unit`: a second of clip or sound, 1,000 characters of text, or a request.
@@ -152,12 +156,14 @@ def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
     for price in rows:
         if price.valid_from <= on <= price.last_day:
             return price
-    raise PriceError(f"{provider} {model} {_why_none(rows, on)}")
+    last = rows[-1]
+    kind = RetiredError if last.retired_on and on >= last.retired_on else PriceError
+    raise kind(f"{provider} {model} {_why_none(rows, on)}")
 
 
 def retirement(card: PriceCard, provider: str, model: str) -> Price | None:
-    """The row that says when a model ends, None where none does."""
-    return next((price for price in _rows(card, provider, model) if price.retired_on), None)
+    """The row that says when a model ends or ended, None where its last row says nothing of that."""
+    return next((price for price in _rows(card, provider, model)[-1:] if price.retired_on), None)
 
 
 def estimate_scene_usd(price: Price, clip_seconds: float) -> float:

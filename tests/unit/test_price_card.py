@@ -11,10 +11,12 @@ from audio_assets.domain.price_card import (
     PriceCard,
     PriceCardError,
     PriceError,
+    RetiredError,
     Unit,
     estimate_scene_usd,
     parse_price_card,
     price_of,
+    retirement,
     retirement_warning,
 )
 
@@ -290,6 +292,35 @@ def test_a_model_that_ends_soon_is_told(day: str, says: str) -> None:
     warning = retirement_warning(price_of(card(), "studio", "clip-1", date(2026, 7, 1)), date.fromisoformat(day))
     assert says in warning
     assert bool(warning) == bool(says)
+
+
+def test_the_row_that_ends_a_model_is_its_last() -> None:
+    ends = retirement(card(), "studio", "clip-1")
+    assert ends is not None
+    assert ends.retired_on == date(2027, 1, 1)
+    assert retirement(card(), "studio", "clip-2") is None
+    assert retirement(card(), "studio", "clip-3") is None
+    came_back = (
+        CARD + "[[prices]]\n" + ROW.replace('"a"', '"studio"').replace('"b"', '"clip-1"').replace("2026", "2028")
+    )
+    assert retirement(card(came_back), "studio", "clip-1") is None
+
+
+def test_a_star_s_end_is_that_of_every_model_without_a_row_of_its_own() -> None:
+    both = card(
+        CARD + STAR.replace("valid_from = 2026-01-01\n[[", "valid_from = 2026-01-01\nretired_on = 2026-12-24\n[[", 1)
+    )
+    ends = [retirement(both, "studio", model) for model in ("anything", "clip-1", "clip-2")]
+    assert [row and row.retired_on for row in ends] == [date(2026, 12, 24), date(2027, 1, 1), None]
+
+
+def test_what_is_retired_is_told_apart_from_what_has_no_price() -> None:
+    with pytest.raises(RetiredError, match="choose another model or provider"):
+        price_of(card(), "studio", "clip-1", date(2027, 1, 1))
+    for model, day in (("clip-2", "2026-07-01"), ("clip-1", "2025-12-31"), ("clip-3", "2026-07-01")):
+        with pytest.raises(PriceError) as error:
+            price_of(card(), "studio", model, date.fromisoformat(day))
+        assert not isinstance(error.value, RetiredError)
 
 
 def test_a_model_that_stays_needs_no_warning() -> None:
