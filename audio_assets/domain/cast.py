@@ -140,6 +140,7 @@ class Cast:
         """
         part = self._part(character, short_name)
         chosen = part or self._narrator
+        self._check_engine(chosen, chosen.engine or self.default_engine, known_voices)
         spec, is_default_voice = self._voice_spec(chosen, lang)
         engine, mix = self._engine_and_mix(chosen, spec)
         if is_default_voice and chosen.voice:  # the named one is for another language; a typo must not pass as that
@@ -158,6 +159,17 @@ class Cast:
             fallback=self._fallback(chosen, engine, voice[0][0], lang, known_voices),
         )
 
+    def engines(self) -> tuple[tuple[str, str, bool], ...]:
+        """Every engine that speaks for somebody: its name, the part of the file, and whether it only stands in."""
+        found: list[tuple[str, str, bool]] = []
+        for part in (self._narrator, *self._characters.values()):
+            own = self._completed(part)
+            specs = [own.voice, *own.voices.values()]
+            found += [(self._engine_and_mix(own, spec)[0], part.key, False) for spec in specs]
+            stand_in = (part.fallback or self.default_fallback).partition(":")[0].strip()
+            found += [(stand_in, part.key, True)] if stand_in else []
+        return tuple(dict.fromkeys(found))
+
     def _fallback(
         self, part: _Part, engine: str, voice: str, lang: str, known_voices: Mapping[str, Collection[str]]
     ) -> tuple[str, Mix] | None:
@@ -168,18 +180,22 @@ class Cast:
         other, colon, mix = spec.partition(":")
         if other.strip() == engine:
             return None
+        self._check_engine(part, other.strip(), known_voices)
         if not colon:
             mix = self._default_voice(part, other.strip(), lang, voice)
         return other.strip(), self._mix(part, other.strip(), mix.strip(), known_voices)
 
     def _mix(self, part: _Part, engine: str, mix: str, known_voices: Mapping[str, Collection[str]]) -> Mix:
-        if engine not in known_voices:
-            known = " and ".join(sorted(known_voices))
-            raise CastError(f"{self.path}: [{part.key}] the engine '{engine}' is not known; known are {known}")
+        self._check_engine(part, engine, known_voices)
         try:
             return parse_voice_mix(mix, known_voices[engine], self.names)
         except VoiceError as error:
             raise CastError(f"{self.path}: [{part.key}] {error}") from error
+
+    def _check_engine(self, part: _Part, engine: str, known_voices: Mapping[str, Collection[str]]) -> None:
+        if engine not in known_voices:
+            known = " and ".join(sorted(known_voices))
+            raise CastError(f"{self.path}: [{part.key}] the engine '{engine}' is not known; known are {known}")
 
     def _part(self, character: str, short_name: str) -> _Part | None:
         """The character's part; None when the cast does not name it."""
@@ -187,7 +203,11 @@ class Cast:
             return self._narrator
         names = (character_key(character), character_key(short_name))
         part = next((self._characters[name] for name in names if name and name in self._characters), None)
-        if part is None or part.engine or part.voice:
+        return None if part is None else self._completed(part)
+
+    def _completed(self, part: _Part) -> _Part:
+        """The part, with the narrator's engine and voice where it says neither."""
+        if part.engine or part.voice:
             return part
         return replace(part, engine=self._narrator.engine, voice=self._narrator.voice)
 
