@@ -164,10 +164,11 @@ class Cast:
         found: list[tuple[str, str, bool]] = []
         for part in (self._narrator, *self._characters.values()):
             own = self._completed(part)
-            specs = [own.voice, *own.voices.values()]
-            found += [(self._engine_and_mix(own, spec)[0], part.key, False) for spec in specs]
-            stand_in = (part.fallback or self.default_fallback).partition(":")[0].strip()
-            found += [(stand_in, part.key, True)] if stand_in else []
+            engines = [self._engine_and_mix(own, spec)[0] for spec in (own.voice, *own.voices.values())]
+            found += [(engine, part.key, False) for engine in engines]
+            stand_in = (own.fallback or self.default_fallback).partition(":")[0].strip()
+            if stand_in and {*engines} != {stand_in}:  # an engine never stands in for itself
+                found.append((stand_in, part.key, True))
         return tuple(dict.fromkeys(found))
 
     def _fallback(
