@@ -4,7 +4,7 @@ What is looked up where: settings of providers in the studio's provider book, pr
 in the cast, the songs, the remixes and `providers.toml`. The rows themselves are `domain/provider_catalogue.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -55,14 +55,16 @@ def ask(studio: Studio, *names: str) -> dict[str, Answer]:
 
 def facts(name: str, provider: Provider, answer: Answer | None = None) -> Facts:
     """What there is to say of a provider."""
-    model = str(getattr(provider, "model", ""))
+    about, model = provider.about(), str(getattr(provider, "model", ""))
+    if isinstance(provider, VideoProvider | MusicProvider) and not about.models:
+        about = replace(about, models=provider.models())
     if not isinstance(provider, RemoteProvider):
-        return Facts(name, provider.about(), model=model, problem=_missing_model(provider))
+        return Facts(name, about, model=model, problem=_missing_model(provider))
     service = provider.service()
     key = service.key
     return Facts(
         name=name,
-        about=provider.about(),
+        about=about,
         is_ordered=True,
         model=model,
         key_variable=key.variable if key else "",
@@ -87,7 +89,7 @@ def _by_settings(studio: Studio) -> Iterator[Use]:
     for capability in CAPABILITIES:
         name, model = book.use(capability), book.model(capability)
         is_said = capability in book.settings.uses
-        by = f"[use] in {FILE}" if is_said else "the default"
+        by = f"[use] in {FILE}" if is_said else "default"
         yield Use(capability, name, model or _model_of(studio, name), by)
         stand_in = book.fallback(capability).partition(":")[0]
         if stand_in:
@@ -101,7 +103,10 @@ def _by_cast(studio: Studio) -> Iterator[Use]:
 
 
 def _by_songs(studio: Studio) -> Iterator[Use]:
-    for song in studio.songs.records:
+    songs: Iterable[str] = ()
+    with suppress(RecordError):
+        songs = studio.songs.records
+    for song in songs:
         with suppress(PermanentError):
             settings = studio.songs.settings(song)
             yield Use("video", settings.video_provider, settings.video_model, f"song {song}")

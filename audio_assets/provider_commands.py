@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from audio_assets import catalog
 from audio_assets.commands import open_studio
-from audio_assets.domain.provider_catalogue import Catalogue, Listed, address, setup
+from audio_assets.domain.provider_catalogue import Catalogue, Listed, address, setup, some
 from audio_assets.domain.schemas.providers import record, row_record
 from audio_assets.domain.toml_tables import nearest
 from audio_assets.providerbook import Provider, settable
@@ -73,8 +73,8 @@ class Detail:
             "key": key,
             "needs": about.needs,
             "models": ", ".join(about.models),
-            "used by": ", ".join(row.default_for),
-            "stands in for": ", ".join(row.stands_in_for),
+            "used by": some(row.default_for),
+            "stands in for": some(row.stands_in_for),
         }
         lines = [row.name, *(f"  {name:13}  {value}" for name, value in said.items() if value)]
         lines += ["prices", *_price_lines(row)]
@@ -168,7 +168,9 @@ def _short(row: Listed) -> tuple[str, ...]:
     about = row.provider.about
     n_prices = len({price.text for price in row.prices})
     price = row.price_text if len(row.price_text) <= _WIDEST_PRICE else f"{n_prices} prices, by model"
-    state = "; ".join([row.state, *(f"for {who}" for who in row.default_for), *row.ended, *row.ending])
+    state = "; ".join(
+        [row.state, *([f"used by {some(row.default_for)}"] if row.default_for else []), *row.ended, *row.ending]
+    )
     return row.name, about.capability.replace("_", "-"), about.offer, price, state
 
 

@@ -25,6 +25,7 @@ Capability = Literal["speech", "alignment", "music", "video", "lip_sync"]
 Offer = Literal["open", "freemium", "paid"]
 
 CAPABILITIES: tuple[Capability, ...] = ("speech", "alignment", "music", "video", "lip_sync")
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,12 @@ class Listed:
     @property
     def default_for(self) -> tuple[str, ...]:
         """Who works with it."""
-        return tuple(use.by for use in self.uses if not use.is_stand_in)
+        return tuple(dict.fromkeys(use.by for use in self.uses if not use.is_stand_in))
 
     @property
     def stands_in_for(self) -> tuple[str, ...]:
         """Who falls back to it."""
-        return tuple(use.by for use in self.uses if use.is_stand_in)
+        return tuple(dict.fromkeys(use.by for use in self.uses if use.is_stand_in))
 
     @property
     def state(self) -> str:
@@ -190,6 +191,12 @@ def address(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}".rstrip("/")
 
 
+def some(names: Sequence[str]) -> str:
+    """A few names as a list, and how many more there are."""
+    more = len(names) - _NAMED
+    return f"{', '.join(names[:_NAMED])} and {more} more" if more > 0 else ", ".join(names)
+
+
 def setup(provider: Provider) -> tuple[str, ...]:
     """How to use a provider, in at most three lines: what it needs, how to choose it, how to see that it answers."""
     name, about = provider.name, provider.about
@@ -200,7 +207,7 @@ def setup(provider: Provider) -> tuple[str, ...]:
         server = f"start {about.needs}, and " if about.needs else ""
         lines.append(f'{server}set url = "http://..." under [providers.{name}] in providers.toml')
     elif about.needs:
-        lines.append(f"it takes {about.needs}")
+        lines.append(f"it needs {about.needs}")
     if about.capability == "video":
         model = provider.model or next(iter(about.models), "...")
         lines.append(f'video_provider = "{name}" and video_model = "{model}" in the TOML file beside the song')
@@ -223,8 +230,8 @@ def markdown(listed: Catalogue) -> str:
 def _cells(row: Listed) -> tuple[str, ...]:
     about, provider = row.provider.about, row.provider
     chosen = [
-        *([f"for {', '.join(row.default_for)}"] if row.default_for else []),
-        *([f"stands in for {', '.join(row.stands_in_for)}"] if row.stands_in_for else []),
+        *([f"used by {some(row.default_for)}"] if row.default_for else []),
+        *([f"stands in for {some(row.stands_in_for)}"] if row.stands_in_for else []),
     ]
     key = f"{provider.key_variable}, {'set' if provider.is_key_set else 'not set'}" if provider.key_variable else "none"
     terms = f"[{about.licence}]({about.terms_url})" if about.terms_url else about.licence
@@ -297,7 +304,7 @@ def _told(found: Iterable[tuple[str, Use]]) -> tuple[str, ...]:
     for text, use in found:
         if text:
             by_text.setdefault(text, []).append(use.by)
-    return tuple(f"{text} (wanted by {', '.join(dict.fromkeys(by))})" for text, by in by_text.items())
+    return tuple(f"{text} (wanted by {some(tuple(dict.fromkeys(by)))})" for text, by in by_text.items())
 
 
 def _model_text(model: str) -> str:

@@ -218,6 +218,16 @@ def test_a_row_says_who_uses_the_provider_and_for_whom_it_stands_in() -> None:
     assert row.stands_in_for == ("[fallback] of providers.toml",)
 
 
+def test_many_who_use_it_are_counted() -> None:
+    many = [replace(ANNA, by=f"voice {n}") for n in range(9)]
+    (sentence,) = listed(*many).retiring
+    assert sentence.endswith("(wanted by voice 0, voice 1, voice 2 and 6 more)")
+    assert "used by voice 0, voice 1, voice 2 and 6 more" in markdown(listed(*many))
+    row = listed(*many, *many).row("sayer")
+    assert row is not None
+    assert len(row.default_for) == 9
+
+
 # Addresses
 
 
@@ -260,7 +270,7 @@ def test_what_is_needed_comes_first_then_the_choice_then_the_proof() -> None:
     )
     films = replace(FILMER, about=replace(FILMER.about, models=("reel-1", "reel-2")))
     assert setup(films)[1] == 'video_provider = "filmer" and video_model = "reel-1" in the TOML file beside the song'
-    assert setup(HERE)[0] == "it takes its model, fetched once"
+    assert setup(HERE)[0] == "it needs its model, fetched once"
     assert len(setup(HERE)) == 2
 
 
@@ -275,7 +285,7 @@ def test_the_table_has_a_line_for_each_and_what_needs_attention_first() -> None:
         "| sayer | speech: speaks \\| well | paid | [CC0](https://sayer.example/terms) "
         "| say-1 $0.015 per 1,000 characters; say-2 $0.03 per 1,000 characters | SAYER_KEY, set "
         "| not asked; sayer say-1 retires on 2027-01-06, in 40 days: render what needs it before, or choose another "
-        "model; for anna in cast.toml |"
+        "model; used by anna in cast.toml |"
     )
     assert row_text(text, "lipper").endswith("| free | none | does not answer: refused |")
     assert "not set" in row_text(markdown(listed(providers=(replace(SAYER, is_key_set=False),))), "sayer")
