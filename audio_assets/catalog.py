@@ -55,7 +55,7 @@ def ask(studio: Studio, *names: str) -> dict[str, Answer]:
 
 def facts(name: str, provider: Provider, answer: Answer | None = None) -> Facts:
     """What there is to say of a provider."""
-    about, model = provider.about(), str(getattr(provider, "model", ""))
+    about, model = provider.about(), _own_model(provider)
     if isinstance(provider, VideoProvider | MusicProvider) and not about.models:
         about = replace(about, models=provider.models())
     if not isinstance(provider, RemoteProvider):
@@ -120,7 +120,12 @@ def _model_of(studio: Studio, name: str) -> str:
     provider = studio.providers.all.get(name)
     if isinstance(provider, VideoProvider | MusicProvider):
         return next(iter(provider.models()), "")
-    return str(getattr(provider, "model", ""))
+    return _own_model(provider)
+
+
+def _own_model(provider: Provider | None) -> str:
+    """The model that settings set, for those who have such a setting; engines on this machine are no price card's."""
+    return str(getattr(provider, "model", "")) if isinstance(provider, RemoteProvider) else ""
 
 
 def _missing_model(provider: Provider) -> str:

@@ -1,5 +1,6 @@
 """What `audio-assets providers` shows: the catalogue of providers, or one of them with everything about it."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -82,8 +83,9 @@ class Detail:
         own = settings(self.provider)
         if own:
             lines += [f"settings, under [providers.{row.name}] in providers.toml"]
-            width = max(len(one["name"]) for one in own)
-            lines += [f"  {one['name']:{width}}  {one['type']:8}  {_shown(one)}" for one in own]
+            widths = [max(len(one[column]) for one in own) for column in ("name", "type")]
+            lines += [f"  {one['name']:{widths[0]}}  {one['type']:{widths[1]}}  {_shown(one)}" for one in own]
+            lines += [f"  {line}" for line in explained(self.provider)]
         return "\n".join([*lines, "to use it", *(f"  {n}. {line}" for n, line in enumerate(setup(facts), start=1))])
 
 
@@ -124,6 +126,12 @@ def settings(provider: Provider) -> list[dict[str, Any]]:
         }
         for name in settable(provider)
     ]
+
+
+def explained(provider: Provider) -> list[str]:
+    """What its class says of its settings: the paragraph that begins with "Settings:"; nothing where there is none."""
+    paragraphs = (inspect.getdoc(type(provider)) or "").split("\n\n")
+    return next((part.splitlines() for part in paragraphs if part.startswith("Settings:")), [])
 
 
 def type_text(annotation: Any) -> str:
