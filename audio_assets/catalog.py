@@ -56,8 +56,8 @@ def ask(studio: Studio, *names: str) -> dict[str, Answer]:
 def facts(name: str, provider: Provider, answer: Answer | None = None) -> Facts:
     """What there is to say of a provider."""
     about, model = provider.about(), _own_model(provider)
-    if isinstance(provider, VideoProvider | MusicProvider) and not about.models:
-        about = replace(about, models=provider.models())
+    if not about.models:
+        about = replace(about, models=_models(provider))
     if not isinstance(provider, RemoteProvider):
         return Facts(name, about, model=model, problem=_missing_model(provider))
     service = provider.service()
@@ -118,9 +118,15 @@ def _by_songs(studio: Studio) -> Iterator[Use]:
 def _model_of(studio: Studio, name: str) -> str:
     """The model that a provider works with where a request names none, "" where it does not matter."""
     provider = studio.providers.all.get(name)
+    return next(iter(_models(provider)), "") or _own_model(provider)
+
+
+def _models(provider: Provider | None) -> tuple[str, ...]:
+    """The models that a film or a piece of music may name, the default first; none where they can not be told."""
     if isinstance(provider, VideoProvider | MusicProvider):
-        return next(iter(provider.models()), "")
-    return _own_model(provider)
+        with suppress(PermanentError):
+            return provider.models()
+    return ()
 
 
 def _own_model(provider: Provider | None) -> str:

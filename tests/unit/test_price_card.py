@@ -1,5 +1,6 @@
 import math
 import re
+import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from audio_assets.domain.price_card import (
 )
 
 SHIPPED = Path(__file__).resolve().parents[2] / "workflows" / "price_card.toml"
+READ = date(2026, 11, 27)
+"""The day on which the shipped prices were looked up."""
 CARD = """
 [[prices]]
 provider = "studio"
@@ -327,9 +330,64 @@ def test_a_model_that_stays_needs_no_warning() -> None:
     assert retirement_warning(price_of(card(), "studio", "clip-2", date(2026, 3, 1)), date(2030, 1, 1)) == ""
 
 
-def test_the_shipped_card_holds_the_embedded_engine_and_what_is_retired() -> None:
-    shipped = parse_price_card(SHIPPED.read_bytes(), str(SHIPPED))
+def test_the_shipped_card_holds_the_embedded_engine_and_what_is_retired(shipped: PriceCard) -> None:
     assert price_of(shipped, "animatic", "animatic", date(2026, 11, 20)).usd == 0.0
     assert price_of(shipped, "openai", "sora-2", date(2026, 9, 23)).usd == 0.10
     with pytest.raises(PriceError, match="retired on 2026-09-24"):
         price_of(shipped, "openai", "sora-2", date(2026, 9, 24))
+
+
+# The shipped card
+
+
+@pytest.fixture(scope="module")
+def shipped() -> PriceCard:
+    return parse_price_card(SHIPPED.read_bytes(), str(SHIPPED))
+
+
+def test_every_paid_price_says_where_it_is_from_and_when_it_was_read(shipped: PriceCard) -> None:
+    paid = [price for price in shipped.prices if price.usd and not price.model.startswith("sora")]
+    assert len(paid) > 15
+    for price in paid:
+        assert f"read {price.valid_from}" in price.note, f"{price.provider} {price.model}: {price.note}"
+        assert re.search(r"[a-z]+\.(com|ai|so|io)/", price.note), f"{price.provider} {price.model}: {price.note}"
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "asked", "usd"),
+    [
+        ("cartesia", "sonic-3.5", {"n_characters": 1000}, 0.065),
+        ("cartesia", "sonic-3-2026-01-12", {"n_characters": 30}, 0.002),
+        ("openai", "tts-1", {"n_characters": 4096}, 0.0615),
+        ("openai", "tts-1-hd", {"n_characters": 4096}, 0.1229),
+        ("elevenlabs", "eleven_flash_v2_5", {"n_characters": 250}, 0.01),
+        ("elevenlabs_alignment", "scribe", {"seconds": 3600}, 0.2204),
+        ("elevenlabs_music", "music_v2", {"seconds": 180}, 0.45),
+        ("fal", "fal-ai/veo3.1", {"seconds": 8}, 1.6),
+        ("runway", "gen4_turbo", {"seconds": 10}, 0.5),
+        ("sync_so", "sync-3", {"seconds": 4.2}, 0.5603),
+        ("kokoro_fastapi", "kokoro", {"n_characters": 4096}, 0.0),
+        ("comfyui", "any_workflow", {"seconds": 10}, 0.0),
+    ],
+)
+def test_shipped_prices_add_up(
+    shipped: PriceCard, provider: str, model: str, asked: dict[str, Any], usd: float
+) -> None:
+    assert price_of(shipped, provider, model, READ).cost_usd(**asked) == usd
+
+
+@pytest.mark.parametrize("model", ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"])
+def test_openai_s_voices_end_in_january_2027(shipped: PriceCard, model: str) -> None:
+    price = price_of(shipped, "openai", model, READ)
+    assert "in 40 days" in retirement_warning(price, READ)
+    with pytest.raises(RetiredError, match=f"openai {model} was retired on 2027-01-06"):
+        price_of(shipped, "openai", model, date(2027, 1, 6))
+
+
+def test_every_video_model_that_is_shipped_has_a_price(shipped: PriceCard) -> None:
+    table = SHIPPED.with_name("video_models.toml")
+    if not table.is_file():
+        pytest.skip("no table of video models is shipped")
+    rows = tomllib.loads(table.read_text())["models"]
+    named = {(row["provider"], row["model"]) for row in rows} - {("litellm", "*"), ("openai_videos", "*")}
+    assert {(provider, model) for provider, model in named if not price_of(shipped, provider, model, READ)} == set()
