@@ -204,8 +204,10 @@ def setup(provider: Provider) -> tuple[str, ...]:
     if provider.key_variable and provider.is_key_needed:
         lines.append(f"export {provider.key_variable}=...")
     elif provider.is_ordered:
-        server = f"start {about.needs}, and " if about.needs else ""
-        lines.append(f'{server}set url = "http://..." under [providers.{name}] in providers.toml')
+        started = f"start {about.needs}" if about.needs else "start its server"
+        known = address(provider.url)
+        place = f"it is asked at {known}, or where url" if known else "and say where with url"
+        lines.append(f"{started}; {place} under [providers.{name}] in providers.toml{' says' if known else ''}")
     elif about.needs:
         lines.append(f"it needs {about.needs}")
     if about.capability == "video":

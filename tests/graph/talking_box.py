@@ -17,6 +17,9 @@ from starlette.routing import Route
 
 from audio_assets.domain.provider_catalogue import About
 from audio_assets.domain.speech import SpeechRequest
+from audio_assets.providerbook import Provider
+from audio_assets.settings import Settings
+from audio_assets.shipped_providers import shipped_providers
 from resources.http_client import Service
 from resources.remote import RemoteProvider
 from resources.speech import SpeechProvider
@@ -80,3 +83,9 @@ class Box:
             return JSONResponse({"voices": self.said})
 
         return Starlette(routes=[Route("/health", health)])
+
+
+def engines_here(settings: Settings) -> dict[str, Provider]:
+    """The engines of this machine that are shipped: the providers of a studio that asks nobody."""
+    shipped = shipped_providers(settings)
+    return {name: one for name, one in shipped.items() if not isinstance(one, RemoteProvider)}

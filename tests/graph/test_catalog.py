@@ -9,11 +9,11 @@ import dagster as dg
 import orjson
 import pytest
 
-from audio_assets import catalog
+from audio_assets import catalog, definitions
 from audio_assets.domain.provider_catalogue import Answer, Catalogue, Use
 from audio_assets.domain.schemas.song import SongRecord
 from resources.probing import probe_all
-from tests.graph.talking_box import KEY, Box, TalkingBox
+from tests.graph.talking_box import KEY, Box, TalkingBox, engines_here
 from tests.house import House
 from tests.servers.serving import serving
 
@@ -49,6 +49,7 @@ def box(server: tuple[Box, str]) -> Box:
 def studio(house: House, server: tuple[Box, str], monkeypatch: pytest.MonkeyPatch) -> House:
     """A house with a box that has its key and a price; nobody uses it yet."""
     monkeypatch.setenv("BOX_KEY", KEY)
+    monkeypatch.setattr(definitions, "shipped_providers", engines_here)  # nobody else is asked
     house.overrides["box"] = TalkingBox(url=server[1])
     price(house)
     return house

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import pytest
 from click.testing import CliRunner, Result
 
-from audio_assets import provider_commands
+from audio_assets import definitions, provider_commands
 from audio_assets.cli import main
 from audio_assets.provider_commands import type_text
-from tests.graph.talking_box import KEY, Box, TalkingBox
+from tests.graph.talking_box import KEY, Box, TalkingBox, engines_here
 from tests.house import House
 from tests.servers.serving import serving
 
@@ -39,6 +39,7 @@ def box() -> Box:
 def studio(house: House, box: Box, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """A house with a box that has its key and a price, and speaks for somebody."""
     monkeypatch.setenv("BOX_KEY", KEY)
+    monkeypatch.setattr(definitions, "shipped_providers", engines_here)  # nobody else is asked
     house.write("price_card.toml", CARD)
     house.write("cast.toml", CAST)
     monkeypatch.setattr(provider_commands, "open_studio", house.studio)

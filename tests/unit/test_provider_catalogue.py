@@ -264,9 +264,12 @@ def test_what_is_needed_comes_first_then_the_choice_then_the_proof() -> None:
         "audio-assets providers sayer --probe",
     )
     assert setup(LIPPER) == (
-        'start a server, and set url = "http://..." under [providers.lipper] in providers.toml',
+        "start a server; it is asked at http://box:9, or where url under [providers.lipper] in providers.toml says",
         'lip_sync = "lipper" under [use] in providers.toml',
         "audio-assets providers lipper --probe",
+    )
+    assert setup(replace(LIPPER, url=""))[0] == (
+        "start a server; and say where with url under [providers.lipper] in providers.toml"
     )
     films = replace(FILMER, about=replace(FILMER.about, models=("reel-1", "reel-2")))
     assert setup(films)[1] == 'video_provider = "filmer" and video_model = "reel-1" in the TOML file beside the song'
