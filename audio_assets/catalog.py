@@ -59,7 +59,7 @@ def facts(name: str, provider: Provider, answer: Answer | None = None) -> Facts:
     if not about.models:
         about = replace(about, models=_models(provider))
     if not isinstance(provider, RemoteProvider):
-        return Facts(name, about, model=model, problem=_missing_model(provider))
+        return Facts(name, about, model=model, problem=_local_problem(provider))
     service = provider.service()
     key = service.key
     return Facts(
@@ -134,11 +134,12 @@ def _own_model(provider: Provider | None) -> str:
     return str(getattr(provider, "model", "")) if isinstance(provider, RemoteProvider) else ""
 
 
-def _missing_model(provider: Provider) -> str:
-    """Why an engine on this machine can not work, "" where it can."""
+def _local_problem(provider: Provider) -> str:
+    """Why an engine on this machine can not work, "" where it can; a tool that is set up by people says it itself."""
     if isinstance(provider, KokoroSpeech) and models.installed("kokoro", Path(provider.cache)) is None:
         return str(models.missing("kokoro"))
-    return ""
+    own = getattr(provider, "problem", None)
+    return str(own()) if callable(own) else ""
 
 
 # The asset and its checks

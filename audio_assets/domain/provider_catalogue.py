@@ -251,13 +251,17 @@ def _listed(provider: Provider, uses: Sequence[Use], card: PriceCard, today: dat
     of_provider = [price for price in card.prices if price.provider == provider.name]
     known = [price for price in of_provider if not provider.about.models or price.model in named]
     prices = tuple(price for price in known if price.valid_from <= today <= price.last_day)
-    endings = [_ending(card, provider.name, model, today) for model in dict.fromkeys(price.model for price in known)]
+    mine = tuple(use for use in uses if _is_meant(provider, use))
+    wanted = named | {use.model for use in mine}  # what ended long ago is no news of somebody who never meant it
+    endings = [
+        (model, *_ending(card, provider.name, model, today)) for model in dict.fromkeys(price.model for price in known)
+    ]
     return Listed(
         provider=provider,
         prices=prices,
-        ended=tuple(text for text, is_past in endings if text and is_past),
-        ending=tuple(text for text, is_past in endings if text and not is_past),
-        uses=tuple(use for use in uses if _is_meant(provider, use)),
+        ended=tuple(text for model, text, is_past in endings if is_past and model in wanted),
+        ending=tuple(text for _, text, is_past in endings if text and not is_past),
+        uses=mine,
         problem=provider.problem or _no_price(provider, provider.model, known, card, today),
     )
 

@@ -12,7 +12,9 @@ import pytest
 from audio_assets import catalog, definitions
 from audio_assets.domain.provider_catalogue import Answer, Catalogue, Use
 from audio_assets.domain.schemas.song import SongRecord
+from resources.lip_sync import MouthWarp
 from resources.probing import probe_all
+from resources.speech import KokoroSpeech
 from tests.graph.talking_box import KEY, Box, TalkingBox, engines_here
 from tests.house import House
 from tests.servers.serving import serving
@@ -320,6 +322,20 @@ def test_a_port_that_nobody_serves_is_an_answer_too(studio: House) -> None:
     cast(studio)
     (says,) = about_box(look(studio, probe=True))
     assert says.startswith("box does not answer: ")
+
+
+def test_an_engine_here_says_what_it_lacks(studio: House, tmp_path: Path) -> None:
+    class Tool(MouthWarp):
+        def problem(self) -> str:
+            return "the tool has no folder: set folder"
+
+    studio.overrides |= {
+        "kokoro": KokoroSpeech(cache=str(tmp_path)),
+        "mouth_warp": Tool(cache=str(tmp_path)),
+    }
+    unusable = look(studio).unusable
+    assert [one for one in unusable if one.startswith("the Kokoro model is not here: run `audio-assets models fetch")]
+    assert "the tool has no folder: set folder (wanted by default)" in unusable
 
 
 def test_only_those_that_are_named_are_asked(studio: House, box: Box) -> None:

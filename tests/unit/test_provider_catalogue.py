@@ -118,9 +118,20 @@ def test_models_of_the_same_name_s_other_trades_are_not_in_the_row() -> None:
     row = listed().row("sayer")
     assert row is not None
     assert "film-1" not in f"{row.prices} {row.ended}"
-    anything = listed(providers=(replace(SAYER, about=replace(SPEAKS, models=())),)).row("sayer")
-    assert anything is not None
-    assert anything.ended == ("sayer film-1 was retired on 2026-09-24: choose another model or provider",)
+    anything = replace(SAYER, about=replace(SPEAKS, models=()))
+    row = listed(providers=(anything,)).row("sayer")
+    assert row is not None
+    assert (row.ended, len(row.prices)) == ((), 2)
+
+
+def test_a_model_that_ended_is_told_of_a_provider_that_is_meant_to_work_with_it() -> None:
+    sentence = "sayer film-1 was retired on 2026-09-24: choose another model or provider"
+    chosen = replace(SAYER, model="film-1", about=replace(SPEAKS, models=()))
+    asked = Use("speech", "sayer", "film-1", "anna in cast.toml")
+    for found in (listed(providers=(chosen,)), listed(asked, providers=(replace(chosen, model="say-1"),))):
+        row = found.row("sayer")
+        assert row is not None
+        assert row.ended == (sentence,)
 
 
 def test_without_a_price_nothing_can_be_ordered() -> None:
