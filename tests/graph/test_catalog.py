@@ -1,3 +1,4 @@
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -10,15 +11,20 @@ import orjson
 import pytest
 
 from audio_assets import catalog, definitions
+from audio_assets.domain.price_card import parse_price_card
 from audio_assets.domain.provider_catalogue import Answer, Catalogue, Use
 from audio_assets.domain.schemas.song import SongRecord
+from audio_assets.settings import current
+from audio_assets.shipped_providers import shipped_providers
 from resources.lip_sync import MouthWarp
 from resources.probing import probe_all
+from resources.remote import RemoteProvider
 from resources.speech import KokoroSpeech
 from tests.graph.talking_box import KEY, Box, TalkingBox, engines_here
 from tests.house import House
 from tests.servers.serving import serving
 
+READ = date(2026, 11, 27)
 TODAY = datetime.now(UTC).date()
 CARD = """
 [[prices]]
@@ -366,3 +372,49 @@ def test_the_catalogue_s_files_are_left_by_a_clean_up(studio: House, instance: d
     materialize(studio, instance, probe=False)
     clean(is_dry=False)
     assert {path.name for path in Path(studio.root / "catalogue").iterdir()} == {"providers.json", "providers.md"}
+
+
+# The README
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+SECTION = README.partition("\n## Providers\n")[2].partition("\n## ")[0]
+
+
+def rows() -> dict[str, list[str]]:
+    """The cells of the README's table by the name of each provider."""
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in SECTION.splitlines() if line[:2] == "| "]
+    return {name: cells for cells in table[1:] for name in re.findall(r"`(\w+)`", cells[0])}
+
+
+@pytest.mark.usefixtures("root")
+def test_the_readme_has_every_provider_with_its_key_and_offer() -> None:
+    said = rows()
+    for name, provider in shipped_providers(current()).items():
+        assert name in said, f"the README's table has no row for {name}"
+        facts = catalog.facts(name, provider)
+        _, _, key, offer, *_ = said[name]
+        assert offer.startswith(facts.about.offer), f"{name}: {offer!r} is not {facts.about.offer}"
+        assert (facts.key_variable or "none") in key, f"{name}: {key!r} does not name {facts.key_variable}"
+
+
+@pytest.mark.usefixtures("root")
+def test_the_readme_has_a_set_up_for_every_provider_elsewhere() -> None:
+    how = SECTION.partition("```\n")[2].rpartition("```")[0]
+    for name, provider in shipped_providers(current()).items():
+        if isinstance(provider, RemoteProvider):
+            assert re.search(rf"\b{name}\b|\b{name.removeprefix('comfyui')}\b", how), f"no set-up for {name}"
+
+
+def test_the_prices_in_the_readme_are_those_of_the_card() -> None:
+    shipped = parse_price_card((Path(__file__).resolve().parents[2] / "workflows/price_card.toml").read_bytes(), "card")
+    said = rows()
+    priced = {price.provider for price in shipped.prices}
+    assert priced <= said.keys()
+    for name in priced:
+        today = [
+            price for price in shipped.prices if price.provider == name and price.valid_from <= READ <= price.last_day
+        ]
+        told = [float(amount) for amount in re.findall(r"\$([0-9.]+)", said[name][4])]
+        usd = [price.usd for price in today]
+        assert told == ([] if not any(usd) else sorted({min(usd), max(usd)})), f"{name}: {said[name][4]}"
+        assert bool(told) != (said[name][4] == "free")
