@@ -260,6 +260,7 @@ def test_what_is_in_use_needs_key_address_and_price(studio: House, monkeypatch: 
     assert "box needs a key: set BOX_KEY in the environment" in about_box(look(studio, probe=True))[0]
     studio.overrides["box"] = TalkingBox()
     assert "box has no address" in about_box(look(studio, probe=True))[0]
+    assert catalog.ask(studio.studio()) == {}
     assert box.n_asked == 0
 
 

@@ -333,6 +333,8 @@ def test_the_record_holds_what_the_rows_do() -> None:
     }  # fmt: skip
     assert found["retiring"] == list(listed(ANNA).retiring)
     assert found["providers"][0]["answer"] is None
+    (unset,) = record(listed(providers=(replace(SAYER, is_key_set=False),)))["providers"]
+    assert (unset["is_key_needed"], unset["is_key_set"]) == (True, False)
 
 
 def test_answers_come_back_from_the_record() -> None:
