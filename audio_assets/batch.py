@@ -62,7 +62,12 @@ class Failed(dg.Failure):
 
 
 def _retry_helps(kind: str) -> str:
-    helps = {"transient": "yes", "upstream": "once its input is rendered", "budget": "once the budget allows it"}
+    helps = {
+        "transient": "yes",
+        "upstream": "once its input is rendered",
+        "budget": "once the budget allows it",
+        "unavailable": "once its provider can be asked",
+    }
     return helps.get(kind, "no: change the input")
 
 
@@ -97,11 +102,13 @@ def run_op(context: dg.OpExecutionContext, recipe: Recipe, keys: Sequence[str]) 
 
 def _render(log: dg.DagsterLogManager, recipe: Recipe, keys: Sequence[str], run_id: str) -> Iterator[Outcome]:
     step = max(1, len(keys) // 10)
-    counts = {"rendered": 0, "cached": 0, "failed": 0}
+    counts = {"rendered": 0, "cached": 0, "failed": 0, "stood_in": 0}
     for number, outcome in enumerate(render(recipe, keys, run_id=run_id), start=1):
         counts[outcome.state] += 1
         if outcome.failure is not None:
             log.error(f"{recipe.asset} {outcome.partition}: {outcome.failure.reason}")
+        elif outcome.state == "stood_in" and outcome.sidecar is not None:
+            log.warning(f"{recipe.asset} {outcome.partition}: {outcome.sidecar.notes[-1]}")
         if number % step == 0 or number == len(keys):
             log.info(f"{recipe.asset}: {number} of {len(keys)} ({counts})")
         yield outcome

@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import DIALOGUE, RECIPES, Pipeline
 from audio_assets.render import Recipe
 from audio_assets.script_sources import DialogueLine
 from audio_assets.studio import Studio, StudioResource
+
+_BY_INTENDED = "The provider that the settings name made it, no stand-in."
 
 BLOCKING: Mapping[str, Mapping[str, str]] = {
     "voice_line": {
@@ -44,11 +47,13 @@ BLOCKING: Mapping[str, Mapping[str, str]] = {
 }
 WARNING: Mapping[str, Mapping[str, str]] = {
     "voice_line": {
+        INTENDED: _BY_INTENDED,
         "not_clipped": "No run of samples at full scale.",
         "ends_not_silent": "No long silence before or after the words.",
         "not_over_long": "Not longer than its phonemes can need.",
     },
     "alignment": {
+        INTENDED: _BY_INTENDED,
         "text_is_spoken": "The aligner is confident that the audio says the text.",
         "covers_speech": "Phonemes cover the time in which there is sound.",
     },
@@ -75,10 +80,14 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         "overrides_fit": "Everything that a person fixed about a scene still fits.",
     },
     "music_remix": {
+        INTENDED: _BY_INTENDED,
         "not_clipped": "True peak at or below the ceiling.",
         "loudness": "Integrated loudness within 1 LU of the style's target.",
     },
-    "scene_take": {"wanted_takes_are_there": "Every take that is wanted was made."},
+    "scene_take": {
+        INTENDED: "There is a take of the provider that the settings name.",
+        "wanted_takes_are_there": "Every take that is wanted was made.",
+    },
     "take_quality": {
         "quality_score": "A take of good picture: sharp, well exposed, no black or frozen frames, long enough.",
         "character_consistency": "A take whose face is that of the reference image.",
@@ -91,6 +100,7 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         "words_have_times": "Every word of the scene has a time.",
     },
     "lipsynced_take": {
+        INTENDED: _BY_INTENDED,
         "face_is_found": "There is a face whose mouth could be moved.",
         "face_is_steady": "The face is seen in at least half of the frames.",
     },

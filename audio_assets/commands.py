@@ -314,7 +314,7 @@ def align(wav: Path, text: str) -> dict[str, Any]:
     )
     words = text_of(Path(text)) if looks_like_a_path else text
     pcm, rate_hz = read_mono_pcm16(wav)
-    aligner = open_studio().aligner
+    aligner = open_studio().alignment("pocketsphinx")  # the one of this machine: nothing is ordered for a question
     record = aligner.aligner()(pcm, rate_hz, words)
     found: dict[str, Any] = orjson.loads(alignment_schema.to_bytes(record))
     return found
@@ -322,7 +322,7 @@ def align(wav: Path, text: str) -> dict[str, Any]:
 
 def voices(engine: str | None) -> dict[str, list[str]]:
     """The voices of each engine."""
-    speakers = open_studio().speakers
+    speakers = open_studio().providers.of("speech")
     if engine is not None and engine not in speakers:
         raise ValueError(f"no speech engine '{engine}'; there are {', '.join(sorted(speakers))}")
     return {name: sorted(found.voices()) for name, found in speakers.items() if engine in (None, name)}

@@ -23,7 +23,7 @@ from audio_assets import (
 from audio_assets.checks import ASSET_CHECKS
 from audio_assets.jobs import render_dialogue, render_film, render_music
 from audio_assets.settings import Settings, current
-from audio_assets.studio import StudioResource
+from audio_assets.studio import studio_resource
 from resources.alignment import PocketsphinxAligner
 from resources.lip_sync import MouthWarp
 from resources.speech import EspeakSpeech, KokoroSpeech
@@ -50,7 +50,8 @@ def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = No
         "mouth_warp": MouthWarp(cache=str(settings.cache)),
         **(overrides or {}),
     }
-    return {**parts, "studio": StudioResource(**parts)}
+    providers = {key: part for key, part in parts.items() if key != "store"}
+    return {**parts, "studio": studio_resource(parts["store"], providers)}
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

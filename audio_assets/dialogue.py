@@ -6,7 +6,7 @@ parsing and matching (`domain`), rendering (the stages), Dagster's side of a reg
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,10 +53,20 @@ class CueSheet:
 class Dialogue:
     """A snapshot: what it has read once it keeps, so make a new one for each run, plan or tick."""
 
-    def __init__(self, store: ArtifactStore, root: Path, known_voices: KnownVoices) -> None:
+    def __init__(
+        self,
+        store: ArtifactStore,
+        root: Path,
+        known_voices: KnownVoices,
+        *,
+        default_engine: str = "kokoro",
+        fallback: str = "",
+    ) -> None:
         self.store = store
         self.root = root
         self._known_voices = known_voices
+        self._default_engine = default_engine
+        self._fallback = fallback
         self._requests: dict[str, LineRequest] = {}
 
     # settings of the studio, files that people edit
@@ -68,7 +78,8 @@ class Dialogue:
         Raises:
             CastError: it can not be read; the message says where.
         """
-        return self._setting(CAST, parse_cast, CastError)
+        parse = partial(parse_cast, default_engine=self._default_engine, default_fallback=self._fallback)
+        return self._setting(CAST, parse, CastError)
 
     @cached_property
     def lexicon(self) -> Lexicon:
@@ -180,6 +191,10 @@ class Dialogue:
             raise PermanentError(str(error)) from error
         self._requests[partition] = request
         return request
+
+    def script(self, partition: str) -> str:
+        """The script that a line is in: the project that its costs count for."""
+        return self.cues[partition].script
 
     def sheet(self, partition: str) -> CueSheet:
         """The cue sheet of a mix partition.

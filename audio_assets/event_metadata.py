@@ -41,6 +41,8 @@ def event_metadata(recipe: Recipe, outcome: Outcome, *, with_picture: bool) -> M
     for name in _SHOWN:
         if name in sidecar.facts:
             shown[name] = _value(sidecar.facts[name])
+    if outcome.state == "stood_in":
+        shown["stands_in"] = dg.MetadataValue.text(sidecar.notes[-1][:_LONGEST_TEXT])
     shown["cached"] = dg.MetadataValue.bool(outcome.state == "cached")
     shown["cost_usd"] = dg.MetadataValue.float(sidecar.cost_usd)
     shown["render_s"] = dg.MetadataValue.float(sidecar.render_s)

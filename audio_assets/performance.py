@@ -117,7 +117,7 @@ class LipsyncedTake(OfScene):
             params = {"method": method, "why": self._why_not(method, take)}
             return Action(self.asset, self.code_version, {"engine": "none"}, params, inputs)
         inputs["scene_alignment"] = self.upstream("scene_alignment", partition).content
-        identity = {**self.studio.lip_syncer.identity(), "singing_recipe": engine.RECIPE, "jaw_exponent": SUNG_JAW}
+        identity = {**self.studio.lip_sync("").identity(), "singing_recipe": engine.RECIPE, "jaw_exponent": SUNG_JAW}
         return Action(self.asset, self.code_version, identity, {"method": method}, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
@@ -129,7 +129,7 @@ class LipsyncedTake(OfScene):
             return Call(mouth.passed_through, (clip, action.params["why"], scratch))
         alignment = self.read(self.upstream("scene_alignment", partition), engine.ALIGNMENT)[engine.ALIGNMENT]
         rig = self.store.read(f"{take.object}/{RIG}")
-        sync = self.studio.lip_syncer.syncer(drawn=rig is not None)
+        sync = self.studio.lip_sync("").syncer(drawn=rig is not None)
         board, _ = self.studio.songs.scene(partition)
         return Call(mouth.lipsynced, (sync, clip, alignment, rig, board.frame_rate, scratch))
 
@@ -148,8 +148,8 @@ class LipsyncedTake(OfScene):
             return "the scene is not lip-synced"
         if take.origin == "added":
             return "the mouth is taken to move in the added clip"
-        provider = self.studio.videos.get(take.provider)
-        if provider is None or provider.capabilities().has_native_lip_sync:
+        provider = self.studio.providers.of("video").get(take.provider)
+        if provider is None or provider.capabilities(take.model).has_native_lip_sync:
             return "the provider has moved the mouth"
         return f"{take.provider} moves no mouths: set lip_sync_method to post_process"
 

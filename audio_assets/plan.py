@@ -124,6 +124,8 @@ def _judge(
         more = recipe.unfinished(partition, retry_failed=retry_failed)
         return _stale(recipe, partition, (more,)) if more else None
     is_final = failure is not None and failure.action_key == action.key and failure.is_final and not retry_failed
+    if is_final and failure is not None and failure.kind == "unavailable":
+        is_final = bool(recipe.unavailable(partition))
     if failure is None or not is_final or recipe.unfinished(partition, retry_failed=False):
         return _stale(recipe, partition, causes)
     return Stuck(recipe.asset, partition, "failed", failure.reason)

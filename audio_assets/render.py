@@ -7,21 +7,31 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import BudgetExceeded
-from audio_assets.domain.rendering import PermanentError, Rendered, TransientError, UpstreamError
+from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered, TransientError, Unavailable, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
-from audio_assets.domain.schemas.records import Failure, FailureKind, Ref, Sidecar, content_sha256
+from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, content_sha256
 from audio_assets.source import Source
 from audio_assets.studio import Studio
 from resources import pool
 from resources.pool import Call
 from resources.store import ArtifactStore, Refs, StoreError
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Who makes a partition where its provider can not: the provider's name, the action, and what builds its call."""
+
+    provider: str
+    action: Action
+    call: Callable[[], Call]
 
 
 class Recipe(ABC):
@@ -80,6 +90,17 @@ class Recipe(ABC):
     @abstractmethod
     def call(self, partition: str, action: Action) -> Call:
         """The picklable call that answers a `Rendered`."""
+
+    def stand_in(self, partition: str, action: Action) -> StandIn | None:
+        """Who makes the partition where its provider can not be asked, or does not answer; None for nobody.
+
+        Its action has to differ from every wanted one, so that what it made is never taken for what was wanted.
+        """
+        return None
+
+    def unavailable(self, partition: str) -> str:
+        """Why the provider can not be asked as things stand, "" where it can."""
+        return ""
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The (asset, partition) of every input artifact."""
@@ -200,12 +221,12 @@ class Recipe(ABC):
             self.store.write(f"{target.object}/{name}", data)
 
 
-State = Literal["rendered", "cached", "failed"]
+State = Literal["rendered", "cached", "failed", "stood_in"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one partition; `failure` is set when, and only when, it failed.
+    """What became of one partition; `failure` is set when, and only when, it failed. `stood_in`: a stand-in made it.
 
     `is_kept`: the store knows of it, so that a later step can look it up.
     """
@@ -255,6 +276,7 @@ def render(recipe: Recipe, partitions: Sequence[str], *, run_id: str) -> Iterato
 def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterator[Outcome]:
     waiting: dict[str, list[str]] = {}
     actions: dict[str, Action] = {}
+    fallen: list[_Fallen] = []
     for partition in dict.fromkeys(partitions):
         try:
             action = recipe.describe(partition)
@@ -268,11 +290,16 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         else:
             waiting.setdefault(action.key, []).append(partition)
 
-    for entry in _run(recipe, waiting, actions):
+    builders = {key: partial(recipe.call, sharing[0], actions[key]) for key, sharing in waiting.items()}
+    for entry in _run(recipe, waiting, builders):
         sharing, action = waiting[entry.item], actions[entry.item]
         if entry.error is not None:
             for partition in sharing:
-                yield _fail(recipe, partition, action, entry.error, run_id)
+                stand_in = _stand_in(recipe, partition, action, entry.error)
+                if stand_in is None:
+                    yield _fail(recipe, partition, action, entry.error, run_id)
+                else:
+                    fallen.append(_Fallen(partition, action, entry.error, stand_in))
             continue
         try:
             sidecar = _commit(recipe, sharing[0], action, entry.result, entry.seconds, run_id)
@@ -282,10 +309,64 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
             continue
         for number, partition in enumerate(sharing):
             yield _point(recipe, partition, action, sidecar, "cached" if number else "rendered", run_id)
+    yield from _stood_in(recipe, fallen, run_id)
+
+
+@dataclass(frozen=True)
+class _Fallen:
+    """A partition whose provider could not serve, why, and who stands in."""
+
+    partition: str
+    action: Action
+    error: BaseException
+    stand_in: StandIn
+
+    @property
+    def check(self) -> Check:
+        """What the sidecar says of it."""
+        return Check(INTENDED, passed=False, detail=f"{self.stand_in.provider} stands in: {self.error}")
+
+
+def _stand_in(recipe: Recipe, partition: str, action: Action, error: BaseException) -> StandIn | None:
+    """Who stands in, where the provider is to blame; never for a cap, a refusal, or an order of unknown outcome."""
+    if not isinstance(error, Unavailable | TransientError):
+        return None
+    try:
+        return recipe.stand_in(partition, action)
+    except (ValueError, RuntimeError):  # nobody that could: the provider's own error is the one to tell
+        return None
+
+
+def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterator[Outcome]:
+    """What stand-ins make. The failure is kept beside it: the partition stays stale until its own provider serves."""
+    waiting: dict[str, list[_Fallen]] = {}
+    for one in fallen:
+        waiting.setdefault(one.stand_in.action.key, []).append(one)
+    found = {key: recipe.store.find(_folder(recipe, sharing[0].stand_in.action)) for key, sharing in waiting.items()}
+    due = {key: [one.partition for one in sharing] for key, sharing in waiting.items() if found[key] is None}
+    made: dict[str, pool.Done[str]] = {}
+    for entry in _run(recipe, due, {key: waiting[key][0].stand_in.call for key in due}):
+        made[entry.item] = entry
+    for key, sharing in waiting.items():
+        sidecar, first = found[key], sharing[0]
+        try:
+            if sidecar is None and made[key].error is None:
+                rendered = made[key].result
+                checks, notes = (*rendered.checks, first.check), (*rendered.notes, first.check.detail)
+                told = replace(rendered, checks=checks, notes=notes)
+                sidecar = _commit(recipe, first.partition, first.stand_in.action, told, made[key].seconds, run_id)
+        except (StoreError, UpstreamError, OSError):
+            sidecar = None
+        for one in sharing:
+            failed = _fail(recipe, one.partition, one.action, one.error, run_id)
+            if sidecar is None:
+                yield failed
+            else:
+                yield _point(recipe, one.partition, one.stand_in.action, sidecar, "stood_in", run_id)
 
 
 def _run(
-    recipe: Recipe, waiting: Mapping[str, Sequence[str]], actions: Mapping[str, Action]
+    recipe: Recipe, waiting: Mapping[str, Sequence[str]], builders: Mapping[str, Callable[[], Call]]
 ) -> Iterator[pool.Done[str]]:
     """Make each action's call, here or in the pool; a call that can not even be built is answered like one that failed.
 
@@ -294,9 +375,9 @@ def _run(
     unbuilt: list[pool.Done[str]] = []
 
     def calls() -> Iterator[tuple[str, Call]]:
-        for key, sharing in waiting.items():
+        for key, build in builders.items():
             try:
-                call = recipe.call(sharing[0], actions[key])
+                call = build()
             except (ValueError, RuntimeError, OSError) as error:
                 unbuilt.append(pool.Done(key, error=error))
             else:
@@ -361,7 +442,8 @@ def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, sta
         if recipe.refs.get(partition) != ref:
             recipe.refs.point(partition, ref)
         recipe.publish(partition, folder, sidecar)
-        recipe.store.clear_failure(recipe.asset, partition)
+        if state != "stood_in":
+            recipe.store.clear_failure(recipe.asset, partition)
     except (StoreError, UpstreamError, OSError) as error:
         return _fail(recipe, partition, action, error, run_id)
     return Outcome(partition, state, action, folder, sidecar)
@@ -369,6 +451,7 @@ def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, sta
 
 _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
     (BudgetExceeded, "budget"),
+    (Unavailable, "unavailable"),
     (UpstreamError, "upstream"),
     (TransientError, "transient"),
     (StoreError, "transient"),

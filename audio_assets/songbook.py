@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from audio_assets.domain.action import canonical, sha256_hex
+from audio_assets.domain.budget import NoPrice
 from audio_assets.domain.edit import Edit, EditError, edit_list
 from audio_assets.domain.music.analysis import Lyrics
 from audio_assets.domain.music.lyrics import LyricsError, parse_lyrics
-from audio_assets.domain.price_card import Price, PriceCard, PriceError, parse_price_card, price_of
+from audio_assets.domain.price_card import Price, PriceCard, PriceError, RetiredError, parse_price_card, price_of
 from audio_assets.domain.remix_spec import (
     RemixError,
     RemixRequest,
@@ -26,13 +27,13 @@ from audio_assets.domain.remix_spec import (
     request_record,
     style_record,
 )
-from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.rendering import PermanentError, Unavailable, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.scene_prompt import Templates, parse_templates, prompt_inputs
 from audio_assets.domain.schemas.records import RecordError, Sidecar, read_record
 from audio_assets.domain.schemas.song import SongRecord
 from audio_assets.domain.schemas.storyboard import from_bytes
-from audio_assets.domain.song_settings import SongSettings, parse_song_settings, settings_record
+from audio_assets.domain.song_settings import ANIMATIC, SongSettings, parse_song_settings, settings_record
 from audio_assets.domain.storyboard import Scene, Storyboard
 from audio_assets.domain.timebase import format_frame_rate
 from resources.engines.storyboard_artifacts import STORYBOARD
@@ -56,8 +57,11 @@ class Priced:
 class SongBook:
     """A snapshot: what it has read once it keeps, so make a new one for each run, plan or tick."""
 
-    def __init__(self, store: ArtifactStore, root: Path, workflows: Path) -> None:
+    def __init__(
+        self, store: ArtifactStore, root: Path, workflows: Path, default_video: tuple[str, str] = (ANIMATIC, ANIMATIC)
+    ) -> None:
         self.store = store
+        self._default_video = default_video
         self.root = root
         self.workflows = workflows
         self._settings: dict[str, SongSettings] = {}
@@ -106,7 +110,9 @@ class SongBook:
         if song not in self._settings:
             record = self.record(song)
             try:
-                self._settings[song] = parse_song_settings(record.settings.encode(), record.settings_path)
+                self._settings[song] = parse_song_settings(
+                    record.settings.encode(), record.settings_path, default_video=self._default_video
+                )
             except ValueError as error:
                 raise PermanentError(str(error)) from error
         return self._settings[song]
@@ -183,6 +189,20 @@ class SongBook:
             return Priced(price_of(self.prices, provider, model, datetime.now(UTC).date()))
         except PriceError as error:
             return Priced(None, str(error))
+
+    def price_or_refuse(self, provider: str, model: str) -> Price:
+        """The price of a provider's model today, for somebody who is about to order.
+
+        Raises:
+            Unavailable: it is retired.
+            NoPrice: it has none, or the price card can not be read.
+        """
+        try:
+            return price_of(self.prices, provider, model, datetime.now(UTC).date())
+        except RetiredError as error:
+            raise Unavailable(str(error)) from error
+        except PriceError as error:
+            raise NoPrice(f"nothing is ordered: {error}") from error
 
     def is_free(self, song: str) -> bool:
         """Whether the song's takes are known to cost nothing: those of its settings, and of its current storyboard.
@@ -407,7 +427,7 @@ class SongBook:
             PermanentError: settings or price card can not be read.
         """
         record = settings_record(self.settings(song))
-        for name in ("lyrics", "lyrics_file", "film"):
+        for name in ("lyrics", "lyrics_file", "film", "video_fallback"):
             record.pop(name, None)
         cast = [{"name": who.name, "is_primary": who.is_primary} for who in self.settings(song).characters]
         priced = self.priced(song)

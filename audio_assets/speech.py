@@ -1,15 +1,29 @@
 """Stage `speech`: a dialogue line becomes a voice, and the voice a timeline of phonemes and words."""
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
-from audio_assets import partitions
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_assets import ordering, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, SPOKEN, WAV, alignment_artifact, voice_artifact
+from audio_assets.domain.rendering import INTENDED, Rendered
+from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.render import Recipe
+from audio_assets.domain.speech import SpeechRequest
+from audio_assets.ordering import unavailable
+from audio_assets.render import Recipe, StandIn
 from audio_assets.script_sources import DialogueLine
 from audio_assets.stage import rendered_asset
+from audio_assets.studio import Timing
 from resources.pool import Call
+from resources.speech import SpeechProvider
+
+_LETTERS_PER_S = 15.0
+"""About how fast people speak; for estimates."""
 
 
 class VoiceLine(Recipe):
@@ -28,14 +42,34 @@ class VoiceLine(Recipe):
     def describe(self, partition: str) -> Action:
         """The engine, and everything that cast, lexicon and script say of the line."""
         request = self.studio.dialogue.request(partition)
-        speech = request.speech
-        provider = self.studio.speaker(request.engine)
+        return self._action(request.engine, request.speech, request.character)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The engine's call, or the order."""
+        request = self.studio.dialogue.request(partition)
+        return self._call(partition, action, request.engine, request.speech)
+
+    def stand_in(self, partition: str, action: Action) -> StandIn | None:
+        """The engine that the cast, or the studio, names for that."""
+        request = self.studio.dialogue.request(partition)
+        if request.fallback is None:
+            return None
+        engine, speech = request.fallback
+        instead = self._action(engine, speech, request.character, stands_in_for=request.engine)
+        return StandIn(engine, instead, lambda: self._call(partition, instead, engine, speech))
+
+    def unavailable(self, partition: str) -> str:
+        """What the provider lacks."""
+        request = self.studio.dialogue.request(partition)
+        return unavailable(lambda: self.studio.speaker(request.engine).remote(self.studio.kept_answers))
+
+    def _action(self, engine: str, speech: SpeechRequest, character: str, **more: str) -> Action:
         return Action(
             self.asset,
             self.code_version,
-            provider.identity(speech),
+            self.studio.speaker(engine).identity(speech),
             {
-                "character": request.character,
+                "character": character,
                 "text": speech.text,
                 "lang": speech.lang,
                 "voice": [list(part) for part in speech.voice],
@@ -43,19 +77,37 @@ class VoiceLine(Recipe):
                 "style": speech.style,
                 "seed": speech.seed,
                 "pronunciations": [list(pair) for pair in speech.pronunciations],
+                **more,
             },
         )
 
-    def call(self, partition: str, action: Action) -> Call:
-        """The engine's call."""
-        request = self.studio.dialogue.request(partition)
-        speak = self.studio.speaker(request.engine).speaker()
-        return Call(voice_artifact, (speak, request.engine, request.speech, request.character))
+    def _call(self, partition: str, action: Action, engine: str, speech: SpeechRequest) -> Call:
+        provider = self.studio.speaker(engine)
+        character = action.params["character"]
+        remote = provider.remote(self.studio.kept_answers)
+        if remote is None:
+            return Call(voice_artifact, (provider.speaker(), engine, speech, character))
+        order = ordering.order(
+            self.studio, remote, action, self.studio.dialogue.script(partition), provider.request(speech),
+            seconds=len(speech.text) / _LETTERS_PER_S, n_characters=len(speech.text),
+        )  # fmt: skip
+        scratch = self.studio.scratch_file(".answer")
+        make = partial(_heard, provider, engine, speech, character)
+        return ordering.call(self.studio, remote, order, {}, scratch, make, lambda path: _check(provider, speech, path))
 
     def estimate_s(self, partition: str) -> float:
-        """Speech takes about 1 s per 15 letters."""
+        """By the engine's speed."""
         request = self.studio.dialogue.request(partition)
-        return len(request.speech.text) / 15 * self.studio.speaker(request.engine).realtime_factor
+        return len(request.speech.text) / _LETTERS_PER_S * self.studio.speaker(request.engine).realtime_factor
+
+    def estimate_usd(self, partition: str) -> float:
+        """The price of a line that is ordered, 0 where it can not be."""
+        request = self.studio.dialogue.request(partition)
+        text = request.speech.text
+        return ordering.estimate_usd(
+            self.studio, lambda: self.studio.speaker(request.engine).remote(self.studio.kept_answers),
+            seconds=len(text) / _LETTERS_PER_S, n_characters=len(text),
+        )  # fmt: skip
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """A voice rendered anew to the same bytes keeps its alignment and mouth: they come along into its directory."""
@@ -83,23 +135,65 @@ class Alignment(Recipe):
 
     def describe(self, partition: str) -> Action:
         """The voice's content, and who finds the times."""
-        voice = self.upstream("voice_line", partition)
-        request = self.studio.dialogue.request(partition)
-        return Action(
-            self.asset,
-            self.code_version,
-            self.studio.timing(request.engine, request.speech.lang).identity,
-            {},
-            {"voice_line": voice.content},
-        )
+        return self._action(partition, self._timing(partition))
 
     def call(self, partition: str, action: Action) -> Call:
-        """The aligner's call."""
+        """The aligner's call, or the order."""
+        return self._call(partition, action, self._timing(partition))
+
+    def stand_in(self, partition: str, action: Action) -> StandIn | None:
+        """The aligner that the studio names for that."""
+        name = self.studio.providers.fallback("alignment")
+        wanted = self._timing(partition)
+        if not name or wanted.aligner is None or wanted.aligner.name == name:
+            return None
+        instead = self._timing(partition, aligner=name)
+        described = self._action(partition, instead, stands_in_for=wanted.aligner.name)
+        return StandIn(name, described, lambda: self._call(partition, described, instead))
+
+    def unavailable(self, partition: str) -> str:
+        """What the aligner lacks."""
+        aligner = self._timing(partition).aligner
+        return "" if aligner is None else unavailable(lambda: aligner.remote(self.studio.kept_answers))
+
+    def _action(self, partition: str, timing: Timing, **more: str) -> Action:
         voice = self.upstream("voice_line", partition)
-        request = self.studio.dialogue.request(partition)
-        timing = self.studio.timing(request.engine, request.speech.lang)
+        return Action(self.asset, self.code_version, timing.identity, more, {"voice_line": voice.content})
+
+    def _timing(self, partition: str, aligner: str = "") -> Timing:
+        """Who finds the times of the voice as it is; where a stand-in spoke, of that one."""
+        request, voice = self.studio.dialogue.request(partition), self.upstream("voice_line", partition)
+        stood_in = INTENDED in voice.failed_checks
+        engine = str(self.sidecar(voice).facts["engine"]) if stood_in else request.engine
+        return self.studio.timing(engine, request.speech.lang, aligner)
+
+    def _call(self, partition: str, action: Action, timing: Timing) -> Call:
+        voice = self.upstream("voice_line", partition)
         files = self.read(voice, WAV, SPOKEN)
-        return Call(alignment_artifact, (files[WAV], files[SPOKEN], timing.align, timing.refine, timing.source))
+        wav, spoken = files[WAV], files[SPOKEN]
+        aligner = timing.aligner
+        remote = None if aligner is None else aligner.remote(self.studio.kept_answers)
+        if aligner is None or remote is None:
+            align = None if aligner is None else aligner.aligner()
+            return Call(alignment_artifact, (wav, spoken, align, timing.refine, timing.source))
+        speech = self.studio.dialogue.request(partition).speech
+        duration_s = float(self.sidecar(voice).facts["duration_s"])
+        order = ordering.order(
+            self.studio, remote, action, self.studio.dialogue.script(partition),
+            aligner.request(speech.text, speech.lang), seconds=duration_s, n_characters=len(speech.text),
+        )  # fmt: skip
+
+        def make(answer: Path) -> Rendered:
+            def read(pcm: NDArray[np.int16], rate_hz: int, text: str) -> AlignmentRecord:
+                return aligner.read(answer, pcm, rate_hz, text, speech.lang)
+
+            return alignment_artifact(wav, spoken, read, None, timing.source)
+
+        def check(answer: Path) -> None:
+            make(answer)
+
+        audio = {"audio": self.local_file(voice, WAV)}
+        return ordering.call(self.studio, remote, order, audio, self.studio.scratch_file(".answer"), make, check)
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The voice."""
@@ -108,6 +202,15 @@ class Alignment(Recipe):
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""
         self.publish_into("voice_line", partition, ALIGNMENT, folder, sidecar)
+
+
+def _heard(provider: SpeechProvider, engine: str, speech: SpeechRequest, character: str, answer: Path) -> Rendered:
+    """The artifact of a voice that came from elsewhere."""
+    return voice_artifact(lambda request: provider.hear(answer, request), engine, speech, character)
+
+
+def _check(provider: SpeechProvider, speech: SpeechRequest, answer: Path) -> None:
+    provider.hear(answer, speech)
 
 
 voice_line = rendered_asset(

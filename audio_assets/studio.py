@@ -4,16 +4,20 @@ One is made for each run, plan, tick or command, from resources; it is a snapsho
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+from pydantic import create_model
 
 from audio_assets.dialogue import Dialogue
-from audio_assets.domain.artifacts import Align, Refine
+from audio_assets.domain.artifacts import Refine
+from audio_assets.domain.price_card import Price
 from audio_assets.domain.rendering import PermanentError
+from audio_assets.providerbook import Provider, ProviderBook
 from audio_assets.settings import Settings, current
 from audio_assets.songbook import SongBook
 from audio_assets.takebook import TakeBook
@@ -21,56 +25,48 @@ from resources import models
 from resources.alignment import Aligner
 from resources.ledger import Ledger
 from resources.lip_sync import LipSyncProvider
+from resources.music import MusicProvider
 from resources.speech import SpeechProvider
 from resources.store import ArtifactStore, Refs
-from resources.video import VideoProvider
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Who finds the times of a voice: the engine itself (sharpened by `refine`), or an aligner."""
+    """Who finds the times of a voice: the engine itself (sharpened by `refine`), or `aligner`."""
 
     source: str
     identity: Mapping[str, str]
-    align: Align | None
-    refine: Refine | None
+    refine: Refine | None = None
+    aligner: Aligner | None = None
 
 
 class Studio:
     """See the module."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        store: ArtifactStore,
-        speakers: Sequence[SpeechProvider],
-        aligner: Aligner,
-        videos: Sequence[VideoProvider],
-        lip_syncer: LipSyncProvider,
-    ) -> None:
+    def __init__(self, settings: Settings, store: ArtifactStore, providers: Mapping[str, Provider]) -> None:
         self.settings = settings
         self.store = store
-        self.aligner = aligner
-        self.lip_syncer = lip_syncer
-        self.videos = {video.name: video for video in videos}
-        self.speakers = {speaker.name: speaker for speaker in speakers}
+        self.providers = ProviderBook(settings.root, providers)
         self._refs: dict[str, Refs] = {}
 
     @cached_property
     def dialogue(self) -> Dialogue:
         """Today's scripts, cast and lexicon."""
-        voices = {name: speaker.voices() for name, speaker in self.speakers.items()}
-        return Dialogue(self.store, self.settings.root, voices)
+        voices = {name: speaker.voices() for name, speaker in self.providers.of("speech").items()}
+        use, fallback = self.providers.use("speech"), self.providers.fallback("speech")
+        return Dialogue(self.store, self.settings.root, voices, default_engine=use, fallback=fallback)
 
     @cached_property
     def songs(self) -> SongBook:
         """Today's songs, with what is shipped for all of them."""
-        return SongBook(self.store, self.settings.root, self.settings.workflows)
+        provider = self.providers.use("video")
+        default_video = (provider, self.providers.model("video") or provider)
+        return SongBook(self.store, self.settings.root, self.settings.workflows, default_video)
 
     @cached_property
     def takes(self) -> TakeBook:
         """Today's takes, and what people asked for and said of them."""
-        return TakeBook(self.songs, self.store, self.settings.root, self.videos)
+        return TakeBook(self.songs, self.store, self.settings.root, self.providers)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -90,45 +86,75 @@ class Studio:
         """The refs of an asset, shared by all recipes of this studio."""
         return self._refs.setdefault(asset, self.store.refs(asset))
 
-    def speaker(self, engine: str) -> SpeechProvider:
-        """The speech provider that a cast names.
+    # providers, by the name that settings give them; each raises PermanentError where there is none of that name
 
-        Raises:
-            PermanentError: there is none of that name.
-        """
-        found = self.speakers.get(engine)
-        if found is None:
-            raise PermanentError(f"no speech engine '{engine}'; there are {', '.join(sorted(self.speakers))}")
+    def speaker(self, engine: str) -> SpeechProvider:
+        """The speech provider that a cast names."""
+        found: SpeechProvider = self.providers.find("speech", engine)
         return found
 
-    def timing(self, engine: str, lang: str) -> Timing:
-        """Who finds the times of a voice by `engine` in `lang`.
+    def alignment(self, name: str = "") -> Aligner:
+        """An aligner; "" is the studio's."""
+        found: Aligner = self.providers.find("alignment", name or self.providers.use("alignment"))
+        return found
+
+    def music(self, name: str) -> MusicProvider:
+        """A music provider; "" is the studio's."""
+        found: MusicProvider = self.providers.find("music", name or self.providers.use("music"))
+        return found
+
+    def lip_sync(self, name: str) -> LipSyncProvider:
+        """A lip-sync provider; "" is the studio's."""
+        found: LipSyncProvider = self.providers.find("lip_sync", name or self.providers.use("lip_sync"))
+        return found
+
+    def price(self, provider: str, model: str) -> Price:
+        """What a model costs today.
+
+        Raises:
+            Unavailable: it is retired.
+            NoPrice: it is not on the price card; no price, no run.
+        """
+        return self.songs.price_or_refuse(provider, model)
+
+    @property
+    def kept_answers(self) -> Path:
+        """The folder of answers that were paid for, until their artifacts are made."""
+        return self.settings.root / "answers"
+
+    def timing(self, engine: str, lang: str, aligner: str = "") -> Timing:
+        """Who finds the times of a voice by `engine` in `lang`: itself, or the aligner of that name ("": the studio's).
 
         Raises:
             PermanentError: neither the engine nor the aligner can.
         """
-        is_alignable = lang.partition("-")[0] in self.aligner.languages()
+        found = self.alignment(aligner)
         if self.speaker(engine).has_timing:
-            refine = self.aligner.refiner(engine, lang)
+            refine = found.refiner(engine, lang)
             if refine is None:
-                return Timing(engine, {"engine": engine}, None, None)
-            return Timing(f"{engine}+refined", {"engine": engine, **self.aligner.identity()}, None, refine)
-        if not is_alignable:
-            raise PermanentError(f"'{engine}' tells no phoneme times, and the aligner does not know language '{lang}'")
-        return Timing(self.aligner.identity()["engine"], self.aligner.identity(), self.aligner.aligner(), None)
+                return Timing(engine, {"engine": engine})
+            return Timing(f"{engine}+refined", {"engine": engine, **found.identity()}, refine)
+        if lang.partition("-")[0] not in found.languages():
+            raise PermanentError(f"'{engine}' tells no phoneme times, and {found.name} does not know language '{lang}'")
+        return Timing(found.identity()["engine"], found.identity(), aligner=found)
 
 
 class StudioResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource is the value
     """The studio as assets, ops and sensors ask for it: the one resource, made of the others."""
 
     store: dg.ResourceDependency[ArtifactStore]
-    kokoro: dg.ResourceDependency[SpeechProvider]
-    espeak: dg.ResourceDependency[SpeechProvider]
-    aligner: dg.ResourceDependency[Aligner]
-    animatic: dg.ResourceDependency[VideoProvider]
-    mouth_warp: dg.ResourceDependency[LipSyncProvider]
 
     def open(self) -> Studio:
         """A new snapshot."""
-        speakers, videos = (self.kokoro, self.espeak), (self.animatic,)
-        return Studio(current(), self.store, speakers, self.aligner, videos, self.mouth_warp)
+        providers = {one.name: one for key in type(self).model_fields if key != "store" for one in [getattr(self, key)]}
+        return Studio(current(), self.store, providers)
+
+
+def studio_resource(store: ArtifactStore, providers: Mapping[str, Provider]) -> StudioResource:
+    """The studio with these providers: each is a resource of its own, which Dagster shows."""
+    fields: dict[str, Any] = {
+        key: (dg.ResourceDependency[type(one)], ...)  # type: ignore[misc]  # the class is known only here
+        for key, one in providers.items()
+    }
+    made: StudioResource = create_model("StudioResource", __base__=StudioResource, **fields)(store=store, **providers)
+    return made

@@ -1,24 +1,27 @@
 """Single takes, made before the list of a scene's takes is: parts of stage `takes`, no assets of their own.
 
-Their partitions are `t02@<scene>|<song>`. `TakeClips` are made on this machine, `PaidTakeClips` by somebody who asks
-money for them, through the ledger; `TakeMeasures` are what was measured of each.
+Their partitions are `t02@<scene>|<song>`. `TakeClips` are made on this machine, `OrderedTakeClips` by a provider
+elsewhere, through the ledger; `TakeMeasures` are what was measured of each.
 """
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from audio_assets import ordering
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import Order
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.take_requests import take_id
-from audio_assets.domain.shot import shot_record
+from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe
-from audio_assets.takebook import CODE_VERSION, FOLDER, WantedTake
+from audio_assets.takebook import CODE_VERSION, FOLDER, TAKE, WantedTake
 from resources.engines import take_artifacts as engine
 from resources.engines import take_quality, take_records
-from resources.paid_takes import paid_take
+from resources.ordered import Remote
 from resources.pool import Call
 from resources.store import StoreError
 
@@ -34,7 +37,7 @@ def split(partition: str) -> tuple[str, str]:
 class TakeClips(Recipe):
     """Makes single takes; its partitions are `t02@<scene>|<song>`, and it is no asset of its own."""
 
-    asset = "take"
+    asset = TAKE
     code_version = CODE_VERSION
     folder = FOLDER
     keeps_objects = True
@@ -62,7 +65,20 @@ class TakeClips(Recipe):
             return True
         if failure.kind == "budget":
             return bool(self.studio.ledger.affordable([self.order(key, take)]).fits)
+        if failure.kind == "unavailable":
+            return not unavailable(lambda: self.remote(take))
         return not failure.is_final
+
+    def remote(self, take: WantedTake) -> Remote | None:
+        """Where a take is ordered.
+
+        Raises:
+            Unavailable: its provider can not be asked as things stand, or its model is retired.
+        """
+        found = self.studio.takes.video(take.provider).remote(take.model, self.studio.kept_answers)
+        if found is not None:
+            self.studio.price(found.provider, found.model)
+        return found
 
     def wanted(self, partition: str) -> WantedTake:
         """The take of a partition."""
@@ -97,13 +113,21 @@ class TakeClips(Recipe):
         return Call(engine.generated_take, (generate, take.shot, take.reference_image, record, scratch))
 
     def order(self, partition: str, take: WantedTake) -> Order:
-        """What the ledger keeps of a paid take."""
+        """What the ledger keeps of an ordered take."""
         scene, song = parse_scene_key(split(partition)[1])
-        request = {} if take.shot is None else shot_record(take.shot, with_guide=False)
+        shot, provider = take.shot, self.studio.takes.video(take.provider)
+        request = {} if shot is None else provider.request(take.model, shot, tuple(self.files(partition, take)))
         cap = self.studio.songs.settings(song).budget_cap_usd
-        return Order(
-            take.slot.key, "scene_take", song, scene, take.provider, take.model, take.estimated_usd, request, cap
-        )
+        estimate = None if take.price is None else take.estimated_usd
+        return Order(take.slot.key, "scene_take", song, scene, take.provider, take.model, estimate, request, cap)
+
+    def files(self, partition: str, take: WantedTake) -> dict[str, Path]:
+        """What goes with the order: the reference image, and the clip that a remix begins with."""
+        found = {} if take.reference_image is None else {"reference_image": take.reference_image}
+        if take.slot.origin == "remix":
+            parent = self.studio.takes.slot(split(partition)[1], take.slot.parent)
+            found["parent"] = self.studio.takes.clip(parent)
+        return found
 
     def record(self, partition: str, take: WantedTake) -> dict[str, Any]:
         """What the take's own record says of the request."""
@@ -116,20 +140,19 @@ class TakeClips(Recipe):
         return {"take": name, "scene": scene, **made, **asked}
 
 
-class PaidTakeClips(TakeClips):
+class OrderedTakeClips(TakeClips):
     """Orders takes from somebody elsewhere: reserved first, paid once, picked up again after a crash."""
 
     def call(self, partition: str, action: Action) -> Call:
         """The order."""
         take = self.wanted(partition)
-        remote = self.studio.takes.video(take.provider).remote(take.model, self.studio.kept_answers)
+        remote = self.remote(take)
         if remote is None or take.shot is None:
             raise PermanentError(f"{take.provider} {take.model} is not ordered from anybody")
-        files = self.files(partition, take)
-        order = self.order(partition, take, files)
+        order, files = self.order(partition, take), self.files(partition, take)
         record, scratch = self.record(partition, take), self.studio.scratch_file(".mp4")
-        make = partial(bought_take, take.shot, record)
-        return Call(ordered, (self.studio.ledger, remote, order, files, scratch, make, is_video), remote.lane)
+        make = partial(engine.bought_take, take.shot, record)
+        return ordering.call(self.studio, remote, order, files, scratch, make, engine.check_video)
 
 
 class TakeMeasures(Recipe):

@@ -4,7 +4,7 @@ Here: wanted takes as actions, slots, requests, reviews, choices. Not here: rend
 settings (`songbook`).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -41,9 +41,11 @@ from audio_assets.domain.schemas.takes import (
     reviews_to_bytes,
 )
 from audio_assets.domain.shot import Guide, Shot, shot_record
+from audio_assets.domain.shot_fit import nearest_size, sold_seconds
 from audio_assets.domain.storyboard import Scene, Storyboard
 from audio_assets.domain.take_review import Review, parse_review
 from audio_assets.domain.take_selection import Choice, parse_choice
+from audio_assets.providerbook import ProviderBook
 from audio_assets.songbook import SongBook
 from resources.engines.song_artifacts import BEAT_GRID, ENERGY, LYRICS
 from resources.engines.storyboard_artifacts import PROMPT
@@ -56,6 +58,9 @@ REVIEWS, CHOICES = "take_reviews", "take_choices"
 FOLDER = "video/takes"
 CODE_VERSION = "1"
 Said = TypeVar("Said", Review, Choice)
+TAKE = "take"
+"""The name of single takes in the store: parts of a scene's, no asset of their own."""
+_FALLS_BACK = ("unavailable", "transient")
 ADDED = {"engine": "added by hand"}
 
 
@@ -71,18 +76,14 @@ class WantedTake:
     reference_image: Path | None = None
     clip: str = ""
     price: Price | None = None
+    is_ordered: bool = False
 
     @property
     def estimated_usd(self) -> float:
-        """What it costs, 0 for what is made here or brought along."""
+        """What it costs, 0 for what is made here or brought along, or has no price (and is not ordered then)."""
         return (
             0.0 if self.price is None or self.shot is None else estimate_scene_usd(self.price, self.shot.clip_seconds)
         )
-
-    @property
-    def is_paid(self) -> bool:
-        """Whether somebody asks money for it."""
-        return self.estimated_usd > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class _Ask:
     shot: Shot
     provider: str
     model: str
-    price: Price
+    price: Price | None
     image: Path | None
     inputs: Mapping[str, str]
 
@@ -100,11 +101,11 @@ class _Ask:
 class TakeBook:
     """A snapshot, as `SongBook` is."""
 
-    def __init__(self, songs: SongBook, store: ArtifactStore, root: Path, videos: Mapping[str, VideoProvider]) -> None:
+    def __init__(self, songs: SongBook, store: ArtifactStore, root: Path, providers: ProviderBook) -> None:
         self.songs = songs
         self.store = store
         self.root = root
-        self.videos = videos
+        self.providers = providers
         self._wanted: dict[str, tuple[WantedTake, ...]] = {}
         self._analyses: dict[str, tuple[BeatGrid, tuple[EnergyPoint, ...], Lyrics | None]] = {}
 
@@ -297,24 +298,45 @@ class TakeBook:
             if take is not None:
                 remixes.append(take)
                 current.add(take.slot.key)
-        return (*generated, *remixes, *added)
+        stand_in = self._stand_in(partition, given, generated)
+        return (*generated, *stand_in, *remixes, *added)
 
-    def _ask(self, partition: str) -> "_Ask":
-        """What every take of the scene's prompt shares."""
+    def _stand_in(
+        self, partition: str, given: tuple[Slot, ...], generated: Sequence[WantedTake]
+    ) -> tuple[WantedTake, ...]:
+        """A take by the provider that stands in, as long as the wanted one could not serve any; nothing without one."""
+        name = self.fallback(parse_scene_key(partition)[1])
+        if not name or any(take.provider == name or self.made(take.slot) is not None for take in generated):
+            return ()
+        ids = {slot.key: take_id(index) for index, slot in enumerate(given)}
+        for take in generated:
+            failure = self.store.failure(TAKE, f"{ids.get(take.slot.key, '')}@{partition}")
+            if failure is None or failure.action_key != take.slot.key or failure.kind not in _FALLS_BACK:
+                return ()
+        ask = self._ask(partition, (name, self.video(name).models()[0]))
+        return (self._keyed(ask, replace(ask.shot, seed=1), "stand_in", ""),)
+
+    def fallback(self, song: str) -> str:
+        """The video provider that stands in for the song's own, "" for nobody."""
+        return self.songs.settings(song).video_fallback or self.providers.fallback("video")
+
+    def _ask(self, partition: str, by: tuple[str, str] | None = None) -> "_Ask":
+        """What every take of the scene's prompt shares; `by` is the (provider, model), else the storyboard's."""
         board, scene = self.songs.scene(partition)
         song = parse_scene_key(partition)[1]
-        offers = self._capabilities(board.video_provider, board.video_model)
-        priced = self.songs.price_today(board.video_provider, board.video_model)
-        if priced.price is None:
-            raise PermanentError(priced.problem)
+        provider, model = by or (board.video_provider, board.video_model)
+        offers = self._capabilities(provider, model)
         prompt, negative = self._prompt(partition)
-        width, height = map(int, board.size.split("x"))
+        try:
+            size = nearest_size(offers.sizes, *map(int, board.size.split("x")))
+            needed_s = float(scene.n_frames / board.frame_rate)
+            seconds = sold_seconds(offers.clip_seconds, needed_s) if offers.clip_seconds else scene.clip_seconds
+        except ValueError as error:
+            raise PermanentError(f"{provider} {model}: {error}") from error
         guide = self._guide(song, board, scene) if offers.draws_guide else None
-        shot = Shot(
-            prompt, negative, width, height, board.frame_rate, scene.n_frames, scene.clip_seconds, seed=0, guide=guide
-        )
+        shot = Shot(prompt, negative, *size, board.frame_rate, scene.n_frames, seconds, seed=0, guide=guide)
         image, inputs = self._reference(song, scene) if offers.takes_reference_image else (None, {})
-        return _Ask(shot, board.video_provider, board.video_model, priced.price, image, inputs)
+        return _Ask(shot, provider, model, self.songs.price_today(provider, model).price, image, inputs)
 
     def measured_against(self, partition: str) -> tuple[dict[str, Any], Path | None, Mapping[str, str]]:
         """What the film wants of a scene's clip; the reference image, and its content for a key.
@@ -349,7 +371,15 @@ class TakeBook:
         params = {"shot": shot_record(shot, with_guide=shot.guide is not None)}
         action = Action("scene_take", CODE_VERSION, identity, params, ask.inputs)
         slot = Slot(action.key, origin, parent)
-        return WantedTake(slot, action, shot, ask.provider, ask.model, ask.image, price=ask.price)
+        is_ordered = self.video(ask.provider).is_remote
+        price = ask.price if is_ordered else None
+        return WantedTake(
+            slot, action, shot, ask.provider, ask.model, ask.image, price=price, is_ordered=is_ordered
+        )  # fmt: skip
+
+    def forget(self, partition: str) -> None:
+        """Look anew at what is wanted of a scene, after something was made or has failed."""
+        self._wanted.pop(partition, None)
 
     def video(self, name: str) -> VideoProvider:
         """The video provider that a song's settings name.
@@ -357,11 +387,7 @@ class TakeBook:
         Raises:
             PermanentError: there is none of that name.
         """
-        found = self.videos.get(name)
-        if found is None:
-            raise PermanentError(
-                f"no video provider '{name}' is set up here; there are {', '.join(sorted(self.videos))}"
-            )
+        found: VideoProvider = self.providers.find("video", name)
         return found
 
     def _capabilities(self, name: str, model: str) -> VideoCapabilities:

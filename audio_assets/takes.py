@@ -4,9 +4,10 @@ A take is no partition but lives inside its scene's: an immutable object with a 
 The missing ones are made first (`take_clips`), then the scene's list of takes is; one that fails costs no other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -22,10 +23,11 @@ from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_review import Review
 from audio_assets.domain.take_selection import Choice
 from audio_assets.music_recipes import OfScene, OfSong, of_song
+from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe
 from audio_assets.stage import Dep, Said, rendered_asset
 from audio_assets.studio import Studio
-from audio_assets.take_clips import PaidTakeClips, TakeClips, TakeMeasures, split
+from audio_assets.take_clips import OrderedTakeClips, TakeClips, TakeMeasures, split
 from audio_assets.takebook import CODE_VERSION
 from resources.engines import take_artifacts as engine
 from resources.engines import take_records as records
@@ -47,16 +49,28 @@ class SceneTake(OfScene):
         return [("scene_prompt", partition)]
 
     def parts(self, partitions: Sequence[str]) -> Iterator[tuple[Recipe, Sequence[str]]]:
-        """The missing takes: those made here by the pool, those from elsewhere by waiting for them."""
-        here, elsewhere = TakeClips(self.studio), PaidTakeClips(self.studio)
+        """The missing takes: those made here, those that are ordered, and those that stand in for what was not had."""
+        here, elsewhere = TakeClips(self.studio), OrderedTakeClips(self.studio)
         keys: list[str] = []
         for scene in partitions:
             with suppress(PermanentError, UpstreamError):  # `describe` says it
                 self.studio.takes.give_slots(scene)
                 keys += here.missing(scene, retry_failed=True)
-        is_paid = {key: here.wanted(key).is_paid for key in keys}
-        yield here, [key for key in keys if not is_paid[key]]
-        yield elsewhere, [key for key in keys if is_paid[key]]
+        is_ordered = {key: here.wanted(key).is_ordered for key in keys}
+        yield here, [key for key in keys if not is_ordered[key]]
+        yield elsewhere, (ordered := [key for key in keys if is_ordered[key]])
+        yield from self._standing_in({split(key)[1] for key in ordered})
+
+    def _standing_in(self, scenes: Collection[str]) -> Iterator[tuple[Recipe, Sequence[str]]]:
+        here, elsewhere = TakeClips(self.studio), OrderedTakeClips(self.studio)
+        for scene in sorted(scenes):
+            self.studio.takes.forget(scene)
+            with suppress(PermanentError, UpstreamError):  # `describe` says it
+                self.studio.takes.give_slots(scene)
+                for key in here.missing(scene, retry_failed=True):
+                    take = here.wanted(key)
+                    if take.slot.origin == "stand_in":
+                        yield elsewhere if take.is_ordered else here, [key]
 
     def describe(self, partition: str) -> Action:
         """Every take that was ever made here, which of them are of today's wishes, and which are missing."""
@@ -92,6 +106,12 @@ class SceneTake(OfScene):
             raise self._none_made(partition, missing)
         thumbnails = tuple(takes.thumbnails(partition).values())
         return Call(records.take_list, (partition, tuple(entries), tuple(missing), thumbnails))
+
+    def unavailable(self, partition: str) -> str:
+        """What the provider lacks that takes are ordered from."""
+        here = TakeClips(self.studio)
+        return next((why for take in self.studio.takes.wanted(partition) if take.is_ordered
+                     and (why := unavailable(partial(here.remote, take)))), "")  # fmt: skip
 
     def _entry(self, name: str, slot: Slot, sidecar: Sidecar, *, is_current: bool) -> Take:
         asked = sidecar.action["params"].get("shot", {})

@@ -171,9 +171,7 @@ class HttpClient:
         said = hide(answer.text[:400])
         raise kind(f"{self.service.name} answered {answer.status_code}: {said}", status=answer.status_code, said=said)
 
-    def events(
-        self, path: str, body: Any, *, headers: Mapping[str, str] | None = None
-    ) -> Iterator[Event]:
+    def events(self, path: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Iterator[Event]:
         """A POST of JSON that is answered with server-sent events; never asked again once it was taken.
 
         Raises:

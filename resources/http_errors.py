@@ -17,7 +17,7 @@ from audio_assets.domain.rendering import PermanentError, TransientError
 from resources.paid_vendor import NotSubmitted, Refused
 
 
-class HttpProblem(Exception):
+class HttpProblem(Exception):  # noqa: N818 - what happened, as a reader says it
     """What all have in common. `said` is the server's own explanation, `wait_s` when it wants to be asked again."""
 
     def __init__(

@@ -15,6 +15,8 @@ from resources.paid_jobs import Patience, Verify, pay_once
 from resources.paid_vendor import PaidVendor
 from resources.pool import Lane
 
+PATIENCE = Patience()
+
 
 @dataclass(frozen=True, slots=True)
 class Remote:
@@ -24,7 +26,7 @@ class Remote:
     provider: str
     model: str
     lane: Lane
-    patience: Patience = Patience()
+    patience: Patience = PATIENCE
 
 
 def ordered(
@@ -43,9 +45,7 @@ def ordered(
     Raises:
         BudgetExceeded: a cap is in the way; nothing was sent. `pay_once` says what else.
     """
-    receipt = pay_once(
-        ledger, remote.vendor, order, scratch, files=files, verify=verify, patience=remote.patience
-    )
+    receipt = pay_once(ledger, remote.vendor, order, scratch, files=files, verify=verify, patience=remote.patience)
     try:
         rendered = make(scratch)
         if scratch not in rendered.files.values():

@@ -24,8 +24,8 @@ from audio_assets.domain.rendering import PermanentError, TransientError
 from resources.ledger import Ledger
 from resources.ledger_database import LedgerBusy, LedgerError
 from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict
-from resources.pausing import pause
 from resources.paid_vendor import JobGone, Look, NotSubmitted, PaidVendor, Refused, Unknowable
+from resources.pausing import pause
 
 Verify = Callable[[Path], None]
 """Raises ValueError, in one sentence, when the file is not what was ordered."""

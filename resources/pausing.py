@@ -1,4 +1,4 @@
-"""Waiting that ends when the work it is for is stopped: a run that is terminated does not wait out an hour of polling."""
+"""Waiting that ends when the work it is for is stopped: a terminated run does not wait out an hour of polling."""
 
 import threading
 

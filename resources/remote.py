@@ -53,7 +53,7 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
         """Why it can not be asked as things stand (no address, no key), in one sentence; "" where it can."""
         service = self.service()
         if not service.url:
-            return f'{self.name} has no address: set url under [providers.{self.name}] in providers.toml'
+            return f"{self.name} has no address: set url under [providers.{self.name}] in providers.toml"
         if service.key is not None and not service.key.is_optional and not service.key.is_set:
             return f"{self.name} needs a key: set {service.key.variable} in the environment"
         return ""

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_assets.domain.provider_catalogue import About
 from audio_assets.domain.rendering import TransientError
 from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.speech import Speech, SpeechError, SpeechRequest
@@ -50,6 +51,9 @@ class ToneSpeech(SpeechProvider):
     def realtime_factor(self) -> float:
         return 0.01
 
+    def about(self) -> About:
+        return About("speech", "tones", "CC0-1.0", "open")
+
     def voices(self) -> Collection[str]:
         return VOICES[self.engine]
 
@@ -64,6 +68,13 @@ class ToneAligner(Aligner):
     """Knows English, and shares the sounding time out evenly among the letters."""
 
     model: str = "even 1"
+
+    @property
+    def name(self) -> str:
+        return "pocketsphinx"
+
+    def about(self) -> About:
+        return About("alignment", "shares time out evenly", "CC0-1.0", "open")
 
     def languages(self) -> frozenset[str]:
         return frozenset({"en"})

@@ -36,7 +36,7 @@ class ShopVendor(PaidVendor):
         with closing(self._open()) as shop:
             shop.execute("CREATE TABLE IF NOT EXISTS jobs (id INTEGER PRIMARY KEY, key TEXT, request TEXT)")
 
-    def submit(self, request: Mapping[str, Any], idempotency_key: str) -> str:
+    def submit(self, request: Mapping[str, Any], idempotency_key: str, files: Mapping[str, Path]) -> str:
         if self.before_submit is not None:
             raise self.before_submit
         known = self._job(idempotency_key) if self.replays_keys_s else None

@@ -6,17 +6,21 @@ ordered from it, and paid.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from audio_assets.domain.provider_catalogue import About
 from audio_assets.domain.rendering import PermanentError, TransientError
 from audio_assets.domain.shot import Clip, Shot
 from resources.engines.take_artifacts import Generate, Remix
-from resources.paid_vendor import Look, PaidVendor
+from resources.ordered import Remote
+from resources.paid_vendor import Look
+from resources.pool import Lane
 from resources.video import VideoCapabilities, VideoProvider
 from resources.video_files import VideoWriter
 from tests.vendors import ShopVendor
@@ -38,8 +42,15 @@ class ColourVideo(VideoProvider):
     def speed(self) -> float:
         return 0.1
 
-    def capabilities(self) -> VideoCapabilities:
-        return VideoCapabilities(("animatic", "clip-1"), takes_reference_image=True, takes_seed=True, can_remix=True)
+    def about(self) -> About:
+        return About("video", "colours", "CC0-1.0", "open")
+
+    def models(self) -> tuple[str, ...]:
+        return ("animatic", "clip-1")
+
+    def capabilities(self, model: str) -> VideoCapabilities:
+        self.check_model(model)
+        return VideoCapabilities(takes_reference_image=True, takes_seed=True, can_remix=True)
 
     def identity(self, model: str) -> Mapping[str, str]:
         return {"engine": "colours", "model": model, "licence": "CC0-1.0"}
@@ -50,11 +61,19 @@ class ColourVideo(VideoProvider):
     def remixer(self, model: str) -> Remix:
         return partial(redraw, folder=Path(self.folder))
 
-    def vendor(self, model: str) -> PaidVendor | None:
+    @property
+    def is_remote(self) -> bool:
+        return bool(self.shop)
+
+    def remote(self, model: str, kept: Path) -> Remote | None:
         if not self.shop:
             return None
         bought = [Path(self.clip).read_bytes()]
-        return ShopVendor(Path(self.shop), answers=[Look("done", billed_usd="0.40")], fetched=bought)
+        shop = ShopVendor(Path(self.shop), answers=[Look("done", billed_usd="0.40")], fetched=bought)
+        return Remote(shop, self.name, model, Lane(self.name, 4))
+
+    def request(self, model: str, shot: Shot, files: Collection[str]) -> Mapping[str, Any]:
+        return {"prompt": shot.prompt, "seconds": shot.clip_seconds, "files": sorted(files)}
 
 
 def draw(shot: Shot, _image: Path | None, target: Path, *, folder: Path) -> Clip:

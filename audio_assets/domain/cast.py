@@ -6,6 +6,7 @@
     [characters.sylvie]              # the script's short name or the display name, in any case
     voice = "af_bella70_af_nova30"   # one voice, or a mix in percent
     speed = 1.05
+    fallback = "kokoro:af_bella"     # who stands in where its engine can not serve; "kokoro" takes a default voice
     [characters.sylvie.voices]       # other languages; "espeak:de" takes another engine
     fr = "ff_siwis"
 
@@ -35,8 +36,8 @@ from audio_assets.domain.timebase import FrameRateError, format_frame_rate, pars
 from audio_assets.domain.toml_tables import TomlError, character_key, check_keys, parse_toml, table
 from audio_assets.domain.voices import Mix, VoiceError, parse_voice_mix
 
-ENGINES = ("kokoro", "espeak")
-"""The engines that a cast may name."""
+_EMBEDDED = ("kokoro", "espeak")
+"""Engines with default voices per language; every other is named with its voice, which speaks whatever it is given."""
 
 # Kokoro's voices are named <language><f|m>_<name>; these are the defaults per language, female and male.
 _KOKORO_LANGS = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
@@ -49,7 +50,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _KOKORO_VOICE = re.compile(r"[a-z][fm]_")
 _ESPEAK_DEFAULTS = {"en": "en-us"}  # every other language is a voice of the same name
 
-_VOICE_KEYS = {"engine", "voice", "voices", "speed", "style", "gain_db", "mouth"}
+_VOICE_KEYS = {"engine", "voice", "voices", "speed", "style", "gain_db", "mouth", "fallback"}
 _ROOT_KEYS = {"narrator", "characters", "names", "variables", "mouth"}
 _MOUTH_KEYS = {"fps", "shapes"}
 _SHAPES = ("extended", "basic")
@@ -73,7 +74,8 @@ class CastEntry:
 
     `voice` are (name, weight) pairs whose weights sum to 1. `lang` is the language to speak, `en-gb` where English is
     asked of a British voice. `is_default`: the cast does not name the character, the narrator's settings serve.
-    `is_default_voice`: the cast names no voice for the language, the engine's default serves.
+    `is_default_voice`: the cast names no voice for the language, the engine's default serves. `fallback` are the engine
+    and the voice that stand in, None for nobody.
     """
 
     engine: str
@@ -85,6 +87,7 @@ class CastEntry:
     mouth: MouthSettings
     is_default: bool
     is_default_voice: bool = False
+    fallback: tuple[str, Mix] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,15 @@ class _Part:
     style: str = ""
     gain_db: float | None = None
     mouth: MouthSettings | None = None
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
     """A read `cast.toml`.
 
-    `variables` are the values of interpolations, `names` the friendly voice names.
+    `variables` are the values of interpolations, `names` the friendly voice names. `default_engine` and
+    `default_fallback` are the studio's, for characters that name none.
     """
 
     path: str
@@ -114,6 +119,8 @@ class Cast:
     mouth: MouthSettings
     _narrator: _Part
     _characters: Mapping[str, _Part]
+    default_engine: str = "kokoro"
+    default_fallback: str = ""
 
     def entry(
         self,
@@ -148,11 +155,29 @@ class Cast:
             mouth=chosen.mouth or self.mouth,
             is_default=part is None,
             is_default_voice=is_default_voice,
+            fallback=self._fallback(chosen, engine, voice[0][0], lang, known_voices),
         )
 
+    def _fallback(
+        self, part: _Part, engine: str, voice: str, lang: str, known_voices: Mapping[str, Collection[str]]
+    ) -> tuple[str, Mix] | None:
+        """Who stands in: as the character says, else as the studio does; an engine never stands in for itself."""
+        spec = part.fallback or self.default_fallback
+        if not spec:
+            return None
+        other, colon, mix = spec.partition(":")
+        if other.strip() == engine:
+            return None
+        if not colon:
+            mix = self._default_voice(part, other.strip(), lang, voice)
+        return other.strip(), self._mix(part, other.strip(), mix.strip(), known_voices)
+
     def _mix(self, part: _Part, engine: str, mix: str, known_voices: Mapping[str, Collection[str]]) -> Mix:
+        if engine not in known_voices:
+            known = " and ".join(sorted(known_voices))
+            raise CastError(f"{self.path}: [{part.key}] the engine '{engine}' is not known; known are {known}")
         try:
-            return parse_voice_mix(mix, known_voices.get(engine, ()), self.names)
+            return parse_voice_mix(mix, known_voices[engine], self.names)
         except VoiceError as error:
             raise CastError(f"{self.path}: [{part.key}] {error}") from error
 
@@ -176,8 +201,20 @@ class Cast:
         first = self._first_voice(mix)
         if part.voice and _language_of(engine, first) in {primary, ""}:
             return part.voice, False
+        if part.voice and engine not in _EMBEDDED:
+            return part.voice, False
+        return f"{engine}:{self._default_voice(part, engine, lang, first)}", True
+
+    def _default_voice(self, part: _Part, engine: str, lang: str, first: str) -> str:
+        """The voice of an engine for a language, of the same sex as the voice `first`."""
+        primary = lang.partition("-")[0]
         if engine == "espeak":
-            return f"espeak:{_ESPEAK_DEFAULTS.get(lang, lang)}", True
+            return _ESPEAK_DEFAULTS.get(lang, lang)
+        if engine != "kokoro":
+            raise CastError(
+                f"{self.path}: [{part.key}] {engine} has no default voice; name one with voice (or fallback = "
+                f'"{engine}:VOICE")'
+            )
         pair = _KOKORO_DEFAULTS.get(lang) or _KOKORO_DEFAULTS.get(primary)
         if pair is None:
             raise CastError(
@@ -185,11 +222,11 @@ class Cast:
                 f'add [{part.key}.voices] with {primary} = "espeak:{primary}"'
             )
         is_male = _KOKORO_VOICE.match(first) is not None and first[1] == "m"
-        return f"kokoro:{pair[is_male]}", True
+        return pair[is_male]
 
     def _engine_and_mix(self, part: _Part, spec: str) -> tuple[str, str]:
         engine, colon, mix = spec.partition(":")
-        return (engine.strip(), mix.strip()) if colon else (part.engine or "kokoro", spec.strip())
+        return (engine.strip(), mix.strip()) if colon else (part.engine or self.default_engine, spec.strip())
 
     def _first_voice(self, mix: str) -> str:
         """The name that the mix begins with, friendly names resolved as far as that needs."""
@@ -204,7 +241,7 @@ def _language_of(engine: str, voice: str) -> str:
     return _KOKORO_LANGS.get(voice[0], "") if _KOKORO_VOICE.match(voice) else ""
 
 
-def parse_cast(data: bytes, path: str) -> Cast:
+def parse_cast(data: bytes, path: str, *, default_engine: str = "kokoro", default_fallback: str = "") -> Cast:
     """Read `cast.toml`.
 
     Raises:
@@ -222,6 +259,8 @@ def parse_cast(data: bytes, path: str) -> Cast:
             mouth=mouth,
             _narrator=narrator,
             _characters=_characters(root.get("characters", {}), mouth, path),
+            default_engine=default_engine,
+            default_fallback=default_fallback,
         )
     except TomlError as error:
         raise CastError(str(error)) from error
@@ -243,7 +282,7 @@ def _part(value: object, key: str, mouth: MouthSettings, path: str) -> _Part:
     check_keys(values, _VOICE_KEYS, key, path)
     engine = _text(values, "engine", key, path)
     voices = _texts(values.get("voices", {}), f"{key}.voices", path)
-    part = _Part(
+    return _Part(
         key=key,
         engine=engine,
         voice=_text(values, "voice", key, path),
@@ -252,12 +291,8 @@ def _part(value: object, key: str, mouth: MouthSettings, path: str) -> _Part:
         style=_text(values, "style", key, path),
         gain_db=_number(values, "gain_db", -40.0, 20.0, key, path),
         mouth=_mouth(values["mouth"], f"{key}.mouth", mouth, path) if "mouth" in values else None,
+        fallback=_text(values, "fallback", key, path),
     )
-    named = [engine, *(spec.partition(":")[0].strip() for spec in (part.voice, *part.voices.values()) if ":" in spec)]
-    for name in named:
-        if name and name not in ENGINES:
-            raise TomlError(path, key, f"the engine '{name}' is not known", f"known are {' and '.join(ENGINES)}")
-    return part
 
 
 def _mouth(value: object, key: str, default: MouthSettings, path: str) -> MouthSettings:

@@ -4,7 +4,7 @@ Its `version` changes when, and only when, something changes that can be heard o
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from audio_assets.domain.action import Json, canonical, sha256_hex
 from audio_assets.domain.cast import Cast, CastEntry, MouthSettings
@@ -18,6 +18,7 @@ class LineRequest:
     """What to render for one partition.
 
     `stand_in` says whose voice speaks where the cast names none for the character or the language; "" where it does.
+    `fallback` is the same line by the engine that serves where this one can not, None for nobody.
     """
 
     partition: str
@@ -27,12 +28,13 @@ class LineRequest:
     gain_db: float
     mouth: MouthSettings
     stand_in: str = ""
+    fallback: tuple[str, SpeechRequest] | None = None
 
     @property
     def version(self) -> str:
         """Sha256 over all that is heard or seen of the line (its gain is the mix's): the version of `dialogue_line`."""
         record: dict[str, Json] = asdict(self)
-        del record["partition"], record["gain_db"], record["stand_in"]
+        del record["partition"], record["gain_db"], record["stand_in"], record["fallback"]
         return sha256_hex(canonical(record))
 
 
@@ -45,22 +47,24 @@ def request_line(
         CastError: the cast names an engine or a voice that there is not.
     """
     entry = cast.entry(line.character, lang, known_voices, short_name=line.short_name)
+    speech = SpeechRequest(
+        text=line.text,
+        lang=entry.lang,
+        voice=entry.voice,
+        speed=entry.speed,
+        style=line.style or entry.style,
+        seed=line.seed,
+        pronunciations=lexicon.pronunciations(line.text, lang, line.character, short_name=line.short_name),
+    )
     return LineRequest(
         partition=partition,
         character=line.character,
         engine=entry.engine,
-        speech=SpeechRequest(
-            text=line.text,
-            lang=entry.lang,
-            voice=entry.voice,
-            speed=entry.speed,
-            style=line.style or entry.style,
-            seed=line.seed,
-            pronunciations=lexicon.pronunciations(line.text, lang, line.character, short_name=line.short_name),
-        ),
+        speech=speech,
         gain_db=entry.gain_db,
         mouth=entry.mouth,
         stand_in=_stand_in(entry, lang),
+        fallback=None if entry.fallback is None else (entry.fallback[0], replace(speech, voice=entry.fallback[1])),
     )
 
 

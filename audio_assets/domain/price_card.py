@@ -30,7 +30,15 @@ _MOST_USD = 1_000  # a second
 EVERY_MODEL = "*"
 Unit = Literal["second", "1000_characters", "request"]
 _UNITS: tuple[Unit, ...] = get_args(Unit)
-_KEYS = ("provider", "model", *(f"usd_per_{unit}" for unit in _UNITS), "valid_from", "valid_until", "retired_on", "note")
+_KEYS = (
+    "provider",
+    "model",
+    *(f"usd_per_{unit}" for unit in _UNITS),
+    "valid_from",
+    "valid_until",
+    "retired_on",
+    "note",
+)
 
 Given = TypeVar("Given", str, float, date)
 
@@ -43,9 +51,13 @@ class PriceError(ValueError):
     """There is no price for a model on a day; one sentence says why and what to do."""
 
 
+class RetiredError(PriceError):
+    """The model is gone since a day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One row: US dollars per `unit`: a second of clip or sound, 1,000 characters of text, or a request, whatever it is.
+    """One row: US dollars per `unit`: a second of clip or sound, 1,000 characters of text, or a request.
 
     `valid_until` is its last day, `retired_on` the first day without it.
     """
@@ -68,7 +80,9 @@ class Price:
         amount = {"second": seconds, "1000_characters": n_characters / 1000, "request": 1.0}[self.unit]
         if not amount and self.usd:
             unit = self.unit.replace("_", " ")
-            raise PriceError(f"{self.provider} {self.model} is priced per {unit}, which a request like this does not have")
+            raise PriceError(
+                f"{self.provider} {self.model} is priced per {unit}, which a request like this does not have"
+            )
         return math.ceil(round(self.usd * amount * 10_000, 6)) / 10_000
 
     @property
@@ -127,7 +141,9 @@ def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
     for price in rows:
         if price.valid_from <= on <= price.last_day:
             return price
-    raise PriceError(f"{provider} {model} {_why_none(rows, on)}")
+    last = rows[-1]
+    kind = RetiredError if last.retired_on and on >= last.retired_on else PriceError
+    raise kind(f"{provider} {model} {_why_none(rows, on)}")
 
 
 def estimate_scene_usd(price: Price, clip_seconds: float) -> float:
@@ -195,7 +211,9 @@ def _price(row: Mapping[str, Any], key: str, path: str) -> Price:
     price = Price(
         provider=_needed(value.text(row, "provider", key, path), "provider", '"..."', key, path),
         model=_needed(value.text(row, "model", key, path), "model", '"..."', key, path),
-        usd=_needed(value.number(row, f"usd_per_{unit}", 0.0, _MOST_USD, key, path), f"usd_per_{unit}", "0.10", key, path),
+        usd=_needed(
+            value.number(row, f"usd_per_{unit}", 0.0, _MOST_USD, key, path), f"usd_per_{unit}", "0.10", key, path
+        ),
         unit=unit,
         valid_from=_needed(value.day(row, "valid_from", key, path), "valid_from", "2026-01-31", key, path),
         valid_until=value.day(row, "valid_until", key, path),

@@ -16,7 +16,7 @@ class About:
 
     `summary` says in one sentence what it does; `licence` the terms of what it makes; `terms_url` where they stand.
     `offer`: `open` runs on machines of one's own, `freemium` has a free allowance, `paid` has none. `models` are those
-    that settings may name, empty where any name is passed on. `needs` are what it takes beside a key: a server, a model.
+    that settings may name, empty where any name is passed on. `needs` is what it takes beside a key.
     """
 
     capability: Capability

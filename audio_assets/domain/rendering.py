@@ -7,6 +7,9 @@ from typing import Any
 
 from audio_assets.domain.schemas.records import Check
 
+INTENDED = "intended_provider"
+"""The check that fails of what a stand-in made."""
+
 
 @dataclass(frozen=True)
 class Rendered:

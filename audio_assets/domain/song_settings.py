@@ -8,6 +8,7 @@ Reading and checking belong here; planning with it is in `storyboard.py`. Every 
     clip_seconds                                 4, 8 or 12: the longest scene
     frame_rate                                   24, 23.976, "30000/1001"
     video_provider, video_model                  a row of the price card; "animatic" costs nothing
+    video_fallback                               the provider that stands in where that one can not serve
     performance_density                          0 to 1: the share of the song's time in which the singer is seen
     budget_cap_usd, style_preset
     [characters.NAME]                            description, face, signature, wardrobe_lock, dos, donts,
@@ -58,7 +59,8 @@ _SCENE_KEYS = (
 )  # fmt: skip
 _ROOT_KEYS = (
     "title", "artist", "language", "lyrics", "lyrics_file", "format", "clip_seconds", "frame_rate", "video_provider",
-    "video_model", "performance_density", "budget_cap_usd", "style_preset", "characters", "scenes", *film_settings.KEYS,
+    "video_model", "video_fallback", "performance_density", "budget_cap_usd", "style_preset", "characters", "scenes",
+    *film_settings.KEYS,
 )  # fmt: skip
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCENE_ID = re.compile(r"s[0-9]{3,6}")
@@ -134,6 +136,7 @@ class SongSettings:
     frame_rate: Fraction = Fraction(24)
     video_provider: str = ANIMATIC
     video_model: str = ANIMATIC
+    video_fallback: str = ""
     performance_density: float = 0.4
     budget_cap_usd: float | None = None
     style_preset: str = ""
@@ -147,15 +150,17 @@ class SongSettings:
         return next((character for character in self.characters if character.is_primary), None)
 
 
-def parse_song_settings(data: bytes, path: str) -> SongSettings:
-    """Read a song's settings; no bytes are all defaults.
+def parse_song_settings(
+    data: bytes, path: str, *, default_video: tuple[str, str] = (ANIMATIC, ANIMATIC)
+) -> SongSettings:
+    """Read a song's settings; no bytes are all defaults. `default_video` is the studio's (provider, model).
 
     Raises:
         SongSettingsError: a TOML mistake (with its line), an unknown key (with the nearest), a value out of its range,
             keys that contradict each other.
     """
     try:
-        return _settings(parse_toml(data, path), path)
+        return _settings(parse_toml(data, path), path, default_video)
     except TomlError as error:
         raise SongSettingsError(str(error)) from error
 
@@ -166,14 +171,14 @@ def settings_record(settings: SongSettings) -> dict[str, Any]:
     return record
 
 
-def _settings(root: Mapping[str, Any], path: str) -> SongSettings:
+def _settings(root: Mapping[str, Any], path: str, default_video: tuple[str, str]) -> SongSettings:
     check_keys(root, _ROOT_KEYS, "", path)
     if root.get("lyrics") and root.get("lyrics_file"):
         raise TomlError(path, "lyrics", "stands beside lyrics_file", "keep one of the two")
     language = value.text(root, "language", "", path) or ""
     if language and not _LANGUAGE.fullmatch(language):
         raise TomlError(path, "language", f"is {value.shown(language)}", 'write a tag such as "en" or "pt-BR"')
-    provider, model = _provider(root, path)
+    provider, model = _provider(root, path, default_video)
     density = value.number(root, "performance_density", 0.0, 1.0, "", path)
     characters = _characters(root.get("characters", {}), path)
     return SongSettings(
@@ -187,6 +192,7 @@ def _settings(root: Mapping[str, Any], path: str) -> SongSettings:
         frame_rate=_frame_rate(root, path),
         video_provider=provider,
         video_model=model,
+        video_fallback=value.text(root, "video_fallback", "", path) or "",
         performance_density=0.4 if density is None else density,
         budget_cap_usd=value.number(root, "budget_cap_usd", 0.0, LARGEST_BUDGET_USD, "", path),
         style_preset=value.text(root, "style_preset", "", path) or "",
@@ -196,7 +202,7 @@ def _settings(root: Mapping[str, Any], path: str) -> SongSettings:
     )
 
 
-def _provider(root: Mapping[str, Any], path: str) -> tuple[str, str]:
+def _provider(root: Mapping[str, Any], path: str, default: tuple[str, str]) -> tuple[str, str]:
     provider, model = (
         value.text(root, "video_provider", "", path) or "",
         value.text(root, "video_model", "", path) or "",
@@ -209,7 +215,7 @@ def _provider(root: Mapping[str, Any], path: str) -> tuple[str, str]:
         raise TomlError(
             path, "video_model", f"is {value.shown(model)} without a provider", "name its video_provider too"
         )
-    return provider or ANIMATIC, model or ANIMATIC
+    return (provider or ANIMATIC, model or ANIMATIC) if provider or model else default
 
 
 def _frame_rate(root: Mapping[str, Any], path: str) -> Fraction:

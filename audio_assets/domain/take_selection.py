@@ -125,7 +125,8 @@ def _by_rule(
     warnings: list[str],
 ) -> Selection:
     there = [take for take in takes if take.id not in gone]
-    field = tuple(take for take in there if take.is_current)
+    current = [take for take in there if take.is_current]
+    field = tuple(take for take in current if take.origin != "stand_in") or tuple(current)
     if not there:
         why = "there is no take yet" if not takes else "the clips of all takes are gone"
         return Selection(None, "rule", why=why, warnings=tuple(warnings))

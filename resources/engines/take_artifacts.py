@@ -47,6 +47,21 @@ def remixed_take(
     return _finished(lambda: remix(shot, parent, reference_image, scratch), shot, record, scratch)
 
 
+def bought_take(shot: Shot, record: Mapping[str, Any], clip: Path) -> Rendered:
+    """A take that came from a provider elsewhere, as it is."""
+    info = probe_video(clip)
+    return _finished(lambda: Clip(info.n_frames, info.width, info.height), shot, record, clip)
+
+
+def check_video(clip: Path) -> None:
+    """Refuse what is no video.
+
+    Raises:
+        VideoFileError: it can not be read to its end; one sentence.
+    """
+    decode_whole(clip, "the clip")
+
+
 def added_take(clip: Path, name: str, record: Mapping[str, Any], scratch: Path) -> Rendered:
     """A clip of the studio's own, as it is.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from audio_assets.domain import contact_sheet as sheet
 from audio_assets.domain.head_pose import drawn_mouth
-from audio_assets.domain.rendering import PermanentError, Rendered
+from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.schemas.rig import from_bytes as rig_from_bytes
@@ -71,7 +71,14 @@ def take_list(
             "provider": ", ".join(dict.fromkeys(take.provider for take in current)),
             "paid_usd": round(sum(take.cost_usd for take in takes), 4),
         },
-        checks=(Check("wanted_takes_are_there", not missing, detail),),
+        checks=(
+            Check("wanted_takes_are_there", not missing, detail),
+            Check(
+                INTENDED,
+                not current or not all(take.origin == "stand_in" for take in current),
+                detail if missing else "no stand-in",
+            ),
+        ),
     )
 
 

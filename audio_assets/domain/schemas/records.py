@@ -161,7 +161,7 @@ class Ref:
             raise RecordError(f"not a whole ref.1: {error} is missing") from error
 
 
-FailureKind = Literal["permanent", "transient", "upstream", "budget"]
+FailureKind = Literal["permanent", "transient", "upstream", "budget", "unavailable"]
 _MOST_ATTEMPTS = 3  # of what may pass by itself
 
 
@@ -170,8 +170,8 @@ class Failure:
     """Why a partition could not be rendered, kept until it is.
 
     `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help), "budget" (a
-    cap is in the way) or "upstream" (it waits for another artifact). `action_key` is "" where it was not even known
-    what to render.
+    cap is in the way), "unavailable" (its provider can not be asked as things stand) or "upstream" (it waits for
+    another artifact). `action_key` is "" where it was not even known what to render.
     """
 
     action_key: str
@@ -183,7 +183,7 @@ class Failure:
     @property
     def is_final(self) -> bool:
         """Whether the same request is not tried again by itself: it would fail again, or has failed often enough."""
-        return self.kind in ("permanent", "budget") or self.attempts >= _MOST_ATTEMPTS
+        return self.kind in ("permanent", "budget", "unavailable") or self.attempts >= _MOST_ATTEMPTS
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""

@@ -11,7 +11,7 @@ import orjson
 
 from audio_assets.domain.schemas.records import RecordError, read_record
 
-Origin = Literal["generated", "remix", "added"]
+Origin = Literal["generated", "remix", "added", "stand_in"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,79 @@
+"""How a stage orders from a provider elsewhere: the order as the ledger keeps it, its price, and the call.
+
+The one place that joins a recipe, the price card and the ledger; what happens then is `resources/ordered.py`.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from audio_assets.domain.action import Action
+from audio_assets.domain.budget import Order
+from audio_assets.domain.price_card import PriceError
+from audio_assets.domain.rendering import PermanentError, Rendered, Unavailable
+from audio_assets.studio import Studio
+from resources.ordered import Remote, ordered
+from resources.paid_jobs import Verify
+from resources.pool import Call
+
+
+def order(
+    studio: Studio,
+    remote: Remote,
+    action: Action,
+    project: str,
+    request: Mapping[str, Any],
+    *,
+    scene: str = "",
+    cap_usd: float | None = None,
+    seconds: float = 0.0,
+    n_characters: int = 0,
+) -> Order:
+    """The order of an action, priced by today's card.
+
+    Raises:
+        NoPrice: no price, no run. Unavailable: the model is retired.
+    """
+    price = studio.price(remote.provider, remote.model)
+    try:
+        estimate = price.cost_usd(seconds=seconds, n_characters=n_characters)
+    except PriceError as error:
+        raise PermanentError(f"nothing is ordered: {error}") from error
+    return Order(
+        action.key, action.asset, project, scene, remote.provider, remote.model, estimate, request, cap_usd
+    )  # fmt: skip
+
+
+def call(
+    studio: Studio,
+    remote: Remote,
+    wanted: Order,
+    files: Mapping[str, Path],
+    scratch: Path,
+    make: Callable[[Path], Rendered],
+    verify: Verify,
+) -> Call:
+    """The call that orders; it waits in its provider's lane."""
+    return Call(ordered, (studio.ledger, remote, wanted, files, scratch, make, verify), remote.lane)
+
+
+def unavailable(remote: Callable[[], Remote | None]) -> str:
+    """Why a provider can not be asked as things stand, "" where it can."""
+    try:
+        remote()
+    except Unavailable as error:
+        return str(error)
+    return ""
+
+
+def estimate_usd(
+    studio: Studio, remote: Callable[[], Remote | None], *, seconds: float = 0.0, n_characters: int = 0
+) -> float:
+    """What one order costs, for plans; 0 where nothing is ordered, or can be."""
+    with suppress(PermanentError, PriceError):
+        found = remote()
+        if found is not None:
+            price = studio.price(found.provider, found.model)
+            return price.cost_usd(seconds=seconds, n_characters=n_characters)
+    return 0.0

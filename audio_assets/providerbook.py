@@ -1,0 +1,135 @@
+"""Today's providers: those that are shipped, as `providers.toml` sets them up, and further servers that it names."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import dagster as dg
+from pydantic import ValidationError
+
+from audio_assets.domain.provider_catalogue import Capability
+from audio_assets.domain.provider_settings import (
+    ProviderSettings,
+    ProviderSettingsError,
+    parse_provider_settings,
+)
+from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.toml_tables import TomlError, check_keys, nearest
+from resources.alignment import Aligner
+from resources.lip_sync import LipSyncProvider
+from resources.music import MusicProvider
+from resources.remote import RemoteProvider
+from resources.speech import SpeechProvider
+from resources.video import VideoProvider
+
+FILE = "providers.toml"
+Provider = SpeechProvider | Aligner | MusicProvider | VideoProvider | LipSyncProvider
+Wanted = TypeVar("Wanted", SpeechProvider, Aligner, MusicProvider, VideoProvider, LipSyncProvider)
+
+_CLASSES: Mapping[Capability, type[dg.ConfigurableResource[Any]]] = {
+    "speech": SpeechProvider, "alignment": Aligner, "music": MusicProvider, "video": VideoProvider,
+    "lip_sync": LipSyncProvider,
+}  # fmt: skip
+_NOT_SET_BY_PEOPLE = ("called",)
+
+
+class ProviderBook:
+    """A snapshot, as `Dialogue` is. `shipped` are the resources by name.
+
+    A mistake in `providers.toml` is `problem`; then every provider that would be asked says so, and the file counts as
+    not there.
+    """
+
+    shown_as: ClassVar[Mapping[Capability, str]] = {
+        "speech": "speech engine", "alignment": "aligner", "music": "music provider", "video": "video provider",
+        "lip_sync": "lip-sync provider",
+    }  # fmt: skip
+
+    def __init__(self, root: Path, shipped: Mapping[str, Provider]) -> None:
+        self._path = root / FILE
+        self._shipped = shipped
+        self.problem = ""
+
+    @cached_property
+    def settings(self) -> ProviderSettings:
+        """`providers.toml`; every default where there is none, or where it can not be read (`problem`)."""
+        try:
+            return parse_provider_settings(self._path.read_bytes(), str(self._path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self.problem = f"{self._path} can not be read ({error.strerror}); check that it is a file you may read"
+        except ProviderSettingsError as error:
+            self.problem = str(error)
+        return ProviderSettings(str(self._path))
+
+    @cached_property
+    def all(self) -> Mapping[str, Provider]:
+        """Every provider by its name, the shipped ones first."""
+        found = dict(self._shipped)
+        for name, values in self.settings.tables.items():
+            try:
+                found[name] = self._set_up(name, values)
+            except ProviderSettingsError as error:
+                self.problem = self.problem or str(error)
+        return found
+
+    def of(self, capability: Capability) -> Mapping[str, Any]:
+        """The providers that have a capability, by name."""
+        return {name: one for name, one in self.all.items() if isinstance(one, _CLASSES[capability])}
+
+    def use(self, capability: Capability) -> str:
+        """Who serves a capability where no character, song or remix names somebody."""
+        return self.settings.use(capability).partition(":")[0]
+
+    def model(self, capability: Capability) -> str:
+        """The model that is named with who serves (`video = "fal:MODEL"`); "" where none is."""
+        return self.settings.use(capability).partition(":")[2]
+
+    def fallback(self, capability: Capability) -> str:
+        """Who stands in, "" for nobody."""
+        return self.settings.fallbacks.get(capability, "")
+
+    def find(self, capability: Capability, name: str) -> Any:
+        """The provider of a name.
+
+        Raises:
+            PermanentError: there is none of that name, or `providers.toml` can not be read.
+        """
+        there = self.of(capability)
+        if self.problem:
+            raise PermanentError(self.problem)
+        if name not in there:
+            slip = nearest(name, sorted(there)) or f"there are {', '.join(sorted(there))}"
+            raise PermanentError(f"there is no {self.shown_as[capability]} '{name}'; {slip}")
+        return there[name]
+
+    def _set_up(self, name: str, values: Mapping[str, Any]) -> Provider:
+        """A shipped provider with settings of the file, or another server of its kind."""
+        path, key = self.settings.path, f"providers.{name}"
+        kinds = {one.kind: one for one in self._shipped.values() if isinstance(one, RemoteProvider)}
+        kind = values.get("kind", "")
+        base = kinds.get(kind) if kind else self._shipped.get(name)
+        if base is None:
+            raise ProviderSettingsError(
+                f"{path}: [{key}] kind is {kind!r}; write one of {', '.join(sorted(kinds))}"
+                if kind
+                else f"{path}: [{key}] is no provider that comes along; say what it is with kind, one of "
+                f"{', '.join(sorted(kinds))}"
+            )
+        own = {one for one in type(base).model_fields if one not in _NOT_SET_BY_PEOPLE}
+        given = {one: said for one, said in values.items() if one != "kind"}
+        try:
+            check_keys(given, sorted(own), key, path)
+            kept = {one: getattr(base, one) for one in type(base).model_fields}
+            named = {"called": name} if isinstance(base, RemoteProvider) else {}
+            made: Provider = type(base)(**{**kept, **given, **named})
+        except TomlError as error:
+            raise ProviderSettingsError(str(error)) from error
+        except ValidationError as error:
+            fault = error.errors()[0]
+            raise ProviderSettingsError(
+                f"{path}: [{key}] {'.'.join(map(str, fault['loc']))} is {fault['input']!r}; {fault['msg']}"
+            ) from error
+        return made
