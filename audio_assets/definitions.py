@@ -26,8 +26,11 @@ from audio_assets.settings import Settings, current
 from audio_assets.studio import studio_resource
 from resources.alignment import PocketsphinxAligner
 from resources.lip_sync import MouthWarp
+from resources.music import LocalRemixer
 from resources.speech import EspeakSpeech, KokoroSpeech
 from resources.store import ArtifactStore
+from resources.vendors.ace_step import AceStepMusic
+from resources.vendors.elevenlabs_music import ElevenLabsMusic
 from resources.video import AnimaticVideo
 from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
@@ -48,6 +51,9 @@ def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = No
         "aligner": PocketsphinxAligner(),
         "animatic": AnimaticVideo(),
         "mouth_warp": MouthWarp(cache=str(settings.cache)),
+        "remixer": LocalRemixer(),
+        "ace_step": AceStepMusic(),
+        "elevenlabs_music": ElevenLabsMusic(),
         **(overrides or {}),
     }
     providers = {key: part for key, part in parts.items() if key != "store"}

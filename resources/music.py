@@ -102,7 +102,7 @@ class LocalRemixer(MusicProvider):
 
     def about(self) -> About:
         """See `MusicProvider.about`."""
-        return About("music", "remixes a track in a style, or composes a cue, on this machine", _REMIXER_LICENCE, "open")
+        return About("music", "a track in another style, or a composed cue, on this machine", _REMIXER_LICENCE, "open")
 
     def models(self) -> tuple[str, ...]:
         """Itself."""

@@ -43,9 +43,8 @@ class MusicCapabilities:
 class MusicAsk:
     """One piece of music to make.
 
-    `prompt` says what it sounds like; `bpm`, `beats_per_bar` and `key` ("Eb minor") are None and "" where they are open.
-    Without `lyrics` nobody sings. `has_source`: another track goes with the request, of which it keeps `source_share`
-    (0 to 1).
+    `prompt` says what it sounds like; `bpm`, `beats_per_bar` and `key` ("Eb minor") are None or "" where they are open.
+    Without `lyrics` nobody sings. `has_source`: another track goes along, of which it keeps `source_share` (0 to 1).
     """
 
     prompt: str
@@ -122,7 +121,8 @@ def check_length(request: RemixRequest, name: str, can: MusicCapabilities, sourc
     keeps = can.keeps_source_length and source_s is not None
     if keeps and source_s is not None and request.duration_s and abs(request.duration_s - source_s) > _SAME_S:
         raise RemixError(
-            f"{name} keeps the length of source_track ({source_s:.1f} s): leave duration_s out, or choose another provider"
+            f"{name} keeps the length of source_track ({source_s:.1f} s): leave duration_s out, "
+            "or choose another provider"
         )
     if can.shortest_s <= duration_s <= can.longest_s:
         return

@@ -33,9 +33,9 @@ class RemixError(ValueError):
 class RemixRequest:
     """Music for a scene: `source_track` in `target_style`, or, where it is empty, a cue composed in that style.
 
-    `duration_s` loops, shortens or composes to this length; None keeps what comes. `provider`, `model` and `fallback` are
-    "" for what the studio's settings say. `lyrics` are sung where a provider can; `source_share` (0 to 1, None for the
-    provider's own) is how much of the source track it keeps.
+    `duration_s` loops, shortens or composes to this length; None keeps what comes. `provider`, `model` and `fallback`
+    are "" for what the studio's settings say. `lyrics` are for providers that sing; `source_share` (0 to 1, None for
+    half) is how much of the source track a provider keeps that makes music anew.
     """
 
     scene_id: str
@@ -205,6 +205,11 @@ def request_record(request: RemixRequest) -> dict[str, Any]:
     """
     record = asdict(request) | {"mood_tags": list(request.mood_tags)}
     return {key: value for key, value in record.items() if key not in _LATER or value not in ("", None)}
+
+
+def without_maker(request: RemixRequest) -> RemixRequest:
+    """The request without who is to make it: what is left decides what is made."""
+    return replace(request, provider="", model="", fallback="")
 
 
 # --- Styles ------------------------------------------------------------------------------------------------------

@@ -62,8 +62,12 @@ def bought_music(came: Path, ask: MusicAsk, record: Mapping[str, Any], source: P
     write_wav(samples, out)
     loudness = measure_loudness(samples, RATE_HZ)
     before, before_s = _source(source)
-    came_as = {"container": facts_of_file.container, "codec": facts_of_file.codec}
-    came_as |= {"bit_rate_bps": facts_of_file.bit_rate_bps, "sample_rate_hz": facts_of_file.sample_rate_hz}
+    came_as = {
+        "container": facts_of_file.container,
+        "codec": facts_of_file.codec,
+        "bit_rate_bps": facts_of_file.bit_rate_bps,
+        "sample_rate_hz": facts_of_file.sample_rate_hz,
+    }
     facts = {
         **record,
         "prompt": ask.prompt,
@@ -91,7 +95,7 @@ def bought_music(came: Path, ask: MusicAsk, record: Mapping[str, Any], source: P
 
 
 def _fitting(samples: Block) -> tuple[Block, tuple[str, ...]]:
-    """The samples within full scale, and a note where they had to be turned down: lossy files pass it as they decode."""
+    """The samples within full scale, and a note where they were turned down: lossy files pass it as they decode."""
     peak = float(np.abs(samples).max(initial=0.0))
     if peak <= 1.0:
         return samples, ()
@@ -109,8 +113,8 @@ def _source(source: Path | None) -> tuple[Any, float]:
 def _length_check(samples: Block, asked_s: float) -> Check:
     length_s = len(samples) / RATE_HZ
     allowed_s = max(_LENGTH_TOLERANCE_S, _LENGTH_TOLERANCE * asked_s)
-    is_as_asked = abs(length_s - asked_s) <= allowed_s
-    return Check("as_long_as_asked", is_as_asked, f"{length_s:.2f} s, asked {asked_s:.2f} s, allowed ± {allowed_s:.2f} s")
+    detail = f"{length_s:.2f} s, asked {asked_s:.2f} s, allowed ± {allowed_s:.2f} s"
+    return Check("as_long_as_asked", abs(length_s - asked_s) <= allowed_s, detail)
 
 
 def _clipping_check(samples: Block) -> Check:
