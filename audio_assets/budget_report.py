@@ -5,14 +5,16 @@ from typing import Any
 
 import orjson
 
-from audio_assets.commands import my_name
+from audio_assets.commands import my_name, open_studio
 from audio_assets.domain.budget import usd, usd_text
 from audio_assets.domain.cost_report import markdown
 from audio_assets.domain.schemas import cost_report as schema
+from audio_assets.ordering import vendor_of
 from audio_assets.settings import current
 from resources import budget_commands
 from resources.ledger import Ledger
 from resources.ledger_rows import Entry
+from resources.paid_jobs import call_off
 
 
 def overview() -> dict[str, Any]:
@@ -78,6 +80,19 @@ def paid(entry: int, amount: str, reason: str) -> str:
 def again(entry: int, reason: str) -> str:
     """Allow that a paid order is paid once more."""
     return _said(budget_commands.again(_ledger(), entry, reason))
+
+
+def cancel(entry: int) -> str:
+    """Stop an ordered job at its provider.
+
+    Raises:
+        PermanentError: it has no job that could be stopped. OutcomeUnknown: whether it is billed is not known.
+    """
+    studio = open_studio()
+    ordered = studio.ledger.entry(entry)
+    after = call_off(studio.ledger, vendor_of(studio, ordered), entry)
+    more = "; the provider has not stopped it yet: ask again" if after.state == "submitted" else ""
+    return _said(after) + more
 
 
 def _ledger() -> Ledger:

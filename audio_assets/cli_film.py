@@ -221,6 +221,16 @@ def budget_paid(entry: int, usd: str, reason: str) -> None:
     click.echo(budget_report.paid(entry, usd, reason))
 
 
+@budget.command("cancel")
+@click.argument("entry", type=int)
+@plainly
+def budget_cancel(entry: int) -> None:
+    """Stop the job of ENTRY at its provider; its hold is released where nothing is billed."""
+    from audio_assets import budget_report
+
+    click.echo(budget_report.cancel(entry))
+
+
 @budget.command("again")
 @click.argument("entry", type=int)
 @click.option("--reason", default="", help="Why it has to be paid once more.")

@@ -11,11 +11,23 @@ from typing import Any
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import Order
 from audio_assets.domain.price_card import PriceError
+from audio_assets.domain.provider_catalogue import Capability
 from audio_assets.domain.rendering import PermanentError, Rendered, Unavailable
 from audio_assets.studio import Studio
+from resources.ledger_rows import Entry
 from resources.ordered import Remote, ordered
 from resources.paid_jobs import Verify
+from resources.paid_vendor import PaidVendor
 from resources.pool import Call
+
+_CAPABILITY: Mapping[str, Capability] = {
+    "voice_line": "speech",
+    "alignment": "alignment",
+    "music_remix": "music",
+    "scene_take": "video",
+    "lipsynced_take": "lip_sync",
+}
+"""What is ordered for an asset."""
 
 
 def order(
@@ -65,6 +77,22 @@ def unavailable(remote: Callable[[], Remote | None]) -> str:
     except Unavailable as error:
         return str(error)
     return ""
+
+
+def vendor_of(studio: Studio, entry: Entry) -> PaidVendor:
+    """Who an entry of the ledger was ordered from.
+
+    Raises:
+        PermanentError: that provider is not set up here any more, or can not be asked as things stand.
+    """
+    capability = _CAPABILITY[entry.asset]
+    provider = studio.providers.find(capability, entry.provider)
+    is_by_model = capability in ("video", "music")
+    kept = studio.kept_answers
+    remote: Remote | None = provider.remote(entry.model, kept) if is_by_model else provider.remote(kept)
+    if remote is None:
+        raise PermanentError(f"{entry.provider} works on this machine: there is no order that could be stopped")
+    return remote.vendor
 
 
 def estimate_usd(

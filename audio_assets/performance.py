@@ -101,6 +101,7 @@ class LipsyncedTake(OfScene):
     """Moves the mouth of the selected take, where the scene asks for it."""
 
     asset = "lipsynced_take"
+    pool = "lip_sync"
     code_version = "1"
     folder = "video/lipsynced_takes"
     source = film_sources.SceneTreatment

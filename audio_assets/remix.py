@@ -50,6 +50,7 @@ class MusicRemix(Recipe):
     """Makes what a remix request asks for."""
 
     asset = "music_remix"
+    pool = "music"
     code_version = "1"
     folder = "exports/music"
     source = song_sources.RemixRequest

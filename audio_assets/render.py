@@ -45,6 +45,7 @@ class Recipe(ABC):
     - `waits_for_all`: it is not rendered while something that it needs can not be.
     - `part_recipes`: what its `parts` are.
     - `keeps_objects`: a clean-up never deletes what it made, whatever became of the partition.
+    - `pool`: Dagster's pool of steps that may ask providers elsewhere; one of them runs at a time.
     - `members_of`: the asset of songs that says which scenes there are, where the partitions are scenes.
     """
 
@@ -52,6 +53,7 @@ class Recipe(ABC):
     code_version: ClassVar[str]
     folder: ClassVar[str]
     is_parallel: ClassVar[bool] = True
+    pool: ClassVar[str] = ""
     source: ClassVar[type[Source] | None] = None
     fan_in: ClassVar[tuple[str, ...]] = ()
     gathers: ClassVar[tuple[str, ...]] = ()

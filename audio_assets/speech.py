@@ -31,6 +31,7 @@ class VoiceLine(Recipe):
 
     asset = "voice_line"
     code_version = "1"
+    pool = "speech"
     folder = "audio/tts"
     source = DialogueLine
     published = {"alignment": ALIGNMENT, "lipsync": LIPSYNC}
@@ -126,6 +127,7 @@ class Alignment(Recipe):
 
     asset = "alignment"
     code_version = "1"
+    pool = "alignment"
     folder = "audio/alignments"
     source = DialogueLine
 

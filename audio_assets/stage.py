@@ -86,6 +86,7 @@ def rendered_asset(
     @dg.asset(
         name=recipe.asset,
         description=description,
+        pool=recipe.pool or None,
         partitions_def=partitions_def,
         deps=deps,
         code_version=recipe.code_version,

@@ -38,6 +38,7 @@ class SceneTake(OfScene):
     """Lists a scene's takes, once the missing ones are made."""
 
     asset = "scene_take"
+    pool = "video"
     code_version = CODE_VERSION
     folder = "video/scene_takes"
     source = film_sources.TakeRequest

@@ -1,27 +1,54 @@
 """The one HTTP layer: every request to a provider goes through here, and every failure comes out with a cause.
 
 A `Service` says where a provider is and how it may be asked; `client_of(service)` is this process's one client for it.
-How requests fail is `http_errors.py`.
+How requests fail is `http_errors.py`; which addresses may be asked `http_guard.py`; how many at once `http_limits.py`;
+when one is asked again `http_retries.py`. Of the environment proxies are not used, certificates (SSL_CERT_FILE) are.
 """
 
-import hashlib
+import os
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import httpx
 import orjson
 
-from resources.http_errors import BadAnswer, Broken, Busy, Denied, LostAnswer, NotSent
+from audio_assets.domain.rendering import Unavailable
+from resources.http_answers import is_accepted, media_type, problem_of
+from resources.http_deadline import Phase
+from resources.http_downloads import Downloaded, save
+from resources.http_errors import BadAnswer, LostAnswer, NotAllowed
+from resources.http_events import BrokenOff, Event, events
+from resources.http_guard import checked_url, origin, shown
+from resources.http_limits import limiter_of
+from resources.http_requests import EVENTS, JSON, Upload, Wanted, accept_header
+from resources.http_retries import Tries, Try
+from resources.http_transport import LOST, Reply, Transport
+from resources.pausing import REAL_TIME, Timing
 from resources.secrets import Key, hide
 
-JSON = ("application/json",)
+__all__ = [
+    "AUDIO", "JSON", "VIDEO", "Answer", "Downloaded", "Event", "HttpClient", "Service", "Timeouts", "Upload",
+    "client_of",
+]  # fmt: skip
+
 AUDIO = ("audio/", "application/octet-stream", "binary/octet-stream")
 VIDEO = ("video/", "application/octet-stream", "binary/octet-stream")
-_BUSY = (429,)
-_FAILED = (408, 425)
+
+TIMING = REAL_TIME
+"""Where every client's waiting comes from; tests give their own."""
+
+LONGEST_ERROR = 64 * 1024
+"""Bytes that are read of an error's body."""
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS = 5
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +102,10 @@ class Answer:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
-            raise BadAnswer(f"the answer is not JSON ({error}): {hide(self.body[:200].decode(errors='replace'))}",
-                            status=self.status, request_id=self.request_id) from error  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One server-sent event: its name ("message" where it has none) and data."""
-
-    name: str
-    data: str
-
-
-@dataclass(frozen=True, slots=True)
-class Downloaded:
-    """A file that was downloaded whole."""
-
-    size: int
-    sha256: str
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A part of a multipart form that is a file."""
-
-    name: str
-    data: bytes | Path
-    content_type: str
+            said = hide(self.body[:LONGEST_ERROR].decode(errors="replace"), longest=200)
+            raise BadAnswer(
+                f"the answer is not JSON: {said or 'it is empty'}", status=self.status, request_id=self.request_id
+            ) from error
 
 
 @dataclass
@@ -111,17 +114,18 @@ class HttpClient:
 
     `path` is below the service's URL, or a whole URL that an answer named: then it must be https, or on the service's
     own host, and never lead to a private address (the service's own host apart); the key goes to the own host only.
+    `network` and `timing` are for tests.
     """
 
     service: Service
-    _client: httpx.Client = field(init=False)
+    network: httpcore.NetworkBackend | None = None
+    timing: Timing | None = None
+    _own: httpx.URL = field(init=False, repr=False)
+    _transport: Transport = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        t = self.service.timeouts
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(connect=t.connect_s, write=t.write_s, read=t.read_s, pool=t.slot_s),
-            limits=httpx.Limits(max_connections=self.service.at_once),
-        )
+        self._own = _own_url(self.service)
+        self._transport = Transport(self._own, self.service.at_once, self.network)
 
     def get(self, path: str, *, params: Mapping[str, str] | None = None, accepts: tuple[str, ...] = JSON) -> Answer:
         """A GET; asked again, within bounds, where that may help."""
@@ -141,43 +145,41 @@ class HttpClient:
         accepts: tuple[str, ...] = JSON, is_safe: bool = False, passes: tuple[int, ...] = (),
     ) -> Answer:  # fmt: skip
         """Any request. `accepts` are content types or their beginnings (empty: any), `passes` are statuses that are
-        answers as 2xx is. A form with files is sent as multipart, fields first.
+        answers as 2xx is, whatever their type. A form with files is sent as multipart, fields first.
 
         Raises:
-            NotSent, Busy, Denied, Broken, LostAnswer, BadAnswer.
+            NotAllowed, NotSent, Busy, Denied, Broken, LostAnswer, BadAnswer.
         """  # noqa: D205
-        url = path if "://" in path else f"{self.service.url}/{path.lstrip('/')}"
-        key = self.service.key.headers() if self.service.key else {}
-        sent = {**dict(self.service.headers), **key, **(headers or {})}
-        try:
-            answer = self._client.request(
-                method, url, json=json, data=dict(form) if form else None, params=params, headers=sent,
-                content=content.read_bytes() if isinstance(content, Path) else content,
-                files={
-                    name: (part.name, part.data if isinstance(part.data, bytes) else part.data.read_bytes(),
-                           part.content_type)
-                    for name, part in files.items()
-                } if files else None,
-            )  # fmt: skip
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise NotSent(f"{self.service.name} was not reached: {hide(str(error))}") from error
-        except httpx.HTTPError as error:
-            raise LostAnswer(f"the answer of {self.service.name} was lost: {hide(repr(error))}") from error
-        if answer.is_success or answer.status_code in passes:
-            return Answer(answer.status_code, answer.headers, answer.content, answer.headers.get("x-request-id", ""))
-        kind = Busy if answer.status_code in _BUSY else Broken if (
-            answer.status_code >= 500 or answer.status_code in _FAILED
-        ) else Denied  # fmt: skip
-        said = hide(answer.text[:400])
-        raise kind(f"{self.service.name} answered {answer.status_code}: {said}", status=answer.status_code, said=said)
+        wanted = Wanted(method, self._url(path, params), json, form, files, content, headers or {}, accepts)
+        for attempt in self._tries(wanted, is_safe=is_safe):
+            with attempt, self._answered(wanted, attempt, passes) as reply:
+                body = b"".join(reply.pieces(self.service.largest_answer))
+                answer = Answer(reply.status, reply.headers, body, reply.request_id)
+                if accepts == JSON and body and reply.status not in passes:
+                    try:
+                        answer.json()
+                    except BadAnswer as error:
+                        raise BadAnswer(
+                            f"{reply.asked}: {error}", status=reply.status, request_id=reply.request_id
+                        ) from error
+                return answer
+        raise AssertionError("a request has at least one try")  # pragma: no cover
 
     def events(self, path: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Iterator[Event]:
         """A POST of JSON that is answered with server-sent events; never asked again once it was taken.
 
         Raises:
-            NotSent, Busy, Denied, Broken: before the first event. LostAnswer: the stream broke off.
+            NotAllowed, NotSent, Busy, Denied, Broken, BadAnswer: before the first event.
+            LostAnswer: the stream broke off.
         """
-        raise NotImplementedError
+        wanted = Wanted("POST", self._url(path, None), body, headers=headers or {}, accepts=EVENTS)
+        for attempt in self._tries(wanted, is_safe=False):
+            with attempt, self._answered(wanted, attempt) as reply:
+                try:
+                    yield from events(reply.pieces(self.service.largest_answer))
+                except BrokenOff as error:
+                    raise reply.lost("the stream ended within an event") from error
+                return
 
     def download(
         self, url: str, target: Path, *, accepts: tuple[str, ...] = (), sha256: str = "",
@@ -186,15 +188,128 @@ class HttpClient:
         """Stream a file to `target`, whole or not at all; asked again, within bounds, where that may help.
 
         Raises:
-            NotSent, Busy, Denied, Broken, LostAnswer: Denied where it is not there any more.
-            BadAnswer: too large, another type, or other bytes than its length or hash says.
+            NotAllowed, NotSent, Busy, Broken, LostAnswer.
+            Denied: also where it is not there any more.
+            BadAnswer: too large, empty, of another type, or other bytes than its length or hash says.
         """
-        answer = self.ask("GET", url, params=params, accepts=accepts, is_safe=True)
-        target.write_bytes(answer.body)
-        return Downloaded(len(answer.body), hashlib.sha256(answer.body).hexdigest(), "")
+        wanted = Wanted("GET", self._url(url, params), accepts=accepts)
+        for attempt in self._tries(wanted, is_safe=True):
+            with attempt, self._answered(wanted, attempt) as reply:
+                return save(reply, target, largest=self.service.largest_download, sha256=sha256)
+        raise AssertionError("a request has at least one try")  # pragma: no cover
+
+    def close(self) -> None:
+        """Close its connections; it may be used again."""
+        self._transport.close()
+
+    # --- One try -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _answered(self, wanted: Wanted, attempt: Try, passes: tuple[int, ...] = ()) -> Iterator[Reply]:
+        """The answer, where it is one of those that were asked for; what only asks is sent on where it is sent to."""
+        url = wanted.url
+        for _ in range(_MOST_REDIRECTS + 1):
+            with self._sent(wanted, url, attempt) as reply:
+                is_elsewhere = reply.status in _REDIRECTS and "location" in reply.headers and wanted.is_reading
+                if reply.status in passes or 200 <= reply.status < 300:
+                    if reply.status not in (*passes, 204, 205) and not is_accepted(reply.headers, wanted.accepts):
+                        said = hide(media_type(reply.headers), longest=80) or "no type"
+                        raise reply.bad(f"{said} instead of {' or '.join(wanted.accepts)}")
+                    yield reply
+                    return
+                if not is_elsewhere:
+                    raise self._problem(reply)
+                url = self._next(reply, url)
+        raise NotAllowed(f"{self._asked(wanted, wanted.url)}: it was sent on more than {_MOST_REDIRECTS} times")
+
+    @contextmanager
+    def _sent(self, wanted: Wanted, url: httpx.URL, attempt: Try) -> Iterator[Reply]:
+        asked = self._asked(wanted, url)
+        headers = httpx.Headers(
+            {"User-Agent": "audio-assets", "Accept": accept_header(wanted.accepts), "Accept-Encoding": "identity"}
+        )
+        if origin(url) == origin(self._own):
+            headers.update(dict(self.service.headers))
+            headers.update(self.service.key.headers() if self.service.key else {})
+        if origin(url) == origin(wanted.url):
+            headers.update(dict(wanted.headers))
+        t, timing = self.service.timeouts, attempt.tries.timing
+        phases = {
+            name: Phase(seconds, attempt.tries.deadline_s, timing.clock)
+            for name, seconds in (("connect", t.connect_s), ("write", t.write_s), ("read", t.read_s),
+                                  ("pool", t.slot_s))
+        }  # fmt: skip
+        with (
+            wanted.opened(asked, url, headers) as request,
+            self._transport.send(asked, request, phases, is_repeatable=attempt.tries.is_safe) as reply,
+        ):
+            yield reply
+
+    def _problem(self, reply: Reply) -> Exception:
+        """The failure that an answer is, with what can be had of its explanation."""
+        body = b""
+        try:
+            for piece in reply.pieces(self.service.largest_answer):
+                body += piece
+                if len(body) >= LONGEST_ERROR:
+                    break
+        except (BadAnswer, LostAnswer, *LOST):
+            pass  # that it failed, and how, is known; only the explanation is cut off
+        return problem_of(reply.asked, reply.status, reply.headers, body[:LONGEST_ERROR], self.service.own_errors)
+
+    def _next(self, reply: Reply, url: httpx.URL) -> httpx.URL:
+        try:
+            return checked_url(url.join(reply.headers["location"]), self._own)
+        except (httpx.InvalidURL, ValueError):
+            raise reply.bad("an address to go on at that is none") from None
+        except NotAllowed as error:
+            raise NotAllowed(f"{reply.asked}: it was sent on, but {error}") from error
+
+    # --- All tries ---------------------------------------------------------------------------------------------
+
+    def _tries(self, wanted: Wanted, *, is_safe: bool) -> Tries:
+        s, timing = self.service, self.timing or TIMING
+        limiter = limiter_of(s.name)
+        return Tries(
+            lambda: limiter.turn(
+                at_once=s.at_once, per_second=s.per_second, slot_s=s.timeouts.slot_s, timing=timing
+            ),
+            s.n_tries, s.timeouts.total_s, timing, is_safe=is_safe or wanted.is_reading, is_order=wanted.is_order,
+        )  # fmt: skip
+
+    def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
+        text = path if _ELSEWHERE.match(path) else f"{self.service.url}/{path.lstrip('/')}"
+        try:
+            url = checked_url(text, self._own)
+        except NotAllowed as error:
+            raise NotAllowed(f"{self.service.name}: {error}") from error
+        return url.copy_merge_params(dict(params)) if params else url
+
+    def _asked(self, wanted: Wanted, url: httpx.URL) -> str:
+        return f"{self.service.name}: {wanted.method} {hide(shown(url, self._own), longest=200)}"
+
+
+def _own_url(service: Service) -> httpx.URL:
+    where = f"url under [providers.{service.name}] in providers.toml"
+    try:
+        url = httpx.URL(service.url)
+    except (httpx.InvalidURL, UnicodeError):
+        raise Unavailable(f"{service.name} has no address that can be asked: correct {where}") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise Unavailable(f"{service.name} needs an address that begins with http:// or https://: correct {where}")
+    if url.userinfo or url.query or url.fragment:
+        raise Unavailable(f"{service.name} needs an address without a password, a query or a #: correct {where}")
+    return url
 
 
 @lru_cache(maxsize=64)
 def client_of(service: Service) -> HttpClient:
-    """The process's one client for a service."""
+    """The process's one client for a service.
+
+    Raises:
+        Unavailable: its URL is none.
+    """
     return HttpClient(service)
+
+
+os.register_at_fork(after_in_child=client_of.cache_clear)  # a connection has one process

@@ -1,5 +1,6 @@
 """How a request to a provider fails; the class says what that means for an order that may cost money.
 
+    NotAllowed   it may not be sent as it stands, to that address or with that header: nothing is billed
     NotSent      it never reached the server: nothing is billed, trying again is safe
     Busy         the server said "not now" (429): the same
     Denied       the server said no (any other 4xx): nothing is billed, and it would say no again
@@ -18,11 +19,19 @@ from resources.paid_vendor import NotSubmitted, Refused
 
 
 class HttpProblem(Exception):  # noqa: N818 - what happened, as a reader says it
+<<<<<<< HEAD
     """What all have in common. `said` is the server's own explanation, `wait_s` when it wants to be asked again."""
+=======
+    """What all have in common.
+
+    `said` is the server's own explanation, `wait_s` when it wants to be asked again. `is_vendors_own`: a 5xx in the
+    vendor's own form. `is_final`: it says that asking again would not help.
+    """
+>>>>>>> http
 
     def __init__(
         self, message: str, *, status: int = 0, said: str = "", request_id: str = "", wait_s: float | None = None,
-        is_vendors_own: bool = False,
+        is_vendors_own: bool = False, is_final: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(message)
         self.status = status
@@ -30,10 +39,15 @@ class HttpProblem(Exception):  # noqa: N818 - what happened, as a reader says it
         self.request_id = request_id
         self.wait_s = wait_s
         self.is_vendors_own = is_vendors_own
+        self.is_final = is_final
 
 
-class NotSent(HttpProblem, TransientError):  # noqa: N818 - what happened, as a reader says it
-    """No connection: unknown host, refused, no TLS, no free slot in time."""
+class NotAllowed(HttpProblem, PermanentError):  # noqa: N818 - what happened, as a reader says it
+    """Not a URL, address or header that may be sent; nothing was."""
+
+
+class NotSent(HttpProblem, TransientError):  # noqa: N818
+    """No connection: unknown host, refused, no TLS, no free slot in time; or the request could not be sent whole."""
 
 
 class Busy(HttpProblem, TransientError):  # noqa: N818
@@ -65,7 +79,7 @@ def as_order() -> Iterator[None]:
     """
     try:
         yield
-    except Denied as error:
+    except (Denied, NotAllowed) as error:
         raise Refused(str(error)) from error
     except (NotSent, Busy) as error:
         raise NotSubmitted(str(error)) from error

@@ -8,10 +8,8 @@ here knows a vendor's protocol; how money is kept is `ledger.py`.
 """
 
 import os
-import random
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +23,11 @@ from resources.ledger import Ledger
 from resources.ledger_database import LedgerBusy, LedgerError
 from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict
 from resources.paid_vendor import JobGone, Look, NotSubmitted, PaidVendor, Refused, Unknowable
+<<<<<<< HEAD
 from resources.pausing import pause
+=======
+from resources.pausing import REAL_TIME, Timing
+>>>>>>> http
 
 Verify = Callable[[Path], None]
 """Raises ValueError, in one sentence, when the file is not what was ordered."""
@@ -68,15 +70,6 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """Where waiting comes from; a test gives its own. `vary` is a number from 0 up to 1."""
-
-    sleep: Callable[[float], None] = pause
-    clock: Callable[[], float] = time.monotonic
-    vary: Callable[[], float] = random.random
-
-
-@dataclass(frozen=True, slots=True)
 class Receipt:
     """What was bought. `is_estimate`: the vendor named no cost."""
 
@@ -95,7 +88,7 @@ def pay_once(
     files: Mapping[str, Path] = MappingProxyType({}),
     verify: Verify = lambda _path: None,
     patience: Patience = Patience(),
-    timing: Timing = Timing(),
+    timing: Timing = REAL_TIME,
 ) -> Receipt:
     """Buy what the order names, or go on with it, or fetch again what was paid; the file is at `target` then.
 

@@ -4,12 +4,16 @@ Every value that was read is known to `hide`, which takes it out of any text, al
 """
 
 import os
+import re
 from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
 
 from audio_assets.domain.redaction import without_secrets
+from audio_assets.domain.rendering import Unavailable
 
 _HIDDEN = "***"
 _SHORTEST = 6  # a shorter value would black out ordinary words
+_QUERY = re.compile(r"(?i)(https?://[^\s?#\"'<>]+)\?[^\s\"'<>]+")
 _read: set[str] = set()
 
 
@@ -28,17 +32,28 @@ class Key:
         return bool(os.environ.get(self.variable, "").strip())
 
     def headers(self) -> dict[str, str]:
-        """The header to send, none where it is not set."""
+        """The header to send, none where it is not set.
+
+        Raises:
+            Unavailable: a header can not carry it.
+        """
         value = os.environ.get(self.variable, "").strip()
         if not value:
             return {}
         _read.add(value)
+        if not (value.isascii() and value.isprintable()):
+            raise Unavailable(
+                f"the key in {self.variable} is broken: it holds a line break or a character that no key has; "
+                "copy it anew, as one line"
+            )
         return {self.header: self.form.format(value)}
 
 
 def hide(text: str, *, longest: int = 500) -> str:
-    """The text on one line without any key that was read, nor what looks like one."""
+    """The text on one line without any key that was read, what looks like one, or the query of a URL (a signature)."""
     for value in sorted(_read, key=len, reverse=True):
         if len(value) >= _SHORTEST:
-            text = text.replace(value, _HIDDEN)
+            for form in (value, quote(value, safe=""), quote_plus(value)):
+                text = text.replace(form, _HIDDEN)
+    text = _QUERY.sub(rf"\1?{_HIDDEN}", text)
     return without_secrets(text, longest=longest)

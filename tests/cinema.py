@@ -43,6 +43,7 @@ class Cinema(Concert):
     """A concert with a screen: takes are drawn by `ColourVideo`."""
 
     more: Mapping[str, Any] = {}
+    beside: Mapping[str, Any] = {}
 
     @property
     def easel(self) -> Path:
@@ -52,11 +53,15 @@ class Cinema(Concert):
 
     @property
     def resources(self) -> dict[str, Any]:
-        return build_resources(current(), {"animatic": ColourVideo(folder=str(self.easel), **self.more)})
+        return build_resources(current(), self._videos)
 
     @property
     def defs(self) -> dg.Definitions:
-        return build_defs({"animatic": ColourVideo(folder=str(self.easel), **self.more)})
+        return build_defs(self._videos)
+
+    @property
+    def _videos(self) -> dict[str, Any]:
+        return {"animatic": ColourVideo(folder=str(self.easel), **self.more), **self.beside}
 
     def studio(self) -> Studio:
         studio: Studio = self.resources["studio"].open()

@@ -11,6 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # workers get this path too, to import `tests.fakes`
 
 from audio_assets import settings
+from resources import http_client
+from resources.pausing import Timing
 from tests.house import CAST, House
 
 
@@ -37,6 +39,15 @@ def house(root: Path, tmp_path: Path) -> House:
     engines.mkdir()
     (root / "cast.toml").write_text(CAST)
     return House(root, engines)
+
+
+@pytest.fixture
+def slept_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Requests that are asked again do so at once; the seconds that they would have waited."""
+    slept: list[float] = []
+    timing = Timing(sleep=lambda seconds: slept.append(seconds) if seconds else None, vary=lambda: 0.5)
+    monkeypatch.setattr(http_client, "TIMING", timing)
+    return slept
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 What a prompt holds provokes what an engine can do to a studio: `FAIL` can never be drawn, `FLAKY` fails until the file
 `mended` stands in the provider's folder. Every clip that is made is a line of `made.log`. With a `shop` clips are
-ordered from it, and paid.
+ordered from it, and paid; the file `closed` in the folder closes it.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from audio_assets.domain.provider_catalogue import About
-from audio_assets.domain.rendering import PermanentError, TransientError
+from audio_assets.domain.rendering import PermanentError, TransientError, Unavailable
 from audio_assets.domain.shot import Clip, Shot
 from resources.engines.take_artifacts import Generate, Remix
 from resources.ordered import Remote
@@ -68,6 +68,8 @@ class ColourVideo(VideoProvider):
     def remote(self, model: str, kept: Path) -> Remote | None:
         if not self.shop:
             return None
+        if (Path(self.folder) / "closed").exists():
+            raise Unavailable("shop needs a key: set SHOP_KEY in the environment")
         bought = [Path(self.clip).read_bytes()]
         shop = ShopVendor(Path(self.shop), answers=[Look("done", billed_usd="0.40")], fetched=bought)
         return Remote(shop, self.name, model, Lane(self.name, 4))

@@ -140,6 +140,7 @@ class Cast:
         """
         part = self._part(character, short_name)
         chosen = part or self._narrator
+        self._check_engine(chosen, chosen.engine or self.default_engine, known_voices)
         spec, is_default_voice = self._voice_spec(chosen, lang)
         engine, mix = self._engine_and_mix(chosen, spec)
         if is_default_voice and chosen.voice:  # the named one is for another language; a typo must not pass as that
@@ -168,18 +169,22 @@ class Cast:
         other, colon, mix = spec.partition(":")
         if other.strip() == engine:
             return None
+        self._check_engine(part, other.strip(), known_voices)
         if not colon:
             mix = self._default_voice(part, other.strip(), lang, voice)
         return other.strip(), self._mix(part, other.strip(), mix.strip(), known_voices)
 
     def _mix(self, part: _Part, engine: str, mix: str, known_voices: Mapping[str, Collection[str]]) -> Mix:
-        if engine not in known_voices:
-            known = " and ".join(sorted(known_voices))
-            raise CastError(f"{self.path}: [{part.key}] the engine '{engine}' is not known; known are {known}")
+        self._check_engine(part, engine, known_voices)
         try:
             return parse_voice_mix(mix, known_voices[engine], self.names)
         except VoiceError as error:
             raise CastError(f"{self.path}: [{part.key}] {error}") from error
+
+    def _check_engine(self, part: _Part, engine: str, known_voices: Mapping[str, Collection[str]]) -> None:
+        if engine not in known_voices:
+            known = " and ".join(sorted(known_voices))
+            raise CastError(f"{self.path}: [{part.key}] the engine '{engine}' is not known; known are {known}")
 
     def _part(self, character: str, short_name: str) -> _Part | None:
         """The character's part; None when the cast does not name it."""

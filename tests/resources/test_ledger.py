@@ -104,12 +104,14 @@ def test_the_key_of_an_attempt_is_the_same_in_another_ledger(tmp_path: Path) -> 
     assert len(keys) == 1
 
 
-def test_no_price_is_refused_and_price_nothing_needs_no_entry(url: str) -> None:
+def test_no_price_is_refused_and_price_nothing_passes_every_cap(url: str) -> None:
     ledger = Ledger(url)
     with pytest.raises(NoPrice):
         ledger.reserve(order(estimate_usd=None))
-    assert ledger.reserve(order(estimate_usd=0)) is None
-    assert ledger.entries() == ()
+    paid = ledger.submitting(ledger.reserve(order()))
+    ledger.settle(paid, 5)
+    free = ledger.reserve(order("free", estimate_usd=0, project_cap_usd=1))
+    assert (free.state, free.held_micro) == ("reserved", 0)
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,16 @@ def test_over_the_cap_or_without_a_price_nothing_is_sent(desk: Desk) -> None:
     assert desk.vendor.jobs() == []
 
 
-def test_what_costs_nothing_needs_no_entry(desk: Desk) -> None:
-    receipt = desk.pay(order(estimate_usd=0, project_cap_usd=0))
-    assert (receipt.entry, desk.target.read_bytes(), desk.ledger.entries()) == (None, BYTES, ())
+def test_what_costs_nothing_is_picked_up_again_and_once_done_ordered_anew(desk: Desk) -> None:
+    free = order(estimate_usd=0, project_cap_usd=0)
+    desk.vendor.answers = [Look("pending"), Look("done", billed_usd="0")]
+    with pytest.raises(TransientError):
+        desk.pay(free, patience=Patience(deadline_s=0))
+    assert (desk.entry.state, desk.entry.job_id) == ("submitted", "1")
+    desk.pay(free)
+    assert (desk.entry.state, desk.target.read_bytes(), desk.vendor.jobs()) == ("settled", BYTES, ["1"])
+    desk.pay(free)
+    assert desk.vendor.jobs() == ["1", "2"]
 
 
 # --- What the vendor says ------------------------------------------------------------------------------------------
@@ -301,10 +308,10 @@ class SlowVendor(ShopVendor):
     entered: threading.Event = field(default_factory=threading.Event)
     go: threading.Event = field(default_factory=threading.Event)
 
-    def submit(self, request: Mapping[str, Any], idempotency_key: str) -> str:
+    def submit(self, request: Mapping[str, Any], idempotency_key: str, files: Mapping[str, Path]) -> str:
         self.entered.set()
         assert self.go.wait(10)
-        return super().submit(request, idempotency_key)
+        return super().submit(request, idempotency_key, files)
 
 
 def test_two_threads_that_want_the_same_order_it_once(desk: Desk) -> None:

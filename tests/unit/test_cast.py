@@ -144,8 +144,6 @@ def test_an_empty_cast_serves():
         ("[narrator]\nspeed = nan", ["speed"]),
         ("[narrator]\ngain_db = 'loud'", ["gain_db"]),
         ("[narrator]\nvoice = 5", ["voice"]),
-        ("[narrator]\nengine = 'festival'", ["festival", "kokoro"]),
-        ("[narrator]\nvoice = 'festival:bob'", ["festival"]),
         ("[mouth]\nfps = 0", ["fps"]),
         ('[mouth]\nfps = "fast"', ["fps", "24000/1001"]),
         ("[mouth]\nshapes = 'round'", ["extended"]),
@@ -160,6 +158,36 @@ def test_a_mistake_names_the_file_the_key_and_the_remedy(text, hints):
         cast(text)
     assert str(caught.value).startswith("data/cast.toml: ")
     assert all(hint in str(caught.value) for hint in hints), str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["engine = 'festival'", "voice = 'festival:bob'", "fallback = 'festival:bob'"])
+def test_an_unknown_engine_costs_its_character_only(line):
+    some = cast(f"[characters.ann]\n{line}\n")
+    with pytest.raises(CastError, match=r"\[characters.ann\] the engine 'festival' is not known; known are .*kokoro"):
+        some.entry("ann", "en", VOICES)
+    assert some.entry("bob", "en", VOICES).engine == "kokoro"
+
+
+ELSEWHERE = {**VOICES, "cloud": ("1f3a-99", "2b")}
+
+
+def test_an_engine_elsewhere_speaks_every_language_with_the_voice_that_is_named():
+    some = cast("[narrator]\nengine = 'cloud'\nvoice = 'lena'\n[names]\nlena = '1f3a-99'\n")
+    for lang in ("en", "fr"):
+        found = some.entry("anyone", lang, ELSEWHERE)
+        assert (found.engine, found.voice, found.is_default_voice) == ("cloud", (("1f3a-99", 1.0),), False)
+    with pytest.raises(CastError, match="cloud has no default voice"):
+        cast("[narrator]\nengine = 'cloud'\n").entry("anyone", "en", ELSEWHERE)
+
+
+def test_who_stands_in_is_the_character_s_before_the_studio_s():
+    text = "[narrator]\nvoice = 'cloud:2b'\n[characters.ann]\nvoice = 'cloud:2b'\nfallback = 'kokoro:af_bella'\n"
+    some = parse_cast(text.encode(), "cast.toml", default_fallback="kokoro")
+    assert some.entry("ann", "en", ELSEWHERE).fallback == ("kokoro", (("af_bella", 1.0),))
+    assert some.entry("narrator", "fr", ELSEWHERE).fallback == ("kokoro", (("ff_siwis", 1.0),))
+    assert cast(text).entry("narrator", "en", ELSEWHERE).fallback is None
+    itself = parse_cast(b"", "cast.toml", default_fallback="kokoro")
+    assert itself.entry("narrator", "en", ELSEWHERE).fallback is None
 
 
 def test_a_cast_in_another_encoding_is_refused():

@@ -43,7 +43,7 @@ def card(text: str = CARD) -> PriceCard:
 
 
 def test_each_day_has_its_own_price() -> None:
-    prices = {day: price_of(card(), "studio", "clip-1", date.fromisoformat(day)).usd_per_second
+    prices = {day: price_of(card(), "studio", "clip-1", date.fromisoformat(day)).usd
               for day in ("2026-01-01", "2026-06-30", "2026-07-01", "2026-12-31")}  # fmt: skip
     assert list(prices.values()) == [0.05, 0.05, 0.08, 0.08]
 

@@ -1,0 +1,166 @@
+"""Lines that are spoken elsewhere: paid once, under a cap, with a stand-in only where the settings name one."""
+
+from pathlib import Path
+
+import pytest
+
+from audio_assets.checks import results
+from audio_assets.domain.rendering import INTENDED
+from audio_assets.render import Outcome
+from audio_assets.speech import Alignment, VoiceLine
+from tests.elsewhere import PRICES, CloudSpeech, orders
+from tests.house import GOOD, LATE, SO, House
+
+CAST = """
+[narrator]
+voice = "af_heart"
+[characters.anna]
+engine = "cloud"
+voice = "lena"
+"""
+FALLBACK = f'{CAST}fallback = "kokoro:af_bella"\n'
+
+
+@pytest.fixture
+def cloud(house: House, tmp_path: Path) -> Path:
+    """The provider's folder; the house's cast has Anna speak there."""
+    folder = tmp_path / "cloud"
+    folder.mkdir()
+    (folder / "key").touch()
+    house.overrides["cloud"] = CloudSpeech(folder=str(folder))
+    house.write("cast.toml", CAST)
+    house.write("price_card.toml", PRICES)
+    house.register()
+    return folder
+
+
+def voices(house: House, *texts: str) -> dict[str, Outcome]:
+    """The outcomes of the voices of these lines, or of all."""
+    found = {house.studio().dialogue.cues[o.partition].line.text: o for _, o in house.render(kinds=(VoiceLine,))}
+    return {text: one for text, one in found.items() if not texts or text in texts}
+
+
+def test_a_line_is_ordered_once_and_its_cost_is_kept(house: House, cloud: Path) -> None:
+    first = voices(house, GOOD, SO)
+    assert {one.state for one in first.values()} == {"rendered"}
+    assert sorted(orders(cloud)) == sorted([GOOD, SO])
+    sidecar = first[GOOD].sidecar
+    assert sidecar is not None
+    assert (sidecar.cost_usd, sidecar.facts["engine"]) == (0.013, "cloud")
+    entries = house.studio().ledger.entries(project="play")
+    assert [(one.state, one.actual_micro) for one in entries] == [("settled", 13_000), ("settled", 9_000)]
+    assert {one.state for one in voices(house).values()} == {"cached"}
+    assert len(orders(cloud)) == 2
+
+
+def test_without_a_price_nothing_is_sent(house: House, cloud: Path) -> None:
+    (house.root / "price_card.toml").unlink()
+    found = voices(house)
+    assert found[GOOD].failure is not None
+    assert "the provider 'cloud' is not on the price card" in found[GOOD].failure.reason
+    assert found[LATE].state == "rendered"
+    assert orders(cloud) == []
+
+
+def test_a_cap_is_never_answered_with_a_stand_in(house: House, cloud: Path) -> None:
+    house.write("cast.toml", FALLBACK)
+    house.studio().ledger.set_cap("project", "play", "0.02", "ana")
+    found = voices(house, GOOD, SO)
+    assert [(one.state, one.failure.kind if one.failure else "") for one in found.values()].count(
+        ("failed", "budget")
+    ) == 1
+    assert len(orders(cloud)) == 1
+
+
+def test_without_a_key_a_line_fails_in_one_sentence_and_the_others_go_on(house: House, cloud: Path) -> None:
+    (cloud / "key").unlink()
+    found = voices(house)
+    failure = found[GOOD].failure
+    assert failure is not None
+    assert (failure.kind, failure.reason) == ("unavailable", "cloud needs a key: set CLOUD_KEY in the environment")
+    assert (found[LATE].state, orders(cloud)) == ("rendered", [])
+    stuck = {entry.partition: entry.reason for entry in house.plan((VoiceLine,)).stuck}
+    assert stuck[house.line(GOOD)] == failure.reason
+    (cloud / "key").touch()
+    assert {entry.partition for entry in house.plan((VoiceLine,)).stale} == {house.line(GOOD), house.line(SO)}
+
+
+@pytest.mark.parametrize("trouble", ["no key", "down"])
+def test_a_stand_in_is_visible_and_gives_way(house: House, cloud: Path, trouble: str) -> None:
+    house.write("cast.toml", FALLBACK)
+    if trouble == "down":
+        (cloud / "down").touch()
+    else:
+        (cloud / "key").unlink()
+    outcome = voices(house, GOOD)[GOOD]
+    assert outcome.state == "stood_in"
+    assert outcome.sidecar is not None
+    failed = {check.name: check.detail for check in outcome.sidecar.checks if not check.passed}
+    assert failed[INTENDED].startswith("kokoro stands in: ")
+    assert failed[INTENDED] in outcome.sidecar.notes
+    assert outcome.sidecar.action["params"]["stands_in_for"] == "cloud"
+    assert (outcome.sidecar.action["provider"]["engine"], orders(cloud)) == ("kokoro", [])
+    check = next(one for one in results(house.recipe(VoiceLine)) if one.check_name == INTENDED)
+    assert (check.passed, check.metadata["failed"].value) == (False, 2)
+    aligned = {o.partition: o for _, o in house.render(kinds=(Alignment,))}[house.line(GOOD)]
+    assert aligned.sidecar is not None
+    assert aligned.sidecar.facts["source"] == "kokoro"
+
+    (cloud / "key").touch()
+    (cloud / "down").unlink(missing_ok=True)
+    causes = {entry.partition: entry.causes for entry in house.plan((VoiceLine,)).stale}[house.line(GOOD)]
+    assert "engine kokoro -> cloud" in causes
+    again = voices(house, GOOD)[GOOD]
+    assert again.state == "rendered"
+    assert len(orders(cloud)) == 2
+    assert all(one.passed for one in results(house.recipe(VoiceLine)) if one.check_name == INTENDED)
+
+
+def test_an_order_of_unknown_outcome_is_held_and_not_stood_in_for(house: House, cloud: Path) -> None:
+    house.write("cast.toml", FALLBACK)
+    (cloud / "lost").touch()
+    failure = voices(house, GOOD)[GOOD].failure
+    assert failure is not None
+    assert "it is not known whether cloud took the order" in failure.reason
+    (cloud / "lost").unlink()
+    assert voices(house, GOOD)[GOOD].state == "failed"
+    assert orders(cloud).count(GOOD) == 1
+    entry = next(one for one in house.studio().ledger.entries() if one.state == "unknown")
+    house.studio().ledger.release(entry, "not billed, says their list")
+    voices(house, GOOD)
+    assert orders(cloud).count(GOOD) == 2
+
+
+def test_a_studio_s_stand_in_serves_characters_that_name_none(house: House, cloud: Path) -> None:
+    house.write("providers.toml", '[fallback]\nspeech = "kokoro"\n')
+    (cloud / "key").unlink()
+    assert voices(house, GOOD)[GOOD].state == "stood_in"
+
+
+def test_the_studio_s_engine_speaks_for_those_without_one(house: House, cloud: Path) -> None:
+    house.write("providers.toml", '[use]\nspeech = "cloud"\n')
+    house.write("cast.toml", '[narrator]\nvoice = "lena"\n')
+    assert voices(house)[LATE].state == "rendered"
+    assert LATE in orders(cloud)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[use]\nspech = 'cloud'\n", "spech"),
+        ("[use\n", "line 1"),
+        ("[providers.kokoro]\ncash = 'x'\n", "[providers.kokoro]"),
+        ("[providers.mine]\nurl = 'http://x'\n", "say what it is with kind"),
+        ("[providers.mine]\nkind = 'nobody'\n", "kind is 'nobody'"),
+        ("[providers.cloud]\napi_key = 'hush-hush-hush'\n", "must not stand in a file"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_one_sentence_at_every_line(
+    house: House, cloud: Path, text: str, said: str
+) -> None:
+    house.write("providers.toml", text)
+    failure = voices(house)[GOOD].failure
+    assert failure is not None
+    assert "providers.toml" in failure.reason
+    assert said in failure.reason
+    assert "hush-hush" not in failure.reason

@@ -1,0 +1,96 @@
+"""Takes that a provider elsewhere can not make: they fail in a sentence, or another provider stands in and gives way."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from audio_assets.checks import results
+from audio_assets.domain.rendering import INTENDED
+from audio_assets.takes import SceneTake
+from tests.cinema import Cinema
+from tests.vendors import ShopVendor
+from tests.video_fakes import ColourVideo, write_colours
+
+PRICES = """
+[[prices]]
+provider = "shop"
+model = "clip-1"
+usd_per_second = 0.10
+valid_from = 2020-01-01
+"""
+
+
+@pytest.fixture
+def counter(cinema: Cinema, tmp_path: Path) -> ShopVendor:
+    """The song's takes are ordered from a shop that is closed; the animatic is there as well."""
+    clip = tmp_path / "bought.mp4"
+    write_colours(clip, "bought", 1280, 720, Fraction(12), 48)
+    cinema.write("price_card.toml", PRICES)
+    shop = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
+    cinema.beside = {"shop": ColourVideo(folder=str(tmp_path), **shop)}
+    (tmp_path / "closed").touch()
+    return ShopVendor(tmp_path / "shop.db")
+
+
+def order_from_the_shop(cinema: Cinema, instance: dg.DagsterInstance, more: str = "") -> None:
+    cinema.edit('title = "', f'video_provider = "shop"\nvideo_model = "clip-1"\n{more}title = "')
+    assert cinema.run(instance).success
+
+
+def intended(cinema: Cinema) -> dg.AssetCheckResult:
+    return next(one for one in results(cinema.recipe(SceneTake)) if one.check_name == INTENDED)
+
+
+def test_a_closed_shop_is_one_sentence_and_tried_again_once_it_opens(
+    cinema: Cinema, counter: ShopVendor, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    order_from_the_shop(cinema, instance)
+    assert not cinema.film(instance).success
+    reasons = {one.partition: one.reason for one in cinema.film_plan().stuck if one.asset == "scene_take"}
+    assert set(reasons) == set(cinema.scenes())
+    assert all("shop needs a key" in reason for reason in reasons.values())
+    (tmp_path / "closed").unlink()
+    assert {one.partition for one in cinema.film_plan().stale if one.asset == "scene_take"} == set(cinema.scenes())
+    assert cinema.film(instance).success
+    assert len(counter.jobs()) == len(cinema.scenes())
+
+
+def test_a_stand_in_take_is_in_the_film_until_the_shop_opens(
+    cinema: Cinema, counter: ShopVendor, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    order_from_the_shop(cinema, instance, 'video_fallback = "animatic"\n')
+    cinema.film(instance)
+    for scene in cinema.scenes():
+        shown = cinema.takes(scene)[cinema.selected(scene).take or ""]
+        assert (shown.origin, shown.provider, shown.is_current) == ("stand_in", "animatic", True)
+    assert (intended(cinema).passed, counter.jobs()) == (False, [])
+    cinema.film(instance)
+    before = cinema.made()
+    cinema.film(instance)
+    assert cinema.made() == before, "nothing is drawn again while the shop stays closed"
+
+    (tmp_path / "closed").unlink()
+    assert cinema.film(instance).success
+    for scene in cinema.scenes():
+        shown = cinema.takes(scene)[cinema.selected(scene).take or ""]
+        assert (shown.origin, shown.provider) == ("generated", "shop")
+    assert intended(cinema).passed
+    assert len(counter.jobs()) == len(cinema.scenes())
+    assert not cinema.film_plan().stale
+
+
+def test_a_remix_is_ordered_with_its_parent(
+    cinema: Cinema, counter: ShopVendor, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    (tmp_path / "closed").unlink()
+    order_from_the_shop(cinema, instance)
+    assert cinema.film(instance).success
+    scene = cinema.scenes()[0]
+    given = len(cinema.takes(scene))
+    assert cinema.play("take_request", scene, instance).success
+    cinema.studio().takes.ask(scene, lambda asked: asked.with_remix(f"t{given:02d}", "closer"))
+    assert cinema.film(instance).success
+    assert len(counter.jobs()) == len(cinema.scenes()) + 1
+    assert "'files': ['parent']" in counter.requests()[-1]
