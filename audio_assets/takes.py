@@ -6,7 +6,7 @@ The missing ones are made first (`take_clips`), then the scene's list of takes i
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -96,11 +96,13 @@ class SceneTake(OfScene):
         """The list's call, unless there is not a single take."""
         takes = self.studio.takes
         entries, missing = [], []
+        wanted = {take.slot.key: take.slot.origin for take in takes.wanted(partition)}
         for index, slot in enumerate(takes.slots(partition)):
             sidecar = takes.made(slot)
-            is_current = any(take.slot.key == slot.key for take in takes.wanted(partition))
+            is_current = slot.key in wanted
             if sidecar is not None:
-                entries.append(self._entry(take_id(index), slot, sidecar, is_current=is_current))
+                now = replace(slot, origin=wanted.get(slot.key, slot.origin))  # one made before may stand in today
+                entries.append(self._entry(take_id(index), now, sidecar, is_current=is_current))
             elif is_current:
                 missing.append((take_id(index), self._why(f"{take_id(index)}@{partition}")))
         if not any(entry.is_current for entry in entries) and missing:

@@ -19,15 +19,11 @@ from resources.paid_vendor import NotSubmitted, Refused
 
 
 class HttpProblem(Exception):  # noqa: N818 - what happened, as a reader says it
-<<<<<<< HEAD
-    """What all have in common. `said` is the server's own explanation, `wait_s` when it wants to be asked again."""
-=======
     """What all have in common.
 
     `said` is the server's own explanation, `wait_s` when it wants to be asked again. `is_vendors_own`: a 5xx in the
     vendor's own form. `is_final`: it says that asking again would not help.
     """
->>>>>>> http
 
     def __init__(
         self, message: str, *, status: int = 0, said: str = "", request_id: str = "", wait_s: float | None = None,

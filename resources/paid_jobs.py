@@ -23,11 +23,7 @@ from resources.ledger import Ledger
 from resources.ledger_database import LedgerBusy, LedgerError
 from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict
 from resources.paid_vendor import JobGone, Look, NotSubmitted, PaidVendor, Refused, Unknowable
-<<<<<<< HEAD
-from resources.pausing import pause
-=======
 from resources.pausing import REAL_TIME, Timing
->>>>>>> http
 
 Verify = Callable[[Path], None]
 """Raises ValueError, in one sentence, when the file is not what was ordered."""

@@ -79,6 +79,11 @@ class ShopVendor(PaidVendor):
         with closing(self._open()) as shop:
             return [str(job) for (job,) in shop.execute("SELECT id FROM jobs ORDER BY id")]
 
+    def requests(self) -> list[str]:
+        """What was asked for, in order."""
+        with closing(self._open()) as shop:
+            return [request for (request,) in shop.execute("SELECT request FROM jobs ORDER BY id")]
+
     def _job(self, key: str) -> str | None:
         with closing(self._open()) as shop:
             row = shop.execute("SELECT id FROM jobs WHERE key = ? ORDER BY id DESC", (key,)).fetchone()

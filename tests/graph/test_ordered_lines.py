@@ -155,9 +155,8 @@ def test_the_studio_s_engine_speaks_for_those_without_one(house: House, cloud: P
         ("[providers.cloud]\napi_key = 'hush-hush-hush'\n", "must not stand in a file"),
     ],
 )
-def test_a_mistake_in_the_settings_is_one_sentence_at_every_line(
-    house: House, cloud: Path, text: str, said: str
-) -> None:
+@pytest.mark.usefixtures("cloud")
+def test_a_mistake_in_the_settings_is_one_sentence_at_every_line(house: House, text: str, said: str) -> None:
     house.write("providers.toml", text)
     failure = voices(house)[GOOD].failure
     assert failure is not None

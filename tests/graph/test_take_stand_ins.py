@@ -1,4 +1,4 @@
-"""Takes that a provider elsewhere can not make: they fail in a sentence, or another provider stands in and gives way."""
+"""Takes that a provider elsewhere can not make: they fail in a sentence, or another one stands in and gives way."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from audio_assets.checks import results
 from audio_assets.domain.rendering import INTENDED
+from audio_assets.domain.schemas.take_requests import RemixOrder
 from audio_assets.takes import SceneTake
 from tests.cinema import Cinema
 from tests.vendors import ShopVendor
@@ -40,7 +41,7 @@ def order_from_the_shop(cinema: Cinema, instance: dg.DagsterInstance, more: str 
 
 
 def intended(cinema: Cinema) -> dg.AssetCheckResult:
-    return next(one for one in results(cinema.recipe(SceneTake)) if one.check_name == INTENDED)
+    return next(one for one in results(SceneTake(cinema.studio())) if one.check_name == INTENDED)
 
 
 def test_a_closed_shop_is_one_sentence_and_tried_again_once_it_opens(
@@ -88,9 +89,8 @@ def test_a_remix_is_ordered_with_its_parent(
     order_from_the_shop(cinema, instance)
     assert cinema.film(instance).success
     scene = cinema.scenes()[0]
-    given = len(cinema.takes(scene))
-    assert cinema.play("take_request", scene, instance).success
-    cinema.studio().takes.ask(scene, lambda asked: asked.with_remix(f"t{given:02d}", "closer"))
+    parent = cinema.selected(scene).take or ""
+    cinema.studio().takes.ask(scene, lambda asked: asked.with_remix(RemixOrder(parent, "closer")))
     assert cinema.film(instance).success
     assert len(counter.jobs()) == len(cinema.scenes()) + 1
     assert "'files': ['parent']" in counter.requests()[-1]
