@@ -23,15 +23,9 @@ from audio_assets import (
 from audio_assets.checks import ASSET_CHECKS
 from audio_assets.jobs import render_dialogue, render_film, render_music
 from audio_assets.settings import Settings, current
+from audio_assets.shipped_providers import shipped_providers
 from audio_assets.studio import studio_resource
-from resources.alignment import PocketsphinxAligner
-from resources.lip_sync import MouthWarp
-from resources.music import LocalRemixer
-from resources.speech import EspeakSpeech, KokoroSpeech
 from resources.store import ArtifactStore
-from resources.vendors.ace_step import AceStepMusic
-from resources.vendors.elevenlabs_music import ElevenLabsMusic
-from resources.video import AnimaticVideo
 from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
 from sensors.songs import uploaded_songs
@@ -44,18 +38,8 @@ _STAGES = (
 
 def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Every resource by its key; `overrides` replace the named ones, as tests do."""
-    parts: dict[str, Any] = {
-        "store": ArtifactStore(url=settings.store_url),
-        "kokoro": KokoroSpeech(cache=str(settings.cache)),
-        "espeak": EspeakSpeech(),
-        "aligner": PocketsphinxAligner(),
-        "animatic": AnimaticVideo(),
-        "mouth_warp": MouthWarp(cache=str(settings.cache)),
-        "remixer": LocalRemixer(),
-        "ace_step": AceStepMusic(),
-        "elevenlabs_music": ElevenLabsMusic(),
-        **(overrides or {}),
-    }
+    store = {"store": ArtifactStore(url=settings.store_url)}
+    parts: dict[str, Any] = {**store, **shipped_providers(settings), **(overrides or {})}
     providers = {key: part for key, part in parts.items() if key != "store"}
     return {**parts, "studio": studio_resource(parts["store"], providers)}
 

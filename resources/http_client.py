@@ -16,10 +16,9 @@ from typing import Any
 
 import httpcore
 import httpx
-import orjson
 
 from audio_assets.domain.rendering import Unavailable
-from resources.http_answers import is_accepted, media_type, problem_of
+from resources.http_answers import is_accepted, media_type, parsed, problem_of
 from resources.http_deadline import Phase
 from resources.http_downloads import Downloaded, save
 from resources.http_errors import BadAnswer, LostAnswer, NotAllowed
@@ -94,14 +93,14 @@ class Answer:
     request_id: str = ""
 
     def json(self) -> Any:
-        """The body as JSON.
+        """The body as JSON; a number that is none (NaN, Infinity), which Python's own servers write, is None.
 
         Raises:
             BadAnswer: it is not.
         """
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError as error:
+            return parsed(self.body)
+        except ValueError as error:
             said = hide(self.body[:LONGEST_ERROR].decode(errors="replace"), longest=200)
             raise BadAnswer(
                 f"the answer is not JSON: {said or 'it is empty'}", status=self.status, request_id=self.request_id
@@ -260,10 +259,10 @@ class HttpClient:
     def _next(self, reply: Reply, url: httpx.URL) -> httpx.URL:
         try:
             return checked_url(url.join(reply.headers["location"]), self._own)
-        except (httpx.InvalidURL, ValueError):
-            raise reply.bad("an address to go on at that is none") from None
         except NotAllowed as error:
             raise NotAllowed(f"{reply.asked}: it was sent on, but {error}") from error
+        except (httpx.InvalidURL, ValueError):
+            raise reply.bad("an address to go on at that is none") from None
 
     # --- All tries ---------------------------------------------------------------------------------------------
 

@@ -282,6 +282,15 @@ def test_json_is_checked_and_a_read_is_asked_again(url: str, fault: Fault, says:
         assert desk(proxy.url).client.get("jobs/1").json() == {"id": "job 1"}
 
 
+def test_a_number_that_is_none_is_none(shop: Shop, url: str) -> None:
+    shop.answer = lambda _r, _b: Response(b'{"a": [NaN, -Infinity, 1.5, "NaN"]}', media_type="application/json")
+    assert desk(url).client.get("jobs/1").json() == {"a": [None, None, 1.5, "NaN"]}
+    for broken in (b'{"a": NaN', b"NaNa", b"[" * 100_000 + b"NaN"):
+        shop.answer = lambda _r, _b, broken=broken: Response(broken, media_type="application/json")
+        with pytest.raises(BadAnswer, match="not JSON"):
+            desk(url, n_tries=1).client.get("jobs/1")
+
+
 # --- What is asked again, and when -----------------------------------------------------------------------------------
 
 
@@ -913,19 +922,21 @@ def test_what_has_a_body_is_never_sent_on(shop: Shop, url: str, status: int) -> 
 
 
 @pytest.mark.parametrize(
-    "to",
+    ("to", "kind", "says"),
     [
-        "http://example.com/x",
-        "https://127.0.0.1/x",
-        "ftp://example.com/x",
-        "https://u:p@example.com/",
-        "//[",
-        "file:///etc/passwd",
+        ("http://example.com/x", NotAllowed, "it was sent on, but .* not https"),
+        ("https://127.0.0.1/x", NotAllowed, "a private one"),
+        ("ftp://example.com/x", NotAllowed, "no https URL but ftp"),
+        ("file:///etc/passwd", NotAllowed, "no https URL but file"),
+        ("https://u:p@example.com/", NotAllowed, "user name or a password"),
+        ("https://[::1/x", BadAnswer, "an address to go on at that is none"),
     ],
 )
-def test_a_read_is_not_sent_on_to_where_it_may_not_go(shop: Shop, url: str, to: str) -> None:
+def test_a_read_is_not_sent_on_to_where_it_may_not_go(
+    shop: Shop, url: str, to: str, kind: type[HttpProblem], says: str
+) -> None:
     shop.answer = lambda _request, _body: Response("", 302, headers={"location": to})
-    with pytest.raises((NotAllowed, BadAnswer)) as failure:
+    with pytest.raises(kind, match=says) as failure:
         desk(url, n_tries=1).client.get("jobs/1")
     assert "u:p" not in str(failure.value)
     assert shop.n_asked == 1
