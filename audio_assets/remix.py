@@ -182,9 +182,9 @@ class MusicRemix(Recipe):
 
     def _known(self, partition: str, request: RemixRequest) -> tuple[BeatGrid | None, float | None]:
         """The beats and the length in seconds of the source track, as far as they are known."""
-        grid = self._grid(partition)
-        if grid is not None:
-            return grid, grid.duration_s
+        song = dict(self.needs(partition)).get("song_audio")
+        if song is not None:
+            return self._grid(partition), float(self.sidecar(self.upstream("song_audio", song)).facts["duration_s"])
         if not request.source_track:
             return None, None
         track = self._track(request.source_track)

@@ -58,7 +58,7 @@ def bought_music(came: Path, ask: MusicAsk, record: Mapping[str, Any], source: P
     with SongReader(came) as song:
         n_clipped, _ = clipped_runs(np.concatenate(list(song.blocks())))  # at its own rate: another rounds them off
         facts_of_file = song.facts
-    samples, notes = _fitting(np.concatenate(list(stereo_blocks(came, RATE_HZ))))
+    samples, notes = _fitting(_stereo(came))
     write_wav(samples, out)
     loudness = measure_loudness(samples, RATE_HZ)
     before, before_s = _source(source)
@@ -94,6 +94,11 @@ def bought_music(came: Path, ask: MusicAsk, record: Mapping[str, Any], source: P
     )
 
 
+def _stereo(path: Path) -> Block:
+    """The whole file, sample by sample, whatever order its decoder gives them in."""
+    return np.ascontiguousarray(np.concatenate(list(stereo_blocks(path, RATE_HZ))))
+
+
 def _fitting(samples: Block) -> tuple[Block, tuple[str, ...]]:
     """The samples within full scale, and a note where they were turned down: lossy files pass it as they decode."""
     peak = float(np.abs(samples).max(initial=0.0))
@@ -106,7 +111,7 @@ def _source(source: Path | None) -> tuple[Any, float]:
     """The source's spectrogram and length in seconds; None and 0 without one."""
     if source is None:
         return None, 0.0
-    samples = np.concatenate(list(stereo_blocks(source, RATE_HZ)))
+    samples = _stereo(source)
     return sketch(samples), len(samples) / RATE_HZ
 
 

@@ -27,6 +27,9 @@ from resources.pool import Lane
 from resources.remote import RemoteProvider
 from resources.secrets import hide
 
+PATIENCE = Patience(first_s=1.0, longest_s=15.0)
+"""A piece takes seconds to minutes on a graphics card."""
+
 _LICENCE = "model MIT; what it makes may be used freely"
 _LONGEST_PROMPT, _LONGEST_LYRICS = 512, 4096  # letters
 _LARGEST_SEED = 2**32 - 1
@@ -91,8 +94,7 @@ class AceStepMusic(RemoteProvider, MusicProvider):
     def remote(self, model: str, kept: Path) -> Remote | None:
         """See `MusicProvider.remote`."""
         self.check_model(model)
-        patience = Patience(first_s=1.0, longest_s=15.0)
-        return Remote(AceStepVendor(self.client(), model), self.name, model, Lane(self.name, self.at_once), patience)
+        return Remote(AceStepVendor(self.client(), model), self.name, model, Lane(self.name, self.at_once), PATIENCE)
 
     def request(self, model: str, ask: MusicAsk) -> Mapping[str, Any]:
         """See `MusicProvider.request`: the fields of `/release_task`."""

@@ -33,10 +33,12 @@ def failed(rendered: Rendered) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "suffix"), [("flac", "flac"), ("wav", "wav"), ("mp3", "mp3"), ("ogg", "ogg"), ("opus", "ogg")]
-)
-def test_whatever_came_is_decoded_and_kept(tmp_path: Path, kind: str, suffix: str) -> None:
-    sound = tune(6.0, kind)
+    ("kind", "rate_hz", "suffix"),
+    [("flac", 48_000, "flac"), ("wav", 22_050, "wav"), ("mp3", 44_100, "mp3"), ("mp3", 48_000, "mp3"),
+     ("ogg", 44_100, "ogg"), ("opus", 48_000, "ogg")],
+)  # fmt: skip
+def test_whatever_came_is_decoded_and_kept(tmp_path: Path, kind: str, rate_hz: int, suffix: str) -> None:
+    sound = tune(6.0, kind, rate_hz=rate_hz)
     rendered = bought(tmp_path, sound)
     assert set(rendered.files) == {REMIX_WAV, REMIX_JSON, f"original.{suffix}"}
     original = rendered.files[f"original.{suffix}"]
