@@ -95,6 +95,8 @@ class MusicRemix(Recipe):
         """The price of music that is ordered, 0 where it can not be."""
         request = self.studio.songs.remix(partition)
         job, source_s = self._job(partition), None
+        if job.is_local:
+            return 0.0
         with suppress(PermanentError, UpstreamError):
             source_s = self._known(partition, request)[1]
         seconds = request.duration_s or source_s or DEFAULT_S
