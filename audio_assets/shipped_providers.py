@@ -5,8 +5,11 @@ from audio_assets.settings import Settings
 from resources.alignment import PocketsphinxAligner
 from resources.comfyui import ComfyLipSync, ComfyMusic, ComfySpeech, ComfyVideo
 from resources.lip_sync import MouthWarp
+from resources.music import LocalRemixer
 from resources.speech import EspeakSpeech, KokoroSpeech
+from resources.vendors.ace_step import AceStepMusic
 from resources.vendors.cartesia import CartesiaSpeech
+from resources.vendors.elevenlabs_music import ElevenLabsMusic
 from resources.vendors.fal import FalVideo
 from resources.vendors.latentsync import LatentSync
 from resources.vendors.openai_videos import PRESETS, OpenAiVideo
@@ -30,6 +33,9 @@ def shipped_providers(settings: Settings) -> dict[str, Provider]:
         PocketsphinxAligner(),
         AnimaticVideo(),
         MouthWarp(cache=cache),
+        LocalRemixer(),
+        AceStepMusic(),
+        ElevenLabsMusic(),
         ComfySpeech(template_folders=templates),
         ComfyMusic(template_folders=templates),
         ComfyVideo(template_folders=templates),
