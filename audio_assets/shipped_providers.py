@@ -6,6 +6,9 @@ from resources.alignment import PocketsphinxAligner
 from resources.comfyui import ComfyLipSync, ComfyMusic, ComfySpeech, ComfyVideo
 from resources.lip_sync import MouthWarp
 from resources.speech import EspeakSpeech, KokoroSpeech
+from resources.vendors.latentsync import LatentSync
+from resources.vendors.sync_so import SyncSo
+from resources.vendors.wav2lip import Wav2Lip
 from resources.video import AnimaticVideo
 
 
@@ -23,5 +26,8 @@ def shipped_providers(settings: Settings) -> dict[str, Provider]:
         ComfyMusic(template_folders=templates),
         ComfyVideo(template_folders=templates),
         ComfyLipSync(template_folders=templates),
+        SyncSo(),
+        Wav2Lip(),
+        LatentSync(),
     )
     return {provider.name: provider for provider in found}
