@@ -104,8 +104,9 @@ def _figure(fault: Fault, url: str, vendor: Vendor) -> Figure:
     told: dict[int, str] = {}
     n_wrong: Counter[str] = Counter()
     failures: Counter[str] = Counter()
+    paths = "/(order|look)" if fault.name == BAD_JSON else "/"
     with (
-        FaultyProxy(url, on("/" if fault.name != BAD_JSON else "/(order|look)", every(3, fault))) as proxy,
+        FaultyProxy(url, on(paths, every(3, fault))) as proxy,
         tempfile.TemporaryDirectory() as folder,
     ):
         client = HttpClient(
