@@ -200,7 +200,7 @@ class HttpClient:
         Raises:
             NotAllowed, NotSent, Busy, Broken, LostAnswer.
             Denied: also where it is not there any more.
-            BadAnswer: too large, empty, of another type, or other bytes than its length or hash says.
+            BadAnswer: too large, empty, of another type, without an end, or other bytes than a hash says.
         """
         wanted = Wanted("GET", self._url(url, params), accepts=accepts)
         for attempt in self._tries(wanted, is_safe=True):

@@ -44,6 +44,7 @@ from tests.servers.faulty import (
     GIBBERISH,
     LOST_ANSWER,
     RESET_BEFORE_READING,
+    Exchange,
     Fault,
     FaultyProxy,
     Schedule,
@@ -714,6 +715,19 @@ def test_too_much_is_not_read(shop: Shop, url: str, folder: Path) -> None:
             client.download("jobs/1", folder / "a.wav")
         assert shop.n_asked == 2
     assert list(folder.iterdir()) == []
+
+
+def test_a_length_that_is_too_much_is_not_waited_for(folder: Path) -> None:
+    def act(exchange: Exchange) -> bool:
+        exchange.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999999999999\r\n\r\n{")
+        return exchange.sleep(5.0)
+
+    with FaultyProxy("", always(Fault("promises too much", act))) as proxy:
+        client = desk(proxy.url).client
+        for ask in (lambda: client.get("jobs/1"), lambda: client.download("file", folder / "a.wav")):
+            with pytest.raises(BadAnswer, match="more than"):
+                ask()
+        assert proxy.n_requests == 2
 
 
 def test_a_packed_answer_is_counted_unpacked(shop: Shop, url: str, folder: Path) -> None:
