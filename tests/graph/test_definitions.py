@@ -109,7 +109,7 @@ CHECKS = {
     "sections": {"sections_cover_song"},
     "lyric_alignment": {"words_are_aligned", "times_fit_song"},
     "storyboard": {"scenes_cover_song", "cuts_on_beats", "within_budget", "price_is_known", "overrides_fit"},
-    "music_remix": {"intended_provider", "not_silent", "not_clipped", "loudness"},
+    "music_remix": {"intended_provider", "not_silent", "not_clipped", "loudness", "as_long_as_asked"},
     "scene_take": {"intended_provider", "wanted_takes_are_there"},
     "take_quality": {"quality_score", "character_consistency", "mouth_visibility"},
     "selected_take": {"selection_is_current"},
