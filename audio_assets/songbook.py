@@ -18,6 +18,7 @@ from audio_assets.domain.edit import Edit, EditError, edit_list
 from audio_assets.domain.music.analysis import Lyrics
 from audio_assets.domain.music.lyrics import LyricsError, parse_lyrics
 from audio_assets.domain.price_card import Price, PriceCard, PriceError, RetiredError, parse_price_card, price_of
+from audio_assets.domain.provider_settings import EMBEDDED
 from audio_assets.domain.remix_spec import (
     RemixError,
     RemixRequest,
@@ -440,13 +441,16 @@ class SongBook:
         """Over all that the prompt of a scene is built from."""
         return version_of(lambda: self.brief(partition))
 
-    def remix_version(self, partition: str) -> str:
-        """Over the request, the steps of its style, and the source that it names."""
+    def remix_version(self, partition: str, default_provider: str) -> str:
+        """Over the request, the steps of its style, and the source that it names; over who makes it and the words for
+        it too, where that is not the remixer on this machine.
+        """  # noqa: D205
 
         def record() -> list[Any]:
-            request = self.remix(partition)
-            source = self.records.get(request.source_track)
-            return [request_record(request), style_record(self.style(request)), source.sha256 if source else ""]
+            request, style = self.remix(partition), self.style(self.remix(partition))
+            source, maker = self.records.get(request.source_track), request.provider or default_provider
+            words = [] if maker == EMBEDDED["music"] else [maker, style.prompt]
+            return [request_record(request), style_record(style), source.sha256 if source else "", *words]
 
         return version_of(record)
 
