@@ -7,7 +7,7 @@ when one is asked again `http_retries.py`. Of the environment proxies are not us
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -175,7 +175,7 @@ class HttpClient:
                 return answer
         raise AssertionError("a request has at least one try")  # pragma: no cover
 
-    def events(self, path: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Iterator[Event]:
+    def events(self, path: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Generator[Event]:
         """A POST of JSON that is answered with server-sent events; never asked again once it was taken.
 
         It holds its slot until the stream has ended or is closed.
