@@ -81,7 +81,7 @@ def uses(studio: Studio) -> list[Use]:
 
     What can not be read (a song's settings, the cast) is left out here: its own checks say so.
     """
-    return [*_by_settings(studio), *_by_cast(studio), *_by_songs(studio)]
+    return [*_by_settings(studio), *_by_cast(studio), *_by_songs(studio), *_by_remixes(studio)]
 
 
 def _by_settings(studio: Studio) -> Iterator[Use]:
@@ -113,6 +113,18 @@ def _by_songs(studio: Studio) -> Iterator[Use]:
             if settings.video_fallback:
                 model = _model_of(studio, settings.video_fallback)
                 yield Use("video", settings.video_fallback, model, f"song {song}", is_stand_in=True)
+
+
+def _by_remixes(studio: Studio) -> Iterator[Use]:
+    for remix in studio.songs.remixes:
+        with suppress(PermanentError):
+            request = studio.songs.remix(remix)
+            if request.provider or request.model:
+                name = request.provider or studio.providers.use("music")
+                yield Use("music", name, request.model or _model_of(studio, name), f"remix {remix}")
+            if request.fallback:
+                model = _model_of(studio, request.fallback)
+                yield Use("music", request.fallback, model, f"remix {remix}", is_stand_in=True)
 
 
 def _model_of(studio: Studio, name: str) -> str:
