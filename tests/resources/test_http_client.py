@@ -577,6 +577,11 @@ def test_a_request_id_is_kept_and_shown(shop: Shop, url: str, headers: dict[str,
 
 def test_an_id_is_kept_where_the_answer_breaks_off(shop: Shop, url: str) -> None:
     shop.answer = lambda _request, _body: JSONResponse({"a": "b" * 100}, headers={"x-request-id": "r-9"})
+    with (
+        FaultyProxy(url, always(cut_short())) as proxy,
+        pytest.raises(BadAnswer, match=r"not JSON.*\[request id r-9\]"),
+    ):
+        desk(proxy.url).client.post("jobs", {})
     with FaultyProxy(url, always(cut_off())) as proxy, pytest.raises(LostAnswer, match="r-9") as failure:
         desk(proxy.url).client.post("jobs", {})
     assert failure.value.request_id == "r-9"
