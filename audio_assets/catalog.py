@@ -142,8 +142,8 @@ def _models(provider: Provider | None) -> tuple[str, ...]:
 
 
 def _own_model(provider: Provider | None) -> str:
-    """The model that settings set, for those who have such a setting; engines on this machine are no price card's."""
-    return str(getattr(provider, "model", "")) if isinstance(provider, RemoteProvider) else ""
+    """The model that is ordered where nobody names one; engines on this machine are no price card's."""
+    return provider.own_model if isinstance(provider, RemoteProvider) else ""
 
 
 def _local_problem(provider: Provider) -> str:

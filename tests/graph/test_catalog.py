@@ -21,6 +21,7 @@ from resources.lip_sync import MouthWarp
 from resources.probing import probe_all
 from resources.remote import RemoteProvider
 from resources.speech import KokoroSpeech
+from resources.vendors.openai_speech import OpenAiSpeech
 from tests.graph.talking_box import KEY, Box, TalkingBox, engines_here
 from tests.house import House
 from tests.servers.serving import serving
@@ -148,6 +149,15 @@ def test_remixes_say_what_is_in_use_where_they_name_it(studio: House) -> None:
         Use("music", "remixer", found[1].model, "remix loud", is_stand_in=True),
         Use("music", "shop", "", "remix other"),
     ]
+
+
+def test_a_provider_without_a_model_in_its_settings_is_held_against_the_one_that_it_orders(studio: House) -> None:
+    studio.overrides["openai"] = OpenAiSpeech(called="openai")
+    cast(studio, engine="openai")
+    opened = studio.studio()
+    found = catalog.take_stock(opened, {}, today=date(2027, 1, 6))
+    assert [one for one in found.retired if one.startswith("openai gpt-4o-mini-tts was retired on 2027-01-06")]
+    assert Use("speech", "openai", "gpt-4o-mini-tts", "[characters.anna] in cast.toml") in catalog.uses(opened)
 
 
 def test_a_character_is_spoken_by_the_engines_of_all_its_languages_and_none_stands_in_for_itself(studio: House) -> None:
