@@ -104,6 +104,7 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         INTENDED: _BY_INTENDED,
         "face_is_found": "There is a face whose mouth could be moved.",
         "face_is_steady": "The face is seen in at least half of the frames.",
+        "has_every_frame": "What came from the one who moved the mouth has as many frames as the take.",
     },
     "scene_clip": {"clip_is_long_enough": "The take lasts to the end of its scene."},
     "deliverable": {

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from audio_assets.cli_film import budget, film, take
-from audio_assets.cli_plain import FAILED, STALE, json_option, plainly, print_json
+from audio_assets.cli_plain import FAILED, STALE, finish, json_option, plainly, print_json
 
 # Dagster warns of `backfill_policy` and of check specs, which are beta; the exact pin in pyproject.toml answers that.
 warnings.filterwarnings("ignore", module=r"dagster|audio_assets\.partitions")
@@ -150,6 +150,23 @@ def clean(dry_run: bool, as_json: bool) -> None:
     else:
         verb = "would delete" if dry_run else "deleted"
         click.echo(f"{verb} {found['objects']} objects ({found['bytes'] / 1e6:.1f} MB) and {found['records']} records")
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option(
+    "--probe/--no-probe", default=False, help="Ask them whether they are there; costs nothing, takes 5 s at most."
+)
+@json_option
+@plainly
+def providers(name: str | None, probe: bool, as_json: bool) -> None:
+    """Show who can speak, align, make music, film and sync lips: terms, prices, keys; or all about one NAME."""
+    from audio_assets import provider_commands
+
+    shown: provider_commands.Overview | provider_commands.Detail
+    shown = provider_commands.detail(name, probe=probe) if name else provider_commands.overview(probe=probe)
+    print_json(shown.as_json()) if as_json else click.echo(shown.as_text())
+    finish(has_failed=shown.has_failures)
 
 
 @main.group()

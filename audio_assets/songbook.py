@@ -344,11 +344,13 @@ class SongBook:
         song = parse_scene_key(partition)[1]
         film = self.settings(song).film
         edit = self.edits(song)[scene.order - 1]
+        method, mover = scene.lip_sync_method if scene.lip_sync_enabled else None, self.settings(song).lip_sync_provider
         return {
             **self.span(partition),
             "size": board.size,
             "fit": film.fit,
-            "lip_sync_method": scene.lip_sync_method if scene.lip_sync_enabled else None,
+            "lip_sync_method": method,
+            **({"lip_sync_provider": mover} if mover and method == "post_process" else {}),
             "transition_in": asdict(edit.transition_in),
             "transition_out": asdict(edit.transition_out),
             "before": edit.before_id,
@@ -428,7 +430,7 @@ class SongBook:
             PermanentError: settings or price card can not be read.
         """
         record = settings_record(self.settings(song))
-        for name in ("lyrics", "lyrics_file", "film", "video_fallback"):
+        for name in ("lyrics", "lyrics_file", "film", "video_fallback", "lip_sync_provider", "lip_sync_fallback"):
             record.pop(name, None)
         cast = [{"name": who.name, "is_primary": who.is_primary} for who in self.settings(song).characters]
         priced = self.priced(song)

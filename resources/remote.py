@@ -56,7 +56,7 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
             return f"{self.name} has no address: set url under [providers.{self.name}] in providers.toml"
         if service.key is not None and not service.key.is_optional and not service.key.is_set:
             return f"{self.name} needs a key: set {service.key.variable} in the environment"
-        return ""
+        return service.key.problem() if service.key is not None else ""
 
     def key(self, *, header: str = "Authorization", form: str = "Bearer {}", is_optional: bool = False) -> Key:
         """Its key, from the environment."""

@@ -118,6 +118,15 @@ class VideoProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  # 
         """
         raise NotImplementedError(f"{self.name} films here")
 
+    def remix_request(self, model: str, shot: Shot, files: Collection[str], parent_job: str) -> Mapping[str, Any]:
+        """What is sent for a remix. `parent_job` is the id of the job that made the parent here, "" for one of
+        elsewhere; some vendors begin with that, others with the clip.
+
+        Raises:
+            PermanentError: it can not be asked for this; what, and what to do.
+        """  # noqa: D205
+        return self.request(model, shot, files)
+
     def check_model(self, model: str) -> None:
         """Refuse a model that the provider does not have.
 

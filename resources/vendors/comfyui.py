@@ -327,4 +327,4 @@ def _list(value: object) -> list[Any]:
 def _sentence(message: object, details: object) -> str:
     """A message with its details, where they say more."""
     said, more = str(message or "it gives no reason").strip(), str(details or "").strip()
-    return hide(said if not more or more in said else f"{said}: {more}", longest=300)
+    return hide(said if not more or more in said else f"{said.rstrip('.')}: {more}", longest=300)

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.usefixtures("slept_s")
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED, PLAIN = str(REPOSITORY / "workflows" / "comfyui"), str(REPOSITORY / "tests" / "comfyui")
+WORD = "open-sesame-open"
 LINE = SpeechRequest("Look at the GIF, Ana.", "en", (("af_heart", 1.0),), pronunciations=(("gif", "jif"),))
 SHOT = Shot("a lamp by the sea", "rain", 256, 144, Fraction(12), 24, 4, seed=7)
 
@@ -639,7 +640,7 @@ def test_a_vendor_without_facts_adds_none() -> None:
 
 
 def test_a_key_is_sent_where_one_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.server.token = "open-sesame-open"
+    desk.server.token = WORD
     with pytest.raises(Refused, match="401"):
         desk.pay(*desk.video()[1:])
     provider = desk.of(ComfyVideo, key_variable="COMFY_TEST_KEY")
@@ -649,8 +650,8 @@ def test_a_key_is_sent_where_one_is_named(desk: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setenv("COMFY_TEST_KEY", desk.server.token)
     desk.pay(*desk.video(key_variable="COMFY_TEST_KEY")[1:])
     kept = b"".join(path.read_bytes() for path in desk.folder.iterdir() if path.name.startswith("ledger"))
-    assert b"open-sesame" not in kept
-    assert "open-sesame" not in repr(provider)
+    assert WORD.encode() not in kept
+    assert WORD not in repr(provider)
 
 
 @pytest.mark.parametrize("kind", [ComfySpeech, ComfyMusic, ComfyVideo, ComfyLipSync])

@@ -68,6 +68,7 @@ def test_what_meets_no_fault_goes_through_as_it_is(url: str) -> None:
         (faulty.answered(500, b"", is_taken=True), (500, b"", "application/json"), 1),
         (faulty.busy(429, "7"), (429, b'{"message": "not now"}', "application/json"), 0),
         (faulty.cut_short(), (200, WAV[:72], "audio/wav"), 1),
+        (faulty.without_length(0.5), (200, WAV[:72], "audio/wav"), 1),
         (faulty.wrong_type(), (200, WAV, "text/html; charset=utf-8"), 1),
         (faulty.replaced(b"{"), (200, b"{", "audio/wav"), 1),
         (faulty.slow_drip(0.0), (200, WAV, "audio/wav"), 1),

@@ -44,6 +44,7 @@ from tests.servers.faulty import (
     GIBBERISH,
     LOST_ANSWER,
     RESET_BEFORE_READING,
+    Exchange,
     Fault,
     FaultyProxy,
     Schedule,
@@ -57,6 +58,7 @@ from tests.servers.faulty import (
     replaced,
     silent,
     slow_drip,
+    without_length,
     wrong_type,
 )  # fmt: skip
 from tests.servers.serving import serving
@@ -505,6 +507,9 @@ def test_a_broken_key_is_one_clear_sentence(shop: Shop, url: str, monkeypatch: p
     with pytest.raises(Unavailable, match="the key in SHOP_KEY is broken") as failure:
         desk(url, key=Key("SHOP_KEY")).client.post("jobs", {})
     assert value not in str(failure.value)
+    assert Key("SHOP_KEY").problem() == str(failure.value)
+    with pytest.raises(Refused, match="the key in SHOP_KEY is broken"), as_order():
+        desk(url, key=Key("SHOP_KEY")).client.post("jobs", {})
     assert shop.n_asked == 0
 
 
@@ -512,6 +517,9 @@ def test_params_are_added_to_what_is_there(shop: Shop, url: str) -> None:
     got: list[str] = []
     shop.answer = lambda request, _body: got.append(str(request.url.query)) or JSONResponse({})
     client = desk(url).client
+    HttpClient(Service("shop", f"{url}/v1/")).get("/jobs/1")
+    assert shop.asked[-1][1] == "/v1/jobs/1"
+    got.clear()
     client.get("view?a=1", params={"name": "a b&c", "kind": "é"})
     client.get(f"{url}/v1/view?sig=x%2Fy%3D")
     assert got == ["a=1&name=a+b%26c&kind=%C3%A9", "sig=x%2Fy%3D"]
@@ -569,6 +577,11 @@ def test_a_request_id_is_kept_and_shown(shop: Shop, url: str, headers: dict[str,
 
 def test_an_id_is_kept_where_the_answer_breaks_off(shop: Shop, url: str) -> None:
     shop.answer = lambda _request, _body: JSONResponse({"a": "b" * 100}, headers={"x-request-id": "r-9"})
+    with (
+        FaultyProxy(url, always(cut_short())) as proxy,
+        pytest.raises(BadAnswer, match=r"not JSON.*\[request id r-9\]"),
+    ):
+        desk(proxy.url).client.post("jobs", {})
     with FaultyProxy(url, always(cut_off())) as proxy, pytest.raises(LostAnswer, match="r-9") as failure:
         desk(proxy.url).client.post("jobs", {})
     assert failure.value.request_id == "r-9"
@@ -709,6 +722,19 @@ def test_too_much_is_not_read(shop: Shop, url: str, folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_a_length_that_is_too_much_is_not_waited_for(folder: Path) -> None:
+    def act(exchange: Exchange) -> bool:
+        exchange.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999999999999\r\n\r\n{")
+        return exchange.sleep(5.0)
+
+    with FaultyProxy("", always(Fault("promises too much", act))) as proxy:
+        client = desk(proxy.url).client
+        for ask in (lambda: client.get("jobs/1"), lambda: client.download("file", folder / "a.wav")):
+            with pytest.raises(BadAnswer, match="more than"):
+                ask()
+        assert proxy.n_requests == 2
+
+
 def test_a_packed_answer_is_counted_unpacked(shop: Shop, url: str, folder: Path) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     assert len(bomb) < 60_000
@@ -805,6 +831,27 @@ def test_a_part_or_nothing_is_no_file(shop: Shop, url: str, folder: Path, status
     with pytest.raises(BadAnswer, match="an empty file"):
         desk(url).client.download("other", folder / "a.wav")
     assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_does_not_say_where_it_ends_is_not_taken_for_whole(url: str, folder: Path) -> None:
+    """But JSON ends where it does, events as well, and a hash tells."""
+    for share in (0.5, 1.0):
+        with FaultyProxy(url, always(without_length(share))) as proxy:
+            client = desk(proxy.url, n_tries=1).client
+            for ask in (
+                lambda client=client: client.download("file", folder / "a.wav"),
+                lambda client=client: client.ask("GET", "file", accepts=AUDIO),
+                lambda client=client: client.post("file", {}, accepts=AUDIO),
+            ):
+                with pytest.raises(BadAnswer, match="does not say where it ends"):
+                    ask()
+    assert list(folder.iterdir()) == []
+    with FaultyProxy(url, always(without_length())) as proxy:
+        client = desk(proxy.url).client
+        assert client.get("jobs/1").json() == {"id": "job 1"}
+        assert len(list(client.events("events", {}))) == 2
+        client.download("file", folder / "a.wav", sha256=hashlib.sha256(FILE).hexdigest())
+        assert client.ask("GET", "file", accepts=()).body == FILE
 
 
 def test_a_download_that_is_gone_is_denied_at_once(shop: Shop, url: str, folder: Path) -> None:

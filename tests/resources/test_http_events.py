@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resources.http_events import BrokenOff, Event, events
@@ -54,8 +54,14 @@ def test_an_event_is_told_as_soon_as_it_is_whole() -> None:
     assert [event.data for event in stream] == ["b"]
 
 
+@settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.tuples(st.sampled_from(["", "chunk"]), st.text(st.characters(exclude_characters="\r\n"), max_size=20))),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "chunk"]),
+            st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20),
+        )
+    ),
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.integers(1, 9),
 )

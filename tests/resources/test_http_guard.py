@@ -249,6 +249,24 @@ def test_of_several_addresses_the_public_ones_are_tried_in_turn(tmp_path: Path) 
     assert wires.connected == [("93.184.216.33", 443), (PUBLIC, 443)]
 
 
+def test_a_dead_address_leaves_time_for_the_next() -> None:
+    """One that swallows what is sent to it, as an IPv6 route to nowhere does."""
+    given_s: list[float] = []
+
+    class Swallowing(httpcore.NetworkBackend):
+        def connect_tcp(
+            self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
+            socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+        ) -> httpcore.NetworkStream:  # fmt: skip
+            given_s.append(timeout or 0.0)
+            raise httpcore.ConnectTimeout
+
+    network = CheckedNetwork(OWN, resolve=lambda _host, _port: [PUBLIC, PUBLIC, PUBLIC], network=Swallowing())
+    with pytest.raises(httpcore.ConnectTimeout):
+        network.connect_tcp("cdn.example", 443, 6.0)
+    assert given_s == [2.0, 3.0, 6.0]  # each an equal share of what is left; here no time passes
+
+
 def test_the_configured_host_may_be_private_but_no_other_port_of_it(tmp_path: Path) -> None:
     ours: Seen = []
     others: Seen = []

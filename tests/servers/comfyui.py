@@ -57,7 +57,7 @@ class Job:
 
 @dataclass
 class ComfyServer:
-    """`has_jobs`: /api/jobs is there. `takes_ids`: the caller names the job. `fails` is (class of node, type, message)
+    """`is_quick`: a job is done before its order is answered. `has_jobs`: /api/jobs is there. `takes_ids`: the caller names the job. `fails` is (class of node, type, message)
     of an error when it runs, `breaks` the next answers to orders: "lost" (queued, no answer), "crash" (500, as its
     framework does), "gateway" (502, of somebody before it). `token`: what a proxy before it asks for.
     """
@@ -66,6 +66,7 @@ class ComfyServer:
     has_jobs: bool = True
     takes_ids: bool = True
     hold: bool = False
+    is_quick: bool = False
     token: str = ""
     fails: tuple[str, str, str] | None = None
     breaks: list[str] = field(default_factory=list)
@@ -192,6 +193,9 @@ class ComfyServer:
             shop.execute("INSERT INTO jobs VALUES (?, ?)", (job_id, orjson.dumps(graph).decode()))
             shop.commit()
         self.pending.append(Job(self.n_jobs, job_id, graph, {"client_id": body["client_id"]}, good))
+        if self.is_quick:
+            self.begin()
+            self.finish()
         return _json({"prompt_id": job_id, "number": self.n_jobs, "node_errors": errors})
 
     async def _history(self, request: Request) -> Response:

@@ -168,6 +168,19 @@ def cut_off(share: float = 0.5, *, is_reset: bool = False) -> Fault:
     return Fault("cut-off body", act)
 
 
+def without_length(share: float = 1.0) -> Fault:
+    """The answer ends where the connection does, as before HTTP/1.1; whether it is all, nobody can tell."""
+
+    def act(exchange: Exchange) -> bool:
+        whole = exchange.forwarded()
+        head, _, body = whole.bytes_(is_closing=True).partition(b"\r\n\r\n")
+        lines = [line for line in head.split(b"\r\n") if not line.startswith(b"content-length")]
+        exchange.send(b"\r\n".join(lines) + b"\r\n\r\n" + body[: int(len(body) * share)])
+        return False
+
+    return Fault("no length", act)
+
+
 def cut_short(share: float = 0.5) -> Fault:
     """The answer is only a part, and its length says that it is all."""
 

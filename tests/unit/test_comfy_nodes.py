@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from audio_assets.domain import comfy_nodes
-from audio_assets.domain.comfy_template import Template, parse_template
+from audio_assets.domain.comfy_template import parse_template
 from tests.servers.comfy_definitions import DEFINITIONS, node
 
 SHIPPED = Path(__file__).parents[2] / "workflows" / "comfyui"
@@ -120,10 +120,10 @@ def test_a_shipped_workflow_fits_the_definitions_of_its_nodes(path: Path) -> Non
         for uploads in (files, {name: x for name, x in files.items() if name not in template.bindings.optional}):
             filled = template.filled({}, uploads, voice=voice)
             assert comfy_nodes.problem(template, filled, DEFINITIONS) == ""
-            assert _unknown(template, filled) == set()
+            assert _unknown(filled) == set()
 
 
-def _unknown(template: Template, filled: dict[str, Any]) -> set[str]:
+def _unknown(filled: dict[str, Any]) -> set[str]:
     """Inputs that a node does not have would be ignored by a server."""
     known = {kind: {**entry["input"]["required"], **entry["input"]["optional"]} for kind, entry in DEFINITIONS.items()}
     return {

@@ -252,7 +252,7 @@ def test_the_next_length_on_sale_is_asked_for() -> None:
     sold = template(VIDEO.replace("[inputs]", "clip_seconds = [10, 5]\n[inputs]"), VIDEO_GRAPH).bindings
     assert sold.fitting_length(96, Fraction(24)) == (5.0, 120)
     assert sold.fitting_length(121, Fraction(24)) == (10.0, 240)
-    with pytest.raises(ValueError, match="makes clips of up to 10 s, not of 11.00 s"):
+    with pytest.raises(ValueError, match=r"makes clips of up to 10 s, not of 11.00 s"):
         sold.fitting_length(264, Fraction(24))
     assert template(VIDEO, VIDEO_GRAPH).bindings.fitting_length(36, Fraction(24)) == (1.5, 36)
 
