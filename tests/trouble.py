@@ -20,8 +20,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -44,8 +44,8 @@ from audio_assets.studio import Studio
 from audio_assets.take_clips import OrderedTakeClips
 from audio_assets.takes import SceneTake
 from resources import http_client
-from resources.http_client import Service, Timeouts, client_of
 from resources.engines.storyboard_artifacts import PROMPT, STORYBOARD
+from resources.http_client import Service, Timeouts, client_of
 from resources.ledger_rows import Entry
 from resources.pausing import Timing
 from resources.store import ArtifactStore
@@ -75,8 +75,7 @@ KEYS = {"CARTESIA_API_KEY": CARTESIA_KEY, "FAL_KEY": FAL_KEY}
 KEPT_S = 7.0
 """What the faults that name one say in Retry-After."""
 
-_WORDS = ("sea lamp boat wind rain stone gull rope sail fog moon tide rock salt wave shore light bell mast net sand "
-          "star storm cloud wood").split()  # fmt: skip
+_WORDS = ["sea", "lamp", "boat", "wind", "rain", "stone", "gull", "rope", "sail", "fog", "moon", "tide", "rock", "salt", "wave", "shore", "light", "bell", "mast", "net", "sand", "star", "storm", "cloud", "wood"]  # fmt: skip
 _STUBBORN = 0.4
 """Of those that meet a fault, the share that meet it again and again."""
 
@@ -145,7 +144,7 @@ class Tally:
     """What became of the orders of a trouble: artifacts of the first run and after the second, failures of the first
     by their sentence, orders of unknown outcome and those that were paid for something unfit; what the vendor's server
     did, and what the ledger has billed and holds, in dollars.
-    """  # noqa: D205
+    """
 
     trouble: str
     n_orders: int

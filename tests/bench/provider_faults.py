@@ -14,7 +14,7 @@ from pathlib import Path
 
 from audio_assets.settings import current
 from tests.bench.measuring import Figure
-from tests.trouble import OF_LINES, OF_TAKES, KEYS, Lines, Scene, Takes
+from tests.trouble import KEYS, OF_LINES, OF_TAKES, Lines, Scene, Takes
 
 N_LINES, N_TAKES = 1000, 300
 _LONGEST_CAUSE = 230

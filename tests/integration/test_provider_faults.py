@@ -80,7 +80,13 @@ def test_the_failure_table_of_a_run_names_each_cause(root: Path, instance: dg.Da
         if (failure := lines.house.studio().store.failure("voice_line", partition))
     }
     assert told == failures
-    for says in ("was answered 500: Internal error", "was answered 429: not now", f"{HELD} cartesia", "instead of", UNFIT):
+    for says in (
+        "was answered 500: Internal error",
+        "was answered 429: not now",
+        f"{HELD} cartesia",
+        "instead of",
+        UNFIT,
+    ):
         assert any(says in why for why in told.values()), says
     assert all("\n" not in why and "Traceback" not in why for why in told.values())
     lines.check()
