@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from audio_assets import (
+    catalog,
     costs,
     deliverables,
     film,
@@ -23,33 +24,23 @@ from audio_assets import (
 from audio_assets.checks import ASSET_CHECKS
 from audio_assets.jobs import render_dialogue, render_film, render_music
 from audio_assets.settings import Settings, current
+from audio_assets.shipped_providers import shipped_providers
 from audio_assets.studio import studio_resource
-from resources.alignment import PocketsphinxAligner
-from resources.lip_sync import MouthWarp
-from resources.speech import EspeakSpeech, KokoroSpeech
 from resources.store import ArtifactStore
-from resources.video import AnimaticVideo
 from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
 from sensors.songs import uploaded_songs
 
 _STAGES = (
     *(script, speech, lipsync, mix, upload, song, storyboard, remix),
-    *(takes, performance, film, deliverables, costs),
+    *(takes, performance, film, deliverables, costs, catalog),
 )
 
 
 def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Every resource by its key; `overrides` replace the named ones, as tests do."""
-    parts: dict[str, Any] = {
-        "store": ArtifactStore(url=settings.store_url),
-        "kokoro": KokoroSpeech(cache=str(settings.cache)),
-        "espeak": EspeakSpeech(),
-        "aligner": PocketsphinxAligner(),
-        "animatic": AnimaticVideo(),
-        "mouth_warp": MouthWarp(cache=str(settings.cache)),
-        **(overrides or {}),
-    }
+    store = {"store": ArtifactStore(url=settings.store_url)}
+    parts: dict[str, Any] = {**store, **shipped_providers(settings), **(overrides or {})}
     providers = {key: part for key, part in parts.items() if key != "store"}
     return {**parts, "studio": studio_resource(parts["store"], providers)}
 
@@ -58,7 +49,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     """The asset graph with its job, sensors, checks and resources."""
     return dg.Definitions(
         assets=dg.load_assets_from_modules(_STAGES),
-        asset_checks=ASSET_CHECKS,
+        asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
         jobs=[render_dialogue, render_music, render_film],
         sensors=[new_dialogue, uploaded_songs, planned_films],
         resources=build_resources(current(), resource_overrides),

@@ -20,6 +20,7 @@ from audio_assets.script_sources import DialogueLine
 from audio_assets.stage import rendered_asset
 from audio_assets.studio import Timing
 from resources.pool import Call
+from resources.remote import RemoteProvider
 from resources.speech import SpeechProvider
 
 _LETTERS_PER_S = 15.0
@@ -167,7 +168,9 @@ class Alignment(Recipe):
         request, voice = self.studio.dialogue.request(partition), self.upstream("voice_line", partition)
         stood_in = INTENDED in voice.failed_checks
         engine = str(self.sidecar(voice).facts["engine"]) if stood_in else request.engine
-        return self.studio.timing(engine, request.speech.lang, aligner)
+        is_certain = not isinstance(self.studio.speaker(engine), RemoteProvider)  # what it tells of each line
+        told = None if is_certain else self.sidecar(voice).facts["times"]
+        return self.studio.timing(engine, request.speech.lang, aligner, told)
 
     def _call(self, partition: str, action: Action, timing: Timing) -> Call:
         voice = self.upstream("voice_line", partition)
@@ -177,7 +180,7 @@ class Alignment(Recipe):
         remote = None if aligner is None else aligner.remote(self.studio.kept_answers)
         if aligner is None or remote is None:
             align = None if aligner is None else aligner.aligner()
-            return Call(alignment_artifact, (wav, spoken, align, timing.refine, timing.source))
+            return Call(alignment_artifact, (wav, spoken, align, timing.refine, timing.fill))
         speech = self.studio.dialogue.request(partition).speech
         duration_s = float(self.sidecar(voice).facts["duration_s"])
         order = ordering.order(
@@ -189,7 +192,7 @@ class Alignment(Recipe):
             def read(pcm: NDArray[np.int16], rate_hz: int, text: str) -> AlignmentRecord:
                 return aligner.read(answer, pcm, rate_hz, text, speech.lang)
 
-            return alignment_artifact(wav, spoken, read, None, timing.source)
+            return alignment_artifact(wav, spoken, read, None)
 
         def check(answer: Path) -> None:
             make(answer)

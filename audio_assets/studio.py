@@ -14,7 +14,7 @@ import dagster as dg
 from pydantic import create_model
 
 from audio_assets.dialogue import Dialogue
-from audio_assets.domain.artifacts import Refine
+from audio_assets.domain.artifacts import Fill, Refine
 from audio_assets.domain.price_card import Price
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.providerbook import Provider, ProviderBook
@@ -22,21 +22,23 @@ from audio_assets.settings import Settings, current
 from audio_assets.songbook import SongBook
 from audio_assets.takebook import TakeBook
 from resources import models
-from resources.alignment import Aligner
+from resources.alignment import Aligner, fill_identity, filler
 from resources.ledger import Ledger
 from resources.lip_sync import LipSyncProvider
 from resources.music import MusicProvider
-from resources.speech import SpeechProvider
+from resources.speech import SpeechProvider, Times
 from resources.store import ArtifactStore, Refs
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Who finds the times of a voice: the engine itself (sharpened by `refine`), or `aligner`."""
+    """Who finds the times of a line: its engine told its phones (sharpened by `refine`), or told its words and `fill`
+    finds their phones, or `aligner` does all of it.
+    """  # noqa: D205
 
-    source: str
     identity: Mapping[str, str]
     refine: Refine | None = None
+    fill: Fill | None = None
     aligner: Aligner | None = None
 
 
@@ -122,21 +124,24 @@ class Studio:
         """The folder of answers that were paid for, until their artifacts are made."""
         return self.settings.root / "answers"
 
-    def timing(self, engine: str, lang: str, aligner: str = "") -> Timing:
-        """Who finds the times of a voice by `engine` in `lang`: itself, or the aligner of that name ("": the studio's).
+    def timing(self, engine: str, lang: str, aligner: str = "", told: Times | None = None) -> Timing:
+        """Who finds the times of a line by `engine` in `lang`: itself, or the aligner of that name ("": the studio's).
+
+        `told` are the times that its speech came with, None for what the engine always tells.
 
         Raises:
             PermanentError: neither the engine nor the aligner can.
         """
         found = self.alignment(aligner)
-        if self.speaker(engine).has_timing:
+        told = self.speaker(engine).timing if told is None else told
+        if told == "phonemes":
             refine = found.refiner(engine, lang)
-            if refine is None:
-                return Timing(engine, {"engine": engine})
-            return Timing(f"{engine}+refined", {"engine": engine, **found.identity()}, refine)
+            return Timing({"engine": engine, **(found.identity() if refine else {})}, refine)
+        if told == "words":
+            return Timing({"voice": engine, **fill_identity()}, fill=filler())
         if lang.partition("-")[0] not in found.languages():
             raise PermanentError(f"'{engine}' tells no phoneme times, and {found.name} does not know language '{lang}'")
-        return Timing(found.identity()["engine"], found.identity(), aligner=found)
+        return Timing(found.identity(), aligner=found)
 
 
 class StudioResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource is the value

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from audio_assets.domain.provider_catalogue import About
 from audio_assets.domain.schemas.alignment import AlignmentRecord
+from audio_assets.domain.schemas.spoken import Spoken
 from audio_assets.domain.timeline import Timeline
 from resources.ordered import Remote
 
@@ -20,6 +21,9 @@ Align = Callable[[NDArray[np.int16], int, str], AlignmentRecord]
 
 Refine = Callable[[NDArray[np.int16], int, Timeline], Timeline]
 """(pcm, sample rate in Hz, the engine's timeline) -> a sharper timeline; picklable."""
+
+Fill = Callable[[NDArray[np.int16], int, Spoken], Timeline]
+"""(pcm, sample rate in Hz, what is spoken and when its words are) -> the words with their phones; picklable."""
 
 
 class Aligner(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  # the resource is the value
@@ -114,3 +118,21 @@ def _identity() -> Mapping[str, str]:
     from resources.engines import pocketsphinx
 
     return pocketsphinx.identity()
+
+
+# What follows is for voices that time their words and not their sounds, in any language and whatever aligner is set.
+
+
+def filler() -> Fill:
+    """The function that finds the phones of words whose times are known."""
+    from resources.engines import word_phones
+
+    return word_phones.with_phones
+
+
+@lru_cache(maxsize=1)
+def fill_identity() -> Mapping[str, str]:
+    """All that, beside audio, text and words, decides those phones."""
+    from resources.engines import word_phones
+
+    return word_phones.identity()

@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+
+from audio_assets.domain.wav_chunks import UNKNOWN_SIZES, chunks, parse_format
 
 Block = NDArray[np.float32]
 Encoding = Literal["PCM_16", "PCM_24", "FLOAT"]
@@ -27,7 +29,6 @@ Encoding = Literal["PCM_16", "PCM_24", "FLOAT"]
 _N_READ = 16_384  # samples decoded at a time: 128 KiB of stereo float32, which stays in the second-level cache
 _BYTES_PER_SAMPLE = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
 _RIFF_LIMIT = 2**32 - 4096  # RIFF sizes are 32 bits; leave room for the header
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # what a program that writes to a pipe, or died, leaves in the header
 
 
 class AudioFileError(ValueError):
@@ -447,32 +448,19 @@ class _RiffFacts:
 def _riff_facts(path: Path) -> _RiffFacts | None:
     """Sizes from the `fmt` and `data` chunks; None when there is no such pair."""
     with path.open("rb") as file:
-        n_file = path.stat().st_size
-        form = file.read(12)
-        if form[:4] not in (b"RIFF", b"RF64"):
-            return None
-        n_data_64, n_bytes_per_sample, mask = 0, 0, 0
-        while len(head := file.read(8)) == 8:
-            name, size = head[:4], struct.unpack("<I", head[4:])[0]
-            if name == b"data":
-                claimed = n_data_64 if form[:4] == b"RF64" else size
-                return _RiffFacts(claimed, n_file - file.tell(), n_bytes_per_sample, mask)
-            body = file.tell()
-            if name == b"ds64":
+        n_file, is_64 = path.stat().st_size, file.read(4) == b"RF64"
+        n_data_64, layout = 0, None
+        for chunk in chunks(file):
+            if chunk.name == b"data":
+                claimed = n_data_64 if is_64 else chunk.size
+                n_bytes, mask = (layout.n_bytes_per_sample, layout.speaker_mask) if layout else (0, 0)
+                return _RiffFacts(claimed, n_file - chunk.start, n_bytes, mask)
+            file.seek(chunk.start)
+            if chunk.name == b"ds64":
                 n_data_64 = struct.unpack("<QQ", file.read(16))[1]
-            elif name == b"fmt ":
-                n_bytes_per_sample, mask = _riff_format(file, size)
-            file.seek(body + size + size % 2)
+            elif chunk.name == b"fmt ":
+                layout = parse_format(file.read(min(chunk.size, 40)))
     return None
-
-
-def _riff_format(file: BinaryIO, size: int) -> tuple[int, int]:
-    body = file.read(min(size, 40))
-    if len(body) < 16:
-        return 0, 0
-    tag, n_bytes_per_sample = struct.unpack("<H", body[:2])[0], struct.unpack("<H", body[12:14])[0]
-    mask = struct.unpack("<I", body[20:24])[0] if tag == 0xFFFE and len(body) >= 24 else 0
-    return n_bytes_per_sample, mask
 
 
 def _header_notes(path: Path, container: str, n_samples: int, riff: _RiffFacts | None) -> tuple[str, ...]:
@@ -482,7 +470,7 @@ def _header_notes(path: Path, container: str, n_samples: int, riff: _RiffFacts |
     if riff is not None and riff.n_bytes_per_sample > 0:
         n_claimed = riff.n_bytes_claimed // riff.n_bytes_per_sample
         n_there = riff.n_bytes_there // riff.n_bytes_per_sample
-        if riff.n_bytes_claimed in _UNKNOWN_SIZES and n_there > 0:
+        if riff.n_bytes_claimed in UNKNOWN_SIZES and n_there > 0:
             notes.append(
                 f"{path} does not say how long it is (its writer did not finish); {n_samples} samples are there"
             )

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import html
+import json
 import math
 import re
 import time
@@ -30,6 +31,23 @@ _MAY_HELP = ("x-should-retry", "x-fal-retryable")
 
 _LONGEST_SAID = 300
 _DEEPEST = 6
+
+
+def parsed(body: bytes) -> Any:
+    """JSON as servers send it: a number that is none is None.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in body and b"Infinity" not in body:  # ComfyUI's history has them
+            raise
+    try:
+        return json.loads(body, parse_constant=lambda _name: None)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def request_id(headers: Mapping[str, str]) -> str:
@@ -62,16 +80,16 @@ def is_accepted(headers: Mapping[str, str], accepts: tuple[str, ...]) -> bool:
 
 def problem_of(asked: str, status: int, headers: Mapping[str, str], body: bytes, own: tuple[str, ...]) -> HttpProblem:
     """The failure that an answer other than 2xx is. `own` are fields of the vendor's own errors."""
-    parsed = _json(body)
-    said = said_by(parsed, body) or _phrase(status)
-    vendors_id = parsed.get("request_id") if isinstance(parsed, dict) else None
+    told = _json(body)
+    said = said_by(told, body) or _phrase(status)
+    vendors_id = told.get("request_id") if isinstance(told, dict) else None
     its_id = request_id(headers) or (hide(vendors_id, longest=100) if isinstance(vendors_id, str) else "")
     wish_s = wait_s(headers)
     later = "" if wish_s is None else f"; it wants to be asked again in {wish_s:.0f} s"
     return _kind(status)(
         f"{asked} was answered {status}: {said}{later}{tagged(its_id)}",
         status=status, said=said, request_id=its_id, wait_s=wish_s,
-        is_vendors_own=status >= 500 and isinstance(parsed, dict) and any(field in parsed for field in own),
+        is_vendors_own=status >= 500 and isinstance(told, dict) and any(field in told for field in own),
         is_final=any(headers.get(name, "").strip().lower() == "false" for name in _MAY_HELP),
     )  # fmt: skip
 
@@ -81,10 +99,10 @@ def tagged(its_id: str) -> str:
     return f" [request id {its_id}]" if its_id else ""
 
 
-def said_by(parsed: Any, body: bytes) -> str:
+def said_by(told: Any, body: bytes) -> str:
     """What an error's body explains, in one sentence without secrets; "" where it explains nothing."""
-    sentence = _sentence(parsed)
-    if not sentence and parsed is None:
+    sentence = _sentence(told)
+    if not sentence and told is None:
         text = body.decode(errors="replace")
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
         is_page = re.match(r"(?is)\s*<(!doctype|html|\?xml|\w+)", text)
@@ -136,8 +154,8 @@ def _phrase(status: int) -> str:
 
 def _json(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return parsed(body)
+    except ValueError:
         return None
 
 

@@ -7,7 +7,7 @@ when one is asked again `http_retries.py`. Of the environment proxies are not us
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,13 +16,12 @@ from typing import Any
 
 import httpcore
 import httpx
-import orjson
 
 from audio_assets.domain.rendering import Unavailable
-from resources.http_answers import is_accepted, media_type, problem_of
+from resources.http_answers import is_accepted, media_type, parsed, problem_of, tagged
 from resources.http_deadline import Phase
 from resources.http_downloads import Downloaded, save
-from resources.http_errors import BadAnswer, LostAnswer, NotAllowed
+from resources.http_errors import BadAnswer, HttpProblem, LostAnswer, NotAllowed
 from resources.http_events import BrokenOff, Event, events
 from resources.http_guard import checked_url, origin, shown
 from resources.http_limits import limiter_of
@@ -53,7 +52,11 @@ _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds for each phase of a request. `total_s` is for all of it, a slow drip included."""
+    """Seconds for each phase of a request.
+
+    `total_s` is for all of it, a slow drip and all tries included, from its first slot on; `slot_s` is for each wait
+    for a slot.
+    """
 
     connect_s: float = 10.0
     write_s: float = 60.0
@@ -94,14 +97,14 @@ class Answer:
     request_id: str = ""
 
     def json(self) -> Any:
-        """The body as JSON.
+        """The body as JSON; a number that is none (NaN, Infinity), which Python's own servers write, is None.
 
         Raises:
             BadAnswer: it is not.
         """
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError as error:
+            return parsed(self.body)
+        except ValueError as error:
             said = hide(self.body[:LONGEST_ERROR].decode(errors="replace"), longest=200)
             raise BadAnswer(
                 f"the answer is not JSON: {said or 'it is empty'}", status=self.status, request_id=self.request_id
@@ -148,25 +151,34 @@ class HttpClient:
         answers as 2xx is, whatever their type. A form with files is sent as multipart, fields first.
 
         Raises:
-            NotAllowed, NotSent, Busy, Denied, Broken, LostAnswer, BadAnswer.
+            NotAllowed, NotSent, Busy, Denied, Broken, LostAnswer.
+            BadAnswer: too large, of another type, no JSON, or a file that does not say where it ends.
         """  # noqa: D205
         wanted = Wanted(method, self._url(path, params), json, form, files, content, headers or {}, accepts)
         for attempt in self._tries(wanted, is_safe=is_safe):
             with attempt, self._answered(wanted, attempt, passes) as reply:
                 body = b"".join(reply.pieces(self.service.largest_answer))
                 answer = Answer(reply.status, reply.headers, body, reply.request_id)
-                if accepts == JSON and body and reply.status not in passes:
+                if reply.status in passes:
+                    return answer
+                if accepts not in ((), JSON):
+                    reply.check_ends()
+                if accepts == JSON and body:
                     try:
                         answer.json()
                     except BadAnswer as error:
                         raise BadAnswer(
-                            f"{reply.asked}: {error}", status=reply.status, request_id=reply.request_id
+                            f"{reply.asked}: {error}{tagged(reply.request_id)}",
+                            status=reply.status,
+                            request_id=reply.request_id,
                         ) from error
                 return answer
         raise AssertionError("a request has at least one try")  # pragma: no cover
 
-    def events(self, path: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Iterator[Event]:
+    def events(self, path: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Generator[Event]:
         """A POST of JSON that is answered with server-sent events; never asked again once it was taken.
+
+        It holds its slot until the stream has ended or is closed.
 
         Raises:
             NotAllowed, NotSent, Busy, Denied, Broken, BadAnswer: before the first event.
@@ -190,7 +202,7 @@ class HttpClient:
         Raises:
             NotAllowed, NotSent, Busy, Broken, LostAnswer.
             Denied: also where it is not there any more.
-            BadAnswer: too large, empty, of another type, or other bytes than its length or hash says.
+            BadAnswer: too large, empty, of another type, without an end, or other bytes than a hash says.
         """
         wanted = Wanted("GET", self._url(url, params), accepts=accepts)
         for attempt in self._tries(wanted, is_safe=True):
@@ -245,7 +257,7 @@ class HttpClient:
         ):
             yield reply
 
-    def _problem(self, reply: Reply) -> Exception:
+    def _problem(self, reply: Reply) -> HttpProblem:
         """The failure that an answer is, with what can be had of its explanation."""
         body = b""
         try:
@@ -260,10 +272,10 @@ class HttpClient:
     def _next(self, reply: Reply, url: httpx.URL) -> httpx.URL:
         try:
             return checked_url(url.join(reply.headers["location"]), self._own)
-        except (httpx.InvalidURL, ValueError):
-            raise reply.bad("an address to go on at that is none") from None
         except NotAllowed as error:
             raise NotAllowed(f"{reply.asked}: it was sent on, but {error}") from error
+        except (httpx.InvalidURL, ValueError):
+            raise reply.bad("an address to go on at that is none") from None
 
     # --- All tries ---------------------------------------------------------------------------------------------
 
@@ -278,7 +290,7 @@ class HttpClient:
         )  # fmt: skip
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
-        text = path if _ELSEWHERE.match(path) else f"{self.service.url}/{path.lstrip('/')}"
+        text = path if _ELSEWHERE.match(path) else f"{self.service.url.rstrip('/')}/{path.lstrip('/')}"
         try:
             url = checked_url(text, self._own)
         except NotAllowed as error:

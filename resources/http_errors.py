@@ -14,7 +14,7 @@ Messages are one sentence without secrets: who, what was asked, what was answere
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from audio_assets.domain.rendering import PermanentError, TransientError
+from audio_assets.domain.rendering import PermanentError, TransientError, Unavailable
 from resources.paid_vendor import NotSubmitted, Refused
 
 
@@ -75,7 +75,7 @@ def as_order() -> Iterator[None]:
     """
     try:
         yield
-    except (Denied, NotAllowed) as error:
+    except (Denied, NotAllowed, Unavailable) as error:
         raise Refused(str(error)) from error
     except (NotSent, Busy) as error:
         raise NotSubmitted(str(error)) from error

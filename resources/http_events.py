@@ -7,6 +7,8 @@ colon is a comment; of several `data` lines each is a line of the data.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+_BOM = b"\xef\xbb\xbf"
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -28,8 +30,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
     """
     data: list[str] = []
     name, is_begun = "", False
-    lines = _lines(pieces)
-    for line in lines:
+    for line in _lines(pieces):
         if not line:
             if data:
                 yield Event(name or "message", "\n".join(data))
@@ -48,29 +49,19 @@ def events(pieces: Iterable[bytes]) -> Iterator[Event]:
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
     """The lines; bytes after the last end of a line are one too, so that nothing is lost without a word."""
-    rest, is_after_cr, is_first = bytearray(), False, True
-
-    def text(line: bytes) -> str:
-        nonlocal is_first
-        line, is_first = line.removeprefix(b"\xef\xbb\xbf") if is_first else line, False
-        return line.decode(errors="replace")
-
+    held: list[bytes] = []
+    is_after_cr, is_first = False, True
     for piece in pieces:
-        if is_after_cr and piece:
-            piece, is_after_cr = piece.removeprefix(b"\n"), False  # the other half of a line's end
-        n_searched = len(rest)
-        rest += piece
-        *whole, last = _split(rest, n_searched)
-        is_after_cr = rest.endswith(b"\r")
-        rest = bytearray(last)
-        for line in whole:
-            yield text(line)
-    if rest:
-        yield text(bytes(rest))
-
-
-def _split(buffer: bytearray, n_searched: int) -> list[bytes]:
-    """Lines and the rest after them; the first `n_searched` bytes hold no end of a line."""
-    if b"\n" not in buffer[n_searched:] and b"\r" not in buffer[n_searched:]:
-        return [bytes(buffer)]
-    return bytes(buffer).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        if not piece:
+            continue
+        rest = piece.removeprefix(b"\n") if is_after_cr else piece  # the other half of a line's end
+        is_after_cr = piece.endswith(b"\r")
+        begun, *others = rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        held.append(begun)
+        for other in others:
+            line = b"".join(held)
+            held = [other]
+            yield (line.removeprefix(_BOM) if is_first else line).decode(errors="replace")
+            is_first = False
+    if any(held):
+        yield b"".join(held).decode(errors="replace")

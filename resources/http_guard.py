@@ -18,6 +18,7 @@ from resources.http_deadline import TimedStream, left_s
 from resources.http_errors import NotAllowed
 
 _PORTS = {"http": 80, "https": 443}
+_LARGEST_PORT = 65535
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -67,6 +68,8 @@ def checked_url(text: str | httpx.URL, own: httpx.URL) -> httpx.URL:
         _scheme, host, _port = origin(url)
     except (httpx.InvalidURL, UnicodeError, TypeError, ValueError):
         raise NotAllowed("an address that is no URL may not be asked") from None
+    if (url.port or 0) > _LARGEST_PORT:
+        raise NotAllowed(f"an address at {host} may not be asked: it has no such port")
     if not host or url.scheme not in _PORTS:
         raise NotAllowed(f"an address may not be asked that is no https URL but {url.scheme or 'nothing'}://")
     if url.userinfo:
@@ -134,12 +137,12 @@ class CheckedNetwork(httpcore.NetworkBackend):
 
     def _looked_up(self, host: str, port: int, timeout_s: float | None) -> list[str]:
         """The host's addresses. The system's own look-up knows no time limit, so it is waited for in a thread."""
-        answers: queue.SimpleQueue[list[str] | OSError | UnicodeError] = queue.SimpleQueue()
+        answers: queue.SimpleQueue[list[str] | OSError | ValueError] = queue.SimpleQueue()
 
         def look_up() -> None:
             try:
                 answers.put(self._resolve(host, port))
-            except (OSError, UnicodeError) as error:
+            except (OSError, ValueError) as error:
                 answers.put(error)
 
         try:

@@ -57,6 +57,15 @@ class Reply:
                 raise self.too_large(largest)
             yield piece
 
+    def check_ends(self) -> None:
+        """Make sure that a body which is cut off would be noticed.
+
+        Raises:
+            BadAnswer: it has neither a length nor a last chunk: it ends where the connection does.
+        """
+        if "content-length" not in self.headers and "chunked" not in self.headers.get("transfer-encoding", "").lower():
+            raise self.bad("a file that does not say where it ends, so that nobody knows whether it came whole")
+
     def too_large(self, largest: int) -> "TooLarge":
         """The failure of an answer that is more than that."""
         return TooLarge(f"{self.asked} was answered with more than {largest} bytes{tagged(self.request_id)}",

@@ -53,5 +53,5 @@ def ordered(
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
-    facts = {"job_id": receipt.job_id, "cost_is_estimate": receipt.is_estimate}
+    facts = {"job_id": receipt.job_id, "cost_is_estimate": receipt.is_estimate, **remote.vendor.facts(receipt.job_id)}
     return replace(rendered, cost_usd=receipt.cost_usd, facts={**rendered.facts, **facts})

@@ -250,6 +250,9 @@ class _Job:
         try:
             look = self._wait(job_id, f"{entry.name} (entry {entry.id})")
         except JobGone as error:
+            if not entry.estimated_micro:  # nothing is held, and nothing can be billed: it may be ordered anew
+                self.ledger.release(entry, str(error))
+                raise TransientError(f"{entry.name}: {error}; run again to order it anew") from error
             raise OutcomeUnknown(self.ledger.unknown(entry, str(error)), str(error)) from error
         if look.state == "failed":
             closed = _close_failed(self.ledger, entry, look)

@@ -84,3 +84,7 @@ class PaidVendor(ABC):
     @abstractmethod
     def cancel(self, job_id: str) -> None:
         """Ask the vendor to stop the job; how it stands then, `look` says."""
+
+    def facts(self, job_id: str) -> Mapping[str, Any]:
+        """What is worth keeping of a job whose file was fetched, as JSON values for the sidecar."""
+        return {}

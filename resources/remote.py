@@ -34,6 +34,11 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
         """How settings name it."""
         return self.called or self.kind
 
+    @property
+    def own_model(self) -> str:
+        """The model that is ordered where a request names none, as price card and ledger call it; "" where all do."""
+        return str(getattr(self, "model", ""))
+
     @abstractmethod
     def service(self) -> Service:
         """Where it is and how it may be asked."""
@@ -56,7 +61,7 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
             return f"{self.name} has no address: set url under [providers.{self.name}] in providers.toml"
         if service.key is not None and not service.key.is_optional and not service.key.is_set:
             return f"{self.name} needs a key: set {service.key.variable} in the environment"
-        return ""
+        return service.key.problem() if service.key is not None else ""
 
     def key(self, *, header: str = "Authorization", form: str = "Bearer {}", is_optional: bool = False) -> Key:
         """Its key, from the environment."""

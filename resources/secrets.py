@@ -31,6 +31,16 @@ class Key:
         """Whether the environment has it."""
         return bool(os.environ.get(self.variable, "").strip())
 
+    def problem(self) -> str:
+        """Why it can not be sent, in one sentence; "" where it can, or is not set."""
+        value = os.environ.get(self.variable, "").strip()
+        if value.isascii() and (value.isprintable() or not value):
+            return ""
+        return (
+            f"the key in {self.variable} is broken: it holds a line break or a character that no key has; "
+            "copy it anew, as one line"
+        )
+
     def headers(self) -> dict[str, str]:
         """The header to send, none where it is not set.
 
@@ -41,11 +51,8 @@ class Key:
         if not value:
             return {}
         _read.add(value)
-        if not (value.isascii() and value.isprintable()):
-            raise Unavailable(
-                f"the key in {self.variable} is broken: it holds a line break or a character that no key has; "
-                "copy it anew, as one line"
-            )
+        if problem := self.problem():
+            raise Unavailable(problem)
         return {self.header: self.form.format(value)}
 
 

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 
@@ -19,6 +19,8 @@ from resources import models
 from resources.ordered import Remote
 
 _ESPEAK_LICENCE = "speech unencumbered; library GPL-3.0"
+
+Times = Literal["phonemes", "words", ""]
 
 Speak = Callable[[SpeechRequest], Speech]
 """A picklable function that a worker process calls."""
@@ -36,6 +38,11 @@ class SpeechProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
     @abstractmethod
     def has_timing(self) -> bool:
         """Whether its speech comes with phoneme times, so that no aligner is needed."""
+
+    @property
+    def timing(self) -> Times:
+        """The finest times that its speech comes with; a provider elsewhere may tell less of a line, or nothing."""
+        return "phonemes" if self.has_timing else ""
 
     @property
     def realtime_factor(self) -> float:

@@ -58,7 +58,7 @@ class House:
         self.overrides = {
             "kokoro": ToneSpeech(engine="kokoro", folder=str(self.engines)),
             "espeak": ToneSpeech(engine="espeak", folder=str(self.engines), tells_times=False),
-            "aligner": ToneAligner(),
+            "pocketsphinx": ToneAligner(),
         } | self.overrides
 
     # what people do

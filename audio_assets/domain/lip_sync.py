@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from audio_assets.domain.mouth_shapes import MouthFrame
 
 Numbers = NDArray[np.float64]
-Method = Literal["warp", "sprites", "unchanged"]
+Method = Literal["warp", "sprites", "by_voice", "unchanged"]
 
 REST = MouthFrame("X", 0, "sil", 0.0, 0.0)
 """The mouth where a clip is longer than its line."""
@@ -35,7 +35,8 @@ class Synced:
     """A clip with its mouth in sync.
 
     `n_with_face` frames show a face (or a drawn mouth), `n_changed` differ from the clip. `unchanged` means that the
-    target is the clip, byte for byte. `measures` are plain JSON values:
+    target is the clip, byte for byte; `by_voice`, that somebody listened, who tells no faces: `n_with_face` are the
+    changed frames then, and `measures` say how many frames came and how many are missing. Else they are:
 
     - `offset_frames`: the picture's lag behind the sound, measured on the target; None where it can not be told, with
       `offset_correlation`, how alike the two curves are at that lag;

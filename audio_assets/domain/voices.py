@@ -8,7 +8,8 @@ so a mix is read against the known names: every way to cut it is tried, and the 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Self
 
 from rapidfuzz import process
 
@@ -18,6 +19,25 @@ Mix = tuple[tuple[str, float], ...]
 
 class VoiceError(ValueError):
     """A voice that can not be had; the message names what to write instead."""
+
+
+class VoiceIds(frozenset[str]):
+    """Voices of which there are more than can be listed: those `listed`, and every name of a form.
+
+    `means` says in words what such a name is; names of the form are in it, but are not listed.
+    """
+
+    means: str
+    _form: re.Pattern[str]
+
+    def __new__(cls, form: str, means: str, listed: Iterable[str] = ()) -> Self:
+        """`form` is a regular expression for whole names."""
+        made = super().__new__(cls, listed)
+        made._form, made.means = re.compile(form), means
+        return made
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or self._form.fullmatch(str(name)) is not None
 
 
 def parse_voice_mix(spec: str, known: Collection[str], friendly: Mapping[str, str]) -> Mix:
@@ -88,6 +108,8 @@ def _shares(part: str, names: Collection[str]) -> Iterator[tuple[str, int]]:
 
 def _unknown(mix: str, known: Collection[str], friendly: Mapping[str, str]) -> str:
     names = {*known, *friendly}
+    if isinstance(known, VoiceIds):
+        return f"the voice '{mix}' is not known; a voice of this engine is {known.means}"
     if not known:
         return (
             f"the voice '{mix}' can not be checked: the engine lists no voices; look at the engine's name in the cast"
@@ -108,4 +130,6 @@ def _nearest(name: str, names: Collection[str]) -> str:
 
 
 def _some(names: Collection[str]) -> str:
+    if isinstance(names, VoiceIds):
+        return names.means
     return ", ".join(sorted(names)[:3]) or "af_heart"

@@ -24,6 +24,7 @@ from resources.video_files import VideoFileError, VideoInfo, decode_from, probe_
 LIPSYNC = "lipsync.json"
 PICTURE = "picture.jpg"
 Sync = Callable[[Path, bytes, bytes | None, Path], Synced]
+DRAWN = "a drawn mouth is drawn anew from its rig, whoever moves those of filmed faces"
 _FACE_SHARE = 0.5  # of the frames in which somebody sings: with fewer the mouth seems to stop
 
 
@@ -46,7 +47,7 @@ def lipsynced(
     if not record.timeline.phonemes:
         return passed_through(clip, "nothing is sung in this scene", scratch)
     info = _probed(clip)
-    spec = _shape(clip, info, frame_rate)
+    spec = shape_of(clip, info, frame_rate)
     if spec is None:
         return _synced(sync, clip, info, record, rig, scratch)
     shaped = scratch.with_name(f"{scratch.stem}.shaped.mp4")
@@ -59,7 +60,7 @@ def lipsynced(
     return replace(done, notes=(f"the clip was brought to {size} frames per second to move its mouth", *done.notes))
 
 
-def _shape(clip: Path, info: VideoInfo, frame_rate: Fraction) -> ConformSpec | None:
+def shape_of(clip: Path, info: VideoInfo, frame_rate: Fraction) -> ConformSpec | None:
     """What the clip is brought to before its frames can be painted on and written by number; None as it is."""
     with closing(decode_from(clip)) as frames:
         n_turns = next((round(frame.rotation / 90) % 4 for _, frame in frames), 0)
@@ -76,7 +77,7 @@ def _shape(clip: Path, info: VideoInfo, frame_rate: Fraction) -> ConformSpec | N
 def _synced(
     sync: Sync, clip: Path, info: VideoInfo, record: alignment_schema.AlignmentRecord, rig: bytes | None, scratch: Path
 ) -> Rendered:
-    fitted = replace(record, timeline=_lasting(record.timeline, info.duration_s))
+    fitted = replace(record, timeline=lasting(record.timeline, info.duration_s))
     frames = scene_lipsync(alignment_schema.to_bytes(fitted), info.frame_rate, info.n_frames)
     try:
         done = sync(clip, frames, rig, scratch)
@@ -84,6 +85,7 @@ def _synced(
         raise PermanentError(str(error)) from error
     share = done.n_with_face / max(1, done.n_frames)
     found = Check("face_is_found", done.method != "unchanged", f"in {done.n_with_face} of {done.n_frames} frames")
+    whole = Check("has_every_frame", done.n_frames == info.n_frames, f"{done.n_frames} of {info.n_frames} frames")
     steady = Check("face_is_steady", share >= _FACE_SHARE, f"{share:.0%} of the frames, at least {_FACE_SHARE:.0%}")
     return Rendered(
         files={f"clip{clip.suffix if done.method == 'unchanged' else '.mp4'}": scratch, LIPSYNC: frames},
@@ -91,13 +93,14 @@ def _synced(
         facts={
             "method": done.method, "n_frames": done.n_frames, "n_with_face": done.n_with_face,
             "n_changed": done.n_changed, "duration_s": round(info.duration_s, 4), **done.measures,
+            **({} if rig is None else {"why": DRAWN}),
         },
-        checks=(found, steady),
+        checks=(found, steady, whole),
         notes=done.notes,
     )  # fmt: skip
 
 
-def _lasting(timeline: Timeline, duration_s: float) -> Timeline:
+def lasting(timeline: Timeline, duration_s: float) -> Timeline:
     """The timeline over a clip that is longer or shorter than its scene, or has frames of its own length."""
     phones = tuple(
         replace(phone, t_end=min(phone.t_end, duration_s)) for phone in timeline.phonemes if phone.t_start < duration_s

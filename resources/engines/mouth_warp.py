@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import av
 import numba
@@ -85,6 +85,18 @@ def sync(clip: Path, mouth: bytes, drawn: bytes | None, target: Path, *, model_d
     except (VideoFileError, lipsync.LipsyncError, rig.RigError, RecordError) as error:
         target.unlink(missing_ok=True)
         raise PermanentError(str(error)) from error
+
+
+def measured(clip: Path, mouth: Sequence[MouthFrame], model_dir: Path) -> dict[str, Any]:
+    """What the mouth of any clip does, against the mouth that was wanted in each of its frames, as `Synced.measures`.
+
+    With `n_with_face`, the frames in which a face that can be measured was found.
+
+    Raises:
+        VideoFileError: the clip can not be read.
+    """
+    openness = _measured(clip, FaceFinder(model_dir), probe_video(clip))
+    return {"n_with_face": int(np.isfinite(openness).sum()), **opening_measures(openness, mouth)}
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:

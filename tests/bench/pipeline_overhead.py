@@ -106,9 +106,8 @@ def call_engines(studio: Studio, key: str) -> None:
     timing = studio.timing(request.engine, request.speech.lang)
     speak = studio.speaker(request.engine).speaker()
     voice = voice_artifact(speak, request.engine, request.speech, request.character).files
-    aligned = alignment_artifact(
-        made(voice, WAV), made(voice, SPOKEN), timing.align, timing.refine, timing.source
-    ).files
+    align = None if timing.aligner is None else timing.aligner.aligner()
+    aligned = alignment_artifact(made(voice, WAV), made(voice, SPOKEN), align, timing.refine, timing.fill).files
     rate = parse_frame_rate(str(request.mouth.fps))
     lipsync_artifact(made(aligned, ALIGNMENT), rate, request.mouth.shapes)
 

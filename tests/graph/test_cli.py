@@ -274,7 +274,6 @@ def test_a_model_that_is_not_here_is_named_with_the_command_that_fetches_it(cast
         ("[narrator\n", "not TOML"),
         ("[narator]\n", "did you mean 'narrator'"),
         ("[narrator]\nspeed = 9\n", "speed"),
-        ("[narrator]\nengine = 'festival'\n", "festival"),
         ("narrator = 3\n", "table"),
     ],
 )

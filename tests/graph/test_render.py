@@ -305,7 +305,7 @@ def test_a_new_aligner_publishes_its_times_into_the_same_voice(house: House) -> 
     voice = house.object_of("voice_line", house.line(GOOD))
     wav, times = voice / WAV, (voice / ALIGNMENT).read_bytes()
     before = (wav.read_bytes(), wav.stat().st_mtime_ns)
-    house.overrides["aligner"] = house.overrides["aligner"].model_copy(update={"model": "even 2"})
+    house.overrides["pocketsphinx"] = house.overrides["pocketsphinx"].model_copy(update={"model": "even 2"})
     assert {asset for asset, _ in house.stale()} == {"alignment", "lipsync"}
     outcomes = states(house.render("next"))
     assert outcomes["alignment", house.line(GOOD)] == "rendered"

@@ -168,6 +168,19 @@ def cut_off(share: float = 0.5, *, is_reset: bool = False) -> Fault:
     return Fault("cut-off body", act)
 
 
+def without_length(share: float = 1.0) -> Fault:
+    """The answer ends where the connection does, as before HTTP/1.1; whether it is all, nobody can tell."""
+
+    def act(exchange: Exchange) -> bool:
+        whole = exchange.forwarded()
+        head, _, body = whole.bytes_(is_closing=True).partition(b"\r\n\r\n")
+        lines = [line for line in head.split(b"\r\n") if not line.startswith(b"content-length")]
+        exchange.send(b"\r\n".join(lines) + b"\r\n\r\n" + body[: int(len(body) * share)])
+        return False
+
+    return Fault("no length", act)
+
+
 def cut_short(share: float = 0.5) -> Fault:
     """The answer is only a part, and its length says that it is all."""
 
@@ -290,10 +303,14 @@ def on(pattern: str, schedule: Schedule) -> Schedule:
 
 @dataclass
 class FaultyProxy:
-    """Stands before the app at `upstream` (http://host:port; "" where nothing is let through) as a context."""
+    """Stands before the app at `upstream` (http://host:port; "" where nothing is let through) as a context.
+
+    `reads_first`: the schedule sees the bodies of requests too.
+    """
 
     upstream: str
     schedule: Schedule = never
+    reads_first: bool = False
     n_requests: int = field(default=0, init=False)
     n_forwarded: int = field(default=0, init=False)
     n_connections: int = field(default=0, init=False)
@@ -347,16 +364,17 @@ class FaultyProxy:
             if not head:
                 return
             method, path = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[:2]
+            request = Request(0, method, path, head, b"")
+            if self.reads_first:
+                request = _whole(client, stream, request)
             with self._lock:
-                request = Request(self.n_requests, method, path, head, b"")
+                request = replace(request, number=self.n_requests)
                 self.n_requests += 1
                 fault = self.schedule(request)
                 if fault is not None:
                     self.met[fault.name] += 1
-            if fault is not RESET_BEFORE_READING:
-                if request.header("expect"):
-                    client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-                request = replace(request, body=_body(stream, request))
+            if fault is not RESET_BEFORE_READING and not self.reads_first:
+                request = _whole(client, stream, request)
             exchange = Exchange(self, request, client)
             if fault is None:
                 exchange.send(exchange.forwarded().bytes_())
@@ -391,6 +409,13 @@ def _head(stream: object) -> bytes:
                 return b"".join(lines).rstrip(b"\r\n")
             continue
         lines.append(line)
+
+
+def _whole(client: socket.socket, stream: object, request: Request) -> Request:
+    """The request with its body."""
+    if request.header("expect"):
+        client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    return replace(request, body=_body(stream, request))
 
 
 def _body(stream: object, request: Request) -> bytes:

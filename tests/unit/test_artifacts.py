@@ -81,8 +81,8 @@ def test_the_engines_own_timing_is_kept_or_refined_and_else_the_aligner_asked():
     without = voice(tone(0.6)).files
     moved = timeline(0.5)
 
-    def ends(files, align=None, refine=None):
-        rendered = alignment_artifact(files["out.wav"], files["speech.json"], align, refine, "test")
+    def ends(files, align=None, refine=None, fill=None):
+        rendered = alignment_artifact(files["out.wav"], files["speech.json"], align, refine, fill)
         return json.loads(rendered.files["alignment.json"])["phonemes"][-1]["t_end"], failed(rendered)
 
     assert ends(with_times)[0] == 0.6
@@ -93,9 +93,23 @@ def test_the_engines_own_timing_is_kept_or_refined_and_else_the_aligner_asked():
         ends(without)
 
 
+def test_words_without_phones_get_them_filled_in_and_the_aligner_is_asked_only_where_there_is_neither():
+    words_only = voice(tone(0.6), Timeline((), timeline().words, 0.6)).files
+
+    def aligned(files, fill=lambda *_: timeline(0.5)):
+        rendered = alignment_artifact(*files.values(), lambda *_: AlignmentRecord(timeline(0.4), "even"), None, fill)
+        return rendered.facts["source"], json.loads(rendered.files["alignment.json"])["phonemes"][-1]["t_end"]
+
+    assert aligned(words_only) == ("test words + phones", 0.5)
+    assert aligned(words_only, fill=None) == ("even", 0.4)
+    assert aligned(voice(tone(0.6), Timeline((), (), 0.6)).files) == ("even", 0.4)
+    assert aligned(voice(tone(0.6)).files) == ("even", 0.4)
+    assert aligned(voice(tone(0.6), timeline()).files) == ("test", 0.6)
+
+
 @pytest.mark.parametrize("frame_rate", [Fraction(24), Fraction(30000, 1001)])
 def test_lipsync_has_a_frame_for_every_moment_and_every_export(frame_rate):
-    aligned = alignment_artifact(*voice(tone(0.6), timeline()).files.values(), None, None, "test")
+    aligned = alignment_artifact(*voice(tone(0.6), timeline()).files.values(), None, None)
     rendered = lipsync_artifact(aligned.files["alignment.json"], frame_rate, "extended")
     assert failed(rendered) == set()
     assert set(rendered.files) == {"lipsync.json", "mouth.tsv", "mouth.json", "mouth.xml", "mouth.dat"}
@@ -104,7 +118,7 @@ def test_lipsync_has_a_frame_for_every_moment_and_every_export(frame_rate):
 
 
 def test_a_frame_rate_that_dat_files_lack_costs_only_the_dat_file():
-    aligned = alignment_artifact(*voice(tone(0.6), timeline()).files.values(), None, None, "test")
+    aligned = alignment_artifact(*voice(tone(0.6), timeline()).files.values(), None, None)
     rendered = lipsync_artifact(aligned.files["alignment.json"], Fraction(120), "extended")
     assert failed(rendered) == set()
     assert set(rendered.files) == {"lipsync.json", "mouth.tsv", "mouth.json", "mouth.xml"}

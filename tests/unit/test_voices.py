@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_assets.domain.voices import VoiceError, parse_voice_mix
+from audio_assets.domain.voices import VoiceError, VoiceIds, parse_voice_mix
 
 KNOWN = [
     "af_heart",
@@ -96,3 +96,15 @@ def test_anything_else_is_an_error_in_words(spec):
     except VoiceError:
         return
     assert sum(weight for _, weight in mix) == pytest.approx(1.0)
+
+
+def test_voices_that_are_told_by_their_form_need_no_list():
+    hex_ids = VoiceIds("[0-9a-f]{4}", "four hex digits such as 00ff", listed=["house"])
+    assert parse_voice_mix("beef", hex_ids, {}) == (("beef", 1.0),)
+    assert parse_voice_mix("house", hex_ids, {}) == (("house", 1.0),)
+    assert parse_voice_mix("anna50_bert50", hex_ids, {"anna": "beef", "bert": "00ff"}) == (("beef", 0.5), ("00ff", 0.5))
+    with pytest.raises(VoiceError, match="'beefs' is not known; a voice of this engine is four hex digits"):
+        parse_voice_mix("beefs", hex_ids, {})
+    with pytest.raises(VoiceError, match="name one, such as four hex digits"):
+        parse_voice_mix("", hex_ids, {})
+    assert list(hex_ids) == ["house"]
