@@ -34,6 +34,11 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
         """How settings name it."""
         return self.called or self.kind
 
+    @property
+    def own_model(self) -> str:
+        """The model that is ordered where a request names none, as price card and ledger call it; "" where all do."""
+        return str(getattr(self, "model", ""))
+
     @abstractmethod
     def service(self) -> Service:
         """Where it is and how it may be asked."""

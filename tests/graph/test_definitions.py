@@ -73,7 +73,7 @@ TABLE = {
     ),
     "lipsynced_take": (
         *("performance", "video", "team:animation", "1", SCENES),
-        ("scene_alignment", "scene_treatment", "selected_take"),
+        ("scene_alignment", "scene_treatment", "selected_take", "vocal_segment"),
     ),
     "scene_clip": ("film", "video", "team:video", "1", SCENES, ("lipsynced_take", "scene_treatment")),
     "final_video": ("film", "video", "team:video", "1", SONGS, ("scene_clip", "sections", "song_audio")),
@@ -115,7 +115,7 @@ CHECKS = {
     "selected_take": {"selection_is_current"},
     "vocal_segment": {"as_long_as_scene"},
     "scene_alignment": {"times_rise", "phonemes_are_aligned", "words_are_heard", "words_have_times"},
-    "lipsynced_take": {"intended_provider", "face_is_found", "face_is_steady"},
+    "lipsynced_take": {"intended_provider", "face_is_found", "face_is_steady", "has_every_frame"},
     "scene_clip": {"has_every_frame", "can_be_joined", "clip_is_long_enough"},
     "final_video": {"sounds_as_the_song", "as_long_as_song", "keeps_time"},
     "timeline": {"reads_back"},
