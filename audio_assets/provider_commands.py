@@ -133,10 +133,9 @@ def settings(provider: Provider) -> list[dict[str, Any]]:
 def explained(provider: Provider) -> list[str]:
     """What its class, and those that it builds on, say of its settings: the paragraphs that name one of them."""
     names = [f"`{name}`" for name in settable(provider)]
-    ours = [
-        one for one in type(provider).__mro__ if issubclass(one, dg.ConfigurableResource) and "__doc__" in vars(one)
-    ]
-    told = [part for one in ours for part in inspect.cleandoc(one.__doc__ or "").split("\n\n")[1:]]
+    mine = (one for one in type(provider).__mro__ if issubclass(one, dg.ConfigurableResource))
+    docs = [inspect.cleandoc(vars(one).get("__doc__") or "") for one in mine]
+    told = [part for doc in docs for part in doc.split("\n\n")[1:]]
     return [line for part in told if any(name in part for name in names) for line in part.splitlines()]
 
 

@@ -154,7 +154,9 @@ def test_one_provider_is_shown_with_everything(studio: House) -> None:
         "model         text          'say-1'",
         "formats       list of text  ['wav']",
         "Settings: `model` is who speaks.",
-        "`called` is its name in settings, `key_variable` the environment variable with its key.",
+        "`url` is where it answers, `key_variable` the environment variable with its key; `at_once` and "
+        "`per_second` (0: any)",
+        "bound how it is asked. `called` is its name in settings.",
         "to use it",
         "1. export BOX_KEY=...",
         '2. speech = "box" under [use] in providers.toml, or engine = "box" for one character in cast.toml',
