@@ -17,7 +17,8 @@ from resources.secrets import Key
 class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  # the resource is the value
     """A provider that is asked over HTTP.
 
-    `called` is its name in settings, `key_variable` the environment variable with its key.
+    `url` is where it answers, `key_variable` the environment variable with its key; `at_once` and `per_second` (0: any)
+    bound how it is asked. `called` is its name in settings.
     """
 
     kind: ClassVar[str]

@@ -58,6 +58,7 @@ from tests.servers.faulty import (
     replaced,
     silent,
     slow_drip,
+    wait_until,
     without_length,
     wrong_type,
 )  # fmt: skip
@@ -69,7 +70,7 @@ PATIENT = Timeouts(connect_s=10.0, write_s=10.0, read_s=10.0, slot_s=10.0, total
 """Limits that nothing runs into, however busy the machine is, but what hangs."""
 
 SHORT_READ = replace(PATIENT, read_s=0.1)
-SHORT_TOTAL = replace(PATIENT, total_s=0.35)
+SHORT_TOTAL = replace(PATIENT, total_s=0.6)
 
 
 @dataclass
@@ -209,8 +210,8 @@ FAULTS: dict[str, tuple[Fault, type[HttpProblem]]] = {
     "time-out": (silent(5.0), LostAnswer),
     "cut-off body": (cut_off(), LostAnswer),
     "cut-off and reset body": (cut_off(is_reset=True), LostAnswer),
-    "slow drip": (slow_drip(0.05), LostAnswer),
-    "slow drip from the head": (slow_drip(0.05, is_from_the_head=True), LostAnswer),
+    "slow drip": (slow_drip(0.1), LostAnswer),
+    "slow drip from the head": (slow_drip(0.1, is_from_the_head=True), LostAnswer),
     "wrong type": (wrong_type(), BadAnswer),
     "no HTTP": (GIBBERISH, LostAnswer),
 }
@@ -227,8 +228,16 @@ def limits(fault: str) -> Timeouts:
     return SHORT_READ if fault == "time-out" else SHORT_TOTAL if "drip" in fault else PATIENT
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("way", WAYS)
+def has_met(proxy: FaultyProxy, n: int) -> bool:
+    """Exactly so many requests; one that the client gave up on may be counted a moment later."""
+    wait_until(lambda: proxy.n_requests >= n)
+    return proxy.n_requests == n
+
+
+@pytest.mark.parametrize(
+    ("way", "fault"),
+    [(way, fault) for way in WAYS for fault in FAULTS if "drip" not in fault or way not in ("safe post", "upload")],
+)
 def test_a_fault_that_stays_is_told_and_leaves_nothing_behind(url: str, folder: Path, way: str, fault: str) -> None:
     """Not one file, and not one request more than may be sent."""
     acts, kind = FAULTS[fault]
@@ -239,7 +248,7 @@ def test_a_fault_that_stays_is_told_and_leaves_nothing_behind(url: str, folder: 
             WAYS[way](desk(proxy.url, n_tries=2, timeouts=limits(fault)).client, folder)
         assert time.monotonic() - began < 8.0
         assert type(failure.value) is kind
-        assert proxy.n_requests == (2 if is_again else 1)
+        assert has_met(proxy, 2 if is_again else 1)
     assert list(folder.iterdir()) == []
     assert str(failure.value).startswith("shop: ")
     assert len(str(failure.value)) < 300
@@ -256,11 +265,11 @@ def test_a_fault_that_passes_is_got_over_where_asking_again_does_no_harm(
         if way in IS_ASKED_AGAIN or fault in NOT_TAKEN:
             timeouts = replace(PATIENT, read_s=0.3) if fault == "time-out" else PATIENT
             assert WAYS[way](desk(proxy.url, timeouts=timeouts).client, folder) == {"id": "job 1"}
-            assert proxy.n_requests == 2
+            assert has_met(proxy, 2)
         else:
             with pytest.raises(kind):
                 WAYS[way](desk(proxy.url, timeouts=limits(fault)).client, folder)
-            assert proxy.n_requests == 1
+            assert has_met(proxy, 1)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -442,7 +451,7 @@ def test_an_order_that_fails_is_told_as_what_it_means_for_the_money(
         with pytest.raises(kind) as failure, as_order():
             desk(proxy.url, own_errors=("error_code",)).client.post("jobs", {}, is_safe=is_safe)
         assert type(failure.value) is kind
-        assert proxy.n_requests == n
+        assert has_met(proxy, n)
 
 
 def test_an_order_that_never_left_is_not_submitted() -> None:
@@ -946,7 +955,7 @@ def test_a_stream_ends_in_time_and_in_size(shop: Shop, url: str) -> None:
     shop.answer = lambda _request, _body: StreamingResponse(_endless([]), media_type="text/event-stream")
     with pytest.raises(BadAnswer, match="more than 100000 bytes"):
         list(desk(url, largest_answer=100_000).client.events("stream", {}))
-    with FaultyProxy(url, always(slow_drip(0.05))) as proxy, pytest.raises(LostAnswer, match="whole request"):
+    with FaultyProxy(url, always(slow_drip(0.1))) as proxy, pytest.raises(LostAnswer, match="whole request"):
         list(desk(proxy.url, timeouts=SHORT_TOTAL).client.events("events", {}))
 
 
