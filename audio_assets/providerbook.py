@@ -31,7 +31,7 @@ _CLASSES: Mapping[Capability, type[dg.ConfigurableResource[Any]]] = {
     "speech": SpeechProvider, "alignment": Aligner, "music": MusicProvider, "video": VideoProvider,
     "lip_sync": LipSyncProvider,
 }  # fmt: skip
-_NOT_SET_BY_PEOPLE = ("called",)
+_NOT_SET_BY_PEOPLE = ("called", "cache", "tables", "template_folders")
 
 
 class ProviderBook:
