@@ -168,9 +168,7 @@ def test_a_wrong_request_is_refused(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("envelope", "kind"), [((500, "no GPU"), NotSubmitted), ((429, "no GPU"), NotSubmitted), ((400, "no GPU"), Refused)]
 )
-def test_a_failure_in_an_answer_of_success_is_one(
-    desk: Desk, envelope: tuple[int, str], kind: type[Exception]
-) -> None:
+def test_a_failure_in_an_answer_of_success_is_one(desk: Desk, envelope: tuple[int, str], kind: type[Exception]) -> None:
     desk.server.envelope = envelope
     with pytest.raises(kind, match="no GPU"):
         desk.submit()
@@ -232,9 +230,7 @@ def test_it_can_neither_be_searched_nor_stopped(desk: Desk) -> None:
         desk.vendor().cancel("1")
 
 
-@pytest.mark.parametrize(
-    "result", ['"no list"', "{", "", "[]", '[{"file": ""}]', '[{"status": 1}]', "[7]"], ids=repr
-)
+@pytest.mark.parametrize("result", ['"no list"', "{", "", "[]", '[{"file": ""}]', '[{"status": 1}]', "[7]"], ids=repr)
 def test_a_result_that_names_no_file_is_a_failure(desk: Desk, result: str) -> None:
     body = b'{"data": [{"task_id": "t", "status": 1, "result": %s}], "code": 200}'
     quoted = '"' + result.replace('"', '\\"') + '"'
