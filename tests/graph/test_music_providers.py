@@ -199,9 +199,10 @@ def test_another_server_of_the_same_kind_makes_the_same(label: Label) -> None:
 
 
 def test_without_a_price_nothing_is_sent(label: Label) -> None:
-    label.write("price_card.toml", PRICES.replace("elevenlabs_music", "somebody"))
+    price = "usd_per_second = 0.01"
+    label.write("price_card.toml", PRICES.replace(price, f"{price}\nvalid_until = 2020-12-31"))
     label.ask()
-    assert "nothing is ordered: the provider 'elevenlabs_music' is not on the price card" in reason_of(label.make())
+    assert "nothing is ordered: elevenlabs_music music_v2 has had no price since 2020-12-31" in reason_of(label.make())
     assert (label.eleven.made, label.states()) == ([], [])
 
 

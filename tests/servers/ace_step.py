@@ -62,9 +62,8 @@ class AceStep:
 
     def __post_init__(self) -> None:
         with closing(self._open()) as tasks:
-            tasks.execute(
-                "CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, request TEXT, source TEXT, name TEXT, n_looks INT)"
-            )
+            columns = "id TEXT PRIMARY KEY, request TEXT, source TEXT, name TEXT, looks INTEGER"
+            tasks.execute(f"CREATE TABLE IF NOT EXISTS tasks ({columns})")
 
     @property
     def app(self) -> Starlette:
@@ -115,8 +114,8 @@ class AceStep:
 
     def _task(self, task: str) -> dict[str, Any]:
         with closing(self._open()) as tasks:
-            row = tasks.execute("SELECT request, n_looks FROM tasks WHERE id = ?", (task,)).fetchone()
-            tasks.execute("UPDATE tasks SET n_looks = n_looks + 1 WHERE id = ?", (task,))
+            row = tasks.execute("SELECT request, looks FROM tasks WHERE id = ?", (task,)).fetchone()
+            tasks.execute("UPDATE tasks SET looks = looks + 1 WHERE id = ?", (task,))
         if row is None or self.is_new:
             return {"task_id": task, "result": "[]", "status": 0}
         sent, n_looks = json.loads(row[0]), row[1]
