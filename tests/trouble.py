@@ -535,9 +535,11 @@ def clip_of(job: str) -> bytes:
     return clip() + (len(mark) + 8).to_bytes(4, "big") + b"free" + mark
 
 
-def put_board(store: ArtifactStore) -> list[str]:
+def put_board(
+    store: ArtifactStore, song: str = SONG, provider: str = "fal", model: str = VEO, n_scenes: int = 4
+) -> list[str]:
     """A storyboard and its prompts, as if they were rendered; the partitions of its scenes."""
-    rate, names = Fraction(24), ("s001", "s002", "s003", "s004")
+    rate, names = Fraction(24), tuple(f"s{number:03d}" for number in range(1, n_scenes + 1))
     scenes = tuple(
         BoardScene(
             id=name, order=number + 1, start_frame=8 * number, end_frame=8 * number + 8, frame_rate=rate,
@@ -548,15 +550,15 @@ def put_board(store: ArtifactStore) -> list[str]:
     )  # fmt: skip
     board = Storyboard(
         title="Song", artist="Band", frame_rate=rate, n_frames=8 * len(names), duration_s=len(names) / 3,
-        format="landscape", size="1280x720", bpm=120.0, clip_seconds=4, video_provider="fal", video_model=VEO,
+        format="landscape", size="1280x720", bpm=120.0, clip_seconds=4, video_provider=provider, video_model=model,
         performance_density=0.0, scenes=scenes,
         estimate=Estimate(None, None, None, "USD", None, None, is_over_cap=False),
     )  # fmt: skip
-    _put(store, "storyboard", SONG, {STORYBOARD: to_bytes(board)})
+    _put(store, "storyboard", song, {STORYBOARD: to_bytes(board)})
     for name in names:
         prompt = {"prompt": f"{name}: a lamp by the sea", "negative": "blur"}
-        _put(store, "scene_prompt", scene_key(name, SONG), {PROMPT: orjson.dumps(prompt)})
-    return [scene_key(name, SONG) for name in names]
+        _put(store, "scene_prompt", scene_key(name, song), {PROMPT: orjson.dumps(prompt)})
+    return [scene_key(name, song) for name in names]
 
 
 def _put(store: ArtifactStore, asset: str, partition: str, files: Mapping[str, bytes]) -> None:
