@@ -75,7 +75,10 @@ KEYS = {"CARTESIA_API_KEY": CARTESIA_KEY, "FAL_KEY": FAL_KEY}
 KEPT_S = 7.0
 """What the faults that name one say in Retry-After."""
 
-_WORDS = ["sea", "lamp", "boat", "wind", "rain", "stone", "gull", "rope", "sail", "fog", "moon", "tide", "rock", "salt", "wave", "shore", "light", "bell", "mast", "net", "sand", "star", "storm", "cloud", "wood"]  # fmt: skip
+_WORDS = (
+    "sea lamp boat wind rain stone gull rope sail fog moon tide rock salt wave shore light bell mast net sand star "
+    "storm cloud wood"
+).split()
 _STUBBORN = 0.4
 """Of those that meet a fault, the share that meet it again and again."""
 
@@ -569,7 +572,9 @@ def _put(store: ArtifactStore, asset: str, partition: str, files: Mapping[str, b
     action = {"asset": asset, "provider": {}, "params": {}, "inputs": {}}
     store.commit(
         folder, stored,
-        Sidecar(key, action, content, stored, {}, (), {}, (), "2026-01-02T03:04:05+00:00", 0.0, "run", "CC0", 0.0, (), {}),
+        Sidecar(
+            key, action, content, stored, {}, (), {}, (), "2026-01-02T03:04:05+00:00", 0.0, "run", "CC0", 0.0, (), {}
+        ),
     )  # fmt: skip
     store.refs(asset).point(partition, Ref(key, folder, content, {name: one.size for name, one in stored.items()}))
 
@@ -642,7 +647,8 @@ OF_LINES = (
 _LATE = r"is not finished after \d+ s"
 
 OF_TAKES = (
-    Trouble("take: lost answer to the order", (faulty.LOST_ANSWER, faulty.cut_off()), (rf"{HELD}.*the answer was lost",),
+    Trouble("take: lost answer to the order", (faulty.LOST_ANSWER, faulty.cut_off()),
+            (rf"{HELD}.*the answer was lost",),
             on="POST /"),
     Trouble("take: order answered 429, 500, 502", (
                 faulty.busy(), faulty.answered(500, _FAL_OWN), _gateway(502, is_taken=True)),
@@ -667,7 +673,8 @@ OF_TAKES = (
             may_hold=False, is_free=True),
     Trouble("take: completed twice", (faulty.ANSWERS_TWICE,), (rf"{_PAID}.*has run out",), on="GET ", may_hold=False),
     Trouble("take: two runs complete the same orders", (faulty.ANSWERS_TWICE,),
-            ("is being ordered by|is (reserved|submitting|submitted) by now", rf"{_PAID}.*has run out"), on="GET ", may_hold=False, is_twice=True),
+            ("is being ordered by|is (reserved|submitting|submitted) by now", rf"{_PAID}.*has run out"),
+            on="GET ", may_hold=False, is_twice=True),
     Trouble("take: file cut off, lost, shortened, slow",
             (faulty.cut_off(), faulty.LOST_ANSWER, faulty.cut_short(), faulty.slow_drip(0.01, 1000)),
             ("can not be had",), on="GET /files/", may_hold=False),

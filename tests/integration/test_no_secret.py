@@ -53,7 +53,17 @@ WORDS = {"replicate": ("succeeded", "failed"), "runway": ("SUCCEEDED", "FAILED")
          "vllm_omni": ("completed", "failed"), "sglang": ("completed", "failed"), "litellm": ("completed", "failed"),
          }  # fmt: skip
 VOICES = {"cartesia": cartesia.VOICE, "comfyui_speech": "bf_emma"}
-LOGGERS = ("", "httpx", "httpcore", "dagster", "sqlalchemy", "sqlalchemy.engine", "audio_assets", "resources", "asyncio")
+LOGGERS = (
+    "",
+    "httpx",
+    "httpcore",
+    "dagster",
+    "sqlalchemy",
+    "sqlalchemy.engine",
+    "audio_assets",
+    "resources",
+    "asyncio",
+)
 PATIENCE = Patience(first_s=0.001, deadline_s=0.05, n_fetches=2)
 
 
@@ -334,7 +344,9 @@ def test_no_run_of_dagster_tells(
         urls = {}
         for name in (*speakers, *cameras):
             app, path = (
-                strict(name, root.parent, monkeypatch) if mode == "works" else (Blab(mode, *WORDS.get(name, ())).app, "")
+                strict(name, root.parent, monkeypatch)
+                if mode == "works"
+                else (Blab(mode, *WORDS.get(name, ())).app, "")
             )
             urls[name] = f"{stack.enter_context(serving(app))}{path}"
         set_up(house, urls)

@@ -238,9 +238,7 @@ class Take(Customer):
     def cinema(self) -> Cinema:
         cinema = Cinema(self.root)
         tables = [str(Path(__file__).resolve().parents[2] / "workflows" / "video_models.toml")]
-        cinema.beside = {
-            "fal": QuickVideo(url=self.url, first_look_s=0.002, read_s=60.0, total_s=60.0, tables=tables)
-        }
+        cinema.beside = {"fal": QuickVideo(url=self.url, first_look_s=0.002, read_s=60.0, total_s=60.0, tables=tables)}
         return cinema
 
     def recipe(self) -> tuple[Recipe, str]:
@@ -344,7 +342,9 @@ def test_killed_at_any_step_and_started_again_it_is_done_once(customer: Customer
         said_of_it = customer.outcome()
         (entry,) = customer.entries
         folder = customer.artifact()
-        is_lost = point in SENT or (point == "after the answer, before its job is kept" and customer.vendor is FalVendor)
+        is_lost = point in SENT or (
+            point == "after the answer, before its job is kept" and customer.vendor is FalVendor
+        )
         if is_lost and not customer.is_replayed:
             assert said_of_it.startswith("it is not known whether"), said_of_it
             assert (entry.state, entry.held_micro, folder) == ("unknown", customer.cost_micro, None)

@@ -110,7 +110,7 @@ def test_what_costs_nothing_is_picked_up_again_and_once_done_ordered_anew(desk: 
 def test_what_costs_nothing_is_ordered_anew_when_its_answer_is_lost(desk: Desk) -> None:
     free = order(estimate_usd=0)
     desk.vendor.knows_keys, desk.vendor.on_submit = False, OSError("reset")
-    with pytest.raises(TransientError, match="its answer was lost.*it costs nothing: run again"):
+    with pytest.raises(TransientError, match=r"its answer was lost.*it costs nothing: run again"):
         desk.pay(free)
     assert desk.entry.state == "released"
     desk.vendor.on_submit = None
