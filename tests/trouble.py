@@ -76,9 +76,9 @@ KEPT_S = 7.0
 """What the faults that name one say in Retry-After."""
 
 _WORDS = (
-    "sea lamp boat wind rain stone gull rope sail fog moon tide rock salt wave shore light bell mast net sand star "
-    "storm cloud wood"
-).split()
+    *("sea", "lamp", "boat", "wind", "rain", "stone", "gull", "rope", "sail", "fog", "moon", "tide", "rock"),
+    *("salt", "wave", "shore", "light", "bell", "mast", "net", "sand", "star", "storm", "cloud", "wood"),
+)
 _STUBBORN = 0.4
 """Of those that meet a fault, the share that meet it again and again."""
 

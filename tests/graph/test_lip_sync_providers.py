@@ -272,9 +272,11 @@ def test_a_scene_in_which_nothing_is_sung_is_not_ordered(stage: Cinema, vendor: 
 
 
 def test_without_a_price_nothing_is_sent(stage: Cinema, vendor: SyncSoServer) -> None:
-    stage.write("price_card.toml", PRICES.replace("lipsync-2", "sync-3"))
+    stage.write("price_card.toml", PRICES.replace("valid_from = 2020-01-01", "valid_from = 2999-01-01"))
     name_provider(stage, "sync_so")
-    assert refused(act(stage)[SUNG]).startswith("nothing is ordered: the model")
+    assert refused(act(stage)[SUNG]).startswith(
+        "nothing is ordered: sync_so lipsync-2 has a price only from 2999-01-01"
+    )
     assert vendor.jobs() == []
 
 
