@@ -50,7 +50,8 @@ from tests.trouble import put_board
 MODELS = {"runway": "gen4.5", "litellm": "veo", "vllm_omni_video": "default", "sglang": "default"}
 """What is asked for where the table has no model that can be asked without a picture, or none at all."""
 WORDS = {"replicate": ("succeeded", "failed"), "runway": ("SUCCEEDED", "FAILED"), "openrouter": ("completed", "failed"),
-         "vllm_omni_video": ("completed", "failed"), "sglang": ("completed", "failed"), "litellm": ("completed", "failed"),
+         "vllm_omni_video": ("completed", "failed"), "sglang": ("completed", "failed"),
+         "litellm": ("completed", "failed"),
          }  # fmt: skip
 VOICES = {"cartesia": cartesia.VOICE, "comfyui_speech": "bf_emma"}
 LOGGERS = (
@@ -313,7 +314,7 @@ def _with_key(module: Any, key: str, app: Any) -> Any:
     return answer
 
 
-OF_STRICT = ("cartesia", "sync_so", "fal", "replicate", "runway", "openrouter", "vllm_omni", "sglang", "litellm",
+OF_STRICT = ("cartesia", "sync_so", "fal", "replicate", "runway", "openrouter", "vllm_omni_video", "sglang", "litellm",
              "comfyui", "comfyui_speech")  # fmt: skip
 
 
