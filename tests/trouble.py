@@ -345,7 +345,7 @@ class Scene(ABC):
         for name in did:
             states = by_name[name]
             assert states, f"the server did {name}, and the ledger knows nothing of it"
-            assert states[-1] in ("settled", "unknown", "submitted"), f"the server did {name}, which is {states}"
+            assert states[-1] not in ("reserved", "released"), f"the server did {name}, which is {states}"
         assert made <= {name for name, states in by_name.items() if "settled" in states}, "made and not paid"
         return made
 

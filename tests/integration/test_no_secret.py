@@ -47,11 +47,10 @@ from tests.servers.serving import serving
 from tests.servers.video_jobs import PICTURE, clip
 from tests.trouble import put_board
 
-MODELS = {"runway": "gen4.5", "litellm": "veo", "vllm_omni_video": "default", "sglang": "default"}
-"""What is asked for where the table has no model that can be asked without a picture, or none at all."""
+MODELS = {"runway": "gen4.5", "litellm": "veo", "vllm_omni": "default", "sglang": "default"}
+"""What is asked for where the first model of the table is none that can be asked without a picture, or there is none."""
 WORDS = {"replicate": ("succeeded", "failed"), "runway": ("SUCCEEDED", "FAILED"), "openrouter": ("completed", "failed"),
-         "vllm_omni_video": ("completed", "failed"), "sglang": ("completed", "failed"),
-         "litellm": ("completed", "failed"),
+         "vllm_omni": ("completed", "failed"), "sglang": ("completed", "failed"), "litellm": ("completed", "failed"),
          }  # fmt: skip
 VOICES = {"cartesia": cartesia.VOICE, "comfyui_speech": "bf_emma"}
 LOGGERS = (
@@ -65,7 +64,7 @@ LOGGERS = (
     "resources",
     "asyncio",
 )
-PATIENCE = Patience(first_s=0.001, deadline_s=0.05, n_fetches=2)
+PATIENCE = Patience(first_s=0.001, deadline_s=1.0, n_fetches=2)
 
 
 def planted(name: str) -> str:
@@ -145,7 +144,7 @@ class _Listening(logging.Handler):
 
 
 @pytest.fixture
-def house(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def house(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """A studio in which every provider has a key, and waits for nothing."""
     for name in remotes(house):
         monkeypatch.setenv(variable(name), planted(name))
@@ -228,7 +227,8 @@ def buy(house: House, name: str, folder: Path, key: str) -> None:
         remote, request, files = order_of(house, name, folder)
         assert remote is not None
         wanted = Order(key, "scene_take", "night", "s003", name, remote.model, "0.10", request)
-        timing = Timing(sleep=lambda _s: None)
+        slept_s: list[float] = []
+        timing = Timing(sleep=slept_s.append, clock=lambda: sum(slept_s))
         pay_once(ledger, remote.vendor, wanted, folder / "out.bin", files=files, patience=PATIENCE, timing=timing)
     except Exception as error:  # noqa: BLE001
         failures.append(error)
@@ -249,7 +249,7 @@ def test_what_is_searched_for_is_found(ears: Ears, root: Path) -> None:
     logging.getLogger("dagster").debug("sent %s", key)
     try:
         try:
-            raise ValueError(key)  # noqa: TRY301 - that is what is tried
+            raise ValueError(key)
         except ValueError as error:
             raise RuntimeError("no") from error
     except RuntimeError as error:
@@ -314,7 +314,7 @@ def _with_key(module: Any, key: str, app: Any) -> Any:
     return answer
 
 
-OF_STRICT = ("cartesia", "sync_so", "fal", "replicate", "runway", "openrouter", "vllm_omni_video", "sglang", "litellm",
+OF_STRICT = ("cartesia", "sync_so", "fal", "replicate", "runway", "openrouter", "vllm_omni", "sglang", "litellm",
              "comfyui", "comfyui_speech")  # fmt: skip
 
 
@@ -382,8 +382,7 @@ def test_no_run_of_dagster_tells(
         ]
         assert len(kept) == len(speakers) + len(cameras)
     else:
-        assert not lines.success
-        assert not takes.success
+        assert not (lines.success or takes.success)
     assert len(entries) >= len(cameras)
     assert any(path.suffix == ".db" for path in (root / "dagster").rglob("*"))
     ears.heard += capfd.readouterr()
