@@ -235,7 +235,7 @@ class _Job:
         if entry.estimated_micro:
             return OutcomeUnknown(self.ledger.unknown(entry, why), why)
         self.ledger.release(entry, why)
-        return TransientError(f"{entry.name}: {without_secrets(why)}; it costs nothing: run again to order it anew")
+        return TransientError(f"{entry.name}: {hide(why)}; it costs nothing: run again to order it anew")
 
     def _is_replayed(self, entry: Entry) -> bool:
         sent_at = entry.sent_at or entry.updated_at
