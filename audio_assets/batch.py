@@ -27,6 +27,7 @@ _VERSION = "dagster/data_version"
 NEVER_NEWER = str(2**62)
 """A pointer past every event, for fan-in edges. Dagster maps those to all partitions (below 100 of them), so that any
 changed line would leave every mix stale for good; the mix's own source, on an identity edge, says it exactly."""
+_NOTHING = dg.AssetMaterialization("nothing")
 _PICTURES_UP_TO = 200  # partitions in one batch; above this a picture is a link, or events would grow the database
 _OF_ITS_OWN = re.compile(r"\S*[\d|]\S*|'[^']*'|\"[^\"]*\"")
 """What a failure's sentence says of its own partition only: numbers, keys, names with a number in them, quotations."""
@@ -145,6 +146,9 @@ class Recorder:
         if outcome.action is None or outcome.sidecar is None:
             raise ValueError(f"{outcome.partition} has failed and has no event")
         versions = self._recipe.versions(outcome.partition, outcome.action)
+        unread = {*self._recipe.fan_in, *self._recipe.sometimes}
+        if self._recipe.sometimes:
+            unread -= {asset for asset, _ in self._recipe.needs(outcome.partition)}
         tags = {
             _VERSION: outcome.sidecar.content,
             "dagster/data_version_is_user_provided": "true",
@@ -152,7 +156,7 @@ class Recorder:
         }
         for dep, version in versions.items():
             tags[f"dagster/input_data_version/{dep}"] = version
-            tags[f"dagster/input_event_pointer/{dep}"] = NEVER_NEWER if dep in self._recipe.fan_in else self._pointer
+            tags[f"dagster/input_event_pointer/{dep}"] = NEVER_NEWER if dep in unread else self._pointer
         return dg.AssetMaterialization(
             self._recipe.asset,
             partition=event_key(outcome.partition),
@@ -170,6 +174,27 @@ def recorded_versions(instance: dg.DagsterInstance, asset: str) -> Mapping[str, 
 def newest_events(instance: dg.DagsterInstance, asset: str) -> Mapping[str, int]:
     """The storage id of the newest materialization of each partition of `asset`, in one query."""
     return instance.event_log_storage.get_latest_storage_id_by_partition(dg.AssetKey(asset), _MATERIALIZED)
+
+
+def recorded_without(instance: dg.DagsterInstance, asset: str, dep: str) -> set[str]:
+    """The partitions of `asset` whose newest event names no version of `dep`: it is from before there was that edge.
+
+    Dagster takes them for stale until they are recorded anew. Edges come with releases: where the oldest of the events
+    names it all do, so that there is one to read.
+    """
+    newest = newest_events(instance, asset)
+    tag = f"dagster/input_data_version/{dep}"
+
+    def lacking(ids: Sequence[int]) -> set[str]:
+        wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), storage_ids=ids)
+        records = instance.fetch_materializations(wanted, limit=len(ids)).records
+        return {
+            record.partition_key
+            for record in records
+            if record.partition_key and tag not in ((record.asset_materialization or _NOTHING).tags or {})
+        }
+
+    return lacking(list(newest.values())) if newest and lacking([min(newest.values())]) else set()
 
 
 def source_event(source: Source, partition: str) -> dg.AssetMaterialization:

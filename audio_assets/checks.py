@@ -81,8 +81,9 @@ WARNING: Mapping[str, Mapping[str, str]] = {
     },
     "music_remix": {
         INTENDED: _BY_INTENDED,
-        "not_clipped": "True peak at or below the ceiling.",
-        "loudness": "Integrated loudness within 1 LU of the style's target.",
+        "not_clipped": "True peak at or below the ceiling; of bought music, no runs of samples at full scale.",
+        "loudness": "Integrated loudness within 1 LU of the style's target, where it is remixed here.",
+        "as_long_as_asked": "Bought music lasts what was asked for, within 1 s or 5 %.",
     },
     "scene_take": {
         INTENDED: "There is a take of the provider that the settings name.",
@@ -103,6 +104,7 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         INTENDED: _BY_INTENDED,
         "face_is_found": "There is a face whose mouth could be moved.",
         "face_is_steady": "The face is seen in at least half of the frames.",
+        "has_every_frame": "What came from the one who moved the mouth has as many frames as the take.",
     },
     "scene_clip": {"clip_is_long_enough": "The take lasts to the end of its scene."},
     "deliverable": {

@@ -19,7 +19,7 @@ _IN_THE_MAKING_S = 3600.0  # a scratch file that nobody has written to for so lo
 class Leftovers:
     """What no partition of today needs: paths of refs and failures, and of files of objects, with their bytes.
 
-    `scratch` are local files that crashes left in the making.
+    `scratch` are local files that crashes left in the making, and answers of providers whose artifacts are made.
     """
 
     records: tuple[str, ...]
@@ -32,7 +32,8 @@ class Leftovers:
 def find_leftovers(studio: Studio, recipes: Sequence[Recipe]) -> Leftovers:
     """Everything that a clean-up would delete: reads, never writes.
 
-    Takes are never among it, nor clips of the studio's own, nor what people said: they can not be made again.
+    What was paid for is never among it, nor takes, nor clips of the studio's own, nor what people said: none of that
+    can be had again for nothing.
 
     Raises:
         PermanentError: what is registered can not be read, so that nobody knows what today needs.
@@ -51,10 +52,12 @@ def find_leftovers(studio: Studio, recipes: Sequence[Recipe]) -> Leftovers:
         gone = (partition for partition in studio.store.failures(recipe.asset) if partition not in wanted)
         records.extend(record_path("failures", recipe.asset, partition) for partition in gone)
     cleaned = [recipe for recipe in everything if not recipe.keeps_objects]
-    files = [path for recipe in cleaned for path in _files_outside(studio, recipe.folder, needed)]
+    unneeded = [path for recipe in cleaned for path in _files_outside(studio, recipe.folder, needed)]
+    paid = {folder for folder in {path.rpartition("/")[0] for path in unneeded} if _was_paid(studio, folder)}
+    files = [path for path in unneeded if path.rpartition("/")[0] not in paid]
     files += [path for recipe in recipes for path in recipe.left_behind()]
     objects = dict.fromkeys(path.rpartition("/")[0] for path in files)
-    scratch = _rests_of_crashes(studio.settings.scratch)
+    scratch = (*_rests_of_crashes(studio.settings.scratch), *_answers_used(studio, everything))
     n_bytes = sum(studio.store.size(path) or 0 for path in files) + sum(path.stat().st_size for path in scratch)
     return Leftovers(tuple(records), tuple(objects), tuple(files), n_bytes, scratch)
 
@@ -65,6 +68,23 @@ def _check_readable(studio: Studio) -> None:
         studio.songs.settings(song)
         if studio.songs.board(song) is None and studio.refs("storyboard").get(song) is not None:
             raise PermanentError(f"the storyboard of {song} is gone or damaged; analyse the song again, then clean up")
+
+
+def _was_paid(studio: Studio, folder: str) -> bool:
+    sidecar = studio.store.find(folder)
+    return sidecar is not None and sidecar.cost_usd > 0
+
+
+def _answers_used(studio: Studio, recipes: Sequence[Recipe]) -> Iterator[Path]:
+    """Kept answers of orders that are settled, and whose artifacts are in the store."""
+    kept = {path.name: path for path in studio.kept_answers.glob("*") if path.is_file()}
+    if not kept:
+        return
+    folders = {recipe.asset: recipe.folder for recipe in recipes}
+    for entry in studio.ledger.entries(states=("settled",)):
+        path, folder = kept.get(entry.idempotency_key), folders.get(entry.asset)
+        if path is not None and folder and studio.store.find(f"{folder}/{entry.action_key}") is not None:
+            yield path
 
 
 def _rests_of_crashes(scratch: Path) -> tuple[Path, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from audio_assets.cli_film import budget, film, take
-from audio_assets.cli_plain import FAILED, STALE, json_option, plainly, print_json
+from audio_assets.cli_plain import FAILED, STALE, finish, json_option, plainly, print_json
 
 # Dagster warns of `backfill_policy` and of check specs, which are beta; the exact pin in pyproject.toml answers that.
 warnings.filterwarnings("ignore", module=r"dagster|audio_assets\.partitions")
@@ -152,6 +152,23 @@ def clean(dry_run: bool, as_json: bool) -> None:
         click.echo(f"{verb} {found['objects']} objects ({found['bytes'] / 1e6:.1f} MB) and {found['records']} records")
 
 
+@main.command()
+@click.argument("name", required=False)
+@click.option(
+    "--probe/--no-probe", default=False, help="Ask them whether they are there; costs nothing, takes 5 s at most."
+)
+@json_option
+@plainly
+def providers(name: str | None, probe: bool, as_json: bool) -> None:
+    """Show who can speak, align, make music, film and sync lips: terms, prices, keys; or all about one NAME."""
+    from audio_assets import provider_commands
+
+    shown: provider_commands.Overview | provider_commands.Detail
+    shown = provider_commands.detail(name, probe=probe) if name else provider_commands.overview(probe=probe)
+    print_json(shown.as_json()) if as_json else click.echo(shown.as_text())
+    finish(has_failed=shown.has_failures)
+
+
 @main.group()
 def models() -> None:
     """Model files of the local engines."""
@@ -210,14 +227,20 @@ def analyze(songs: Sequence[Path], no_render: bool, retry_failed: bool, as_json:
 @click.option("--seed", type=int, help="Another seed, another crackle or tune.")
 @click.option("--mood", "mood_tags", multiple=True, help="A mood of the cue; may be given several times.")
 @click.option("--duration", "duration_s", type=float, help="Seconds to loop or compose to.")
+@click.option("--provider", help="Who makes it: remixer (here), ace_step, elevenlabs_music, or one of your own.")
+@click.option("--model", help="A model of the provider.")
+@click.option("--fallback", help="Who makes it where the provider can not be asked, or does not answer.")
+@click.option("--lyrics", type=click.Path(path_type=Path), help="A text file with the words to sing.")
+@click.option("--source-share", type=float, help="How much of the source to keep, 0 to 1, where it is made anew.")
 @click.option("--name", default=None, help="Name of the remix's partition; scene and style where it is not given.")
 @json_option
 @plainly
-def remix(spec: Path | None, name: str | None, as_json: bool, **given: Any) -> None:
+def remix(spec: Path | None, name: str | None, lyrics: Path | None, as_json: bool, **given: Any) -> None:
     """Remix a track in another style, or compose a cue: what SPEC (JSON or TOML) says, or the options."""
-    from audio_assets import music_commands
+    from audio_assets import commands, music_commands
 
     value = music_commands.read_request(spec) if spec else {}
+    given["lyrics"] = commands.text_of(lyrics) if lyrics else None
     value |= {
         key: list(said) if isinstance(said, tuple) else said for key, said in given.items() if said not in (None, ())
     }

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from audio_assets import (
+    catalog,
     costs,
     deliverables,
     film,
@@ -32,7 +33,7 @@ from sensors.songs import uploaded_songs
 
 _STAGES = (
     *(script, speech, lipsync, mix, upload, song, storyboard, remix),
-    *(takes, performance, film, deliverables, costs),
+    *(takes, performance, film, deliverables, costs, catalog),
 )
 
 
@@ -48,7 +49,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     """The asset graph with its job, sensors, checks and resources."""
     return dg.Definitions(
         assets=dg.load_assets_from_modules(_STAGES),
-        asset_checks=ASSET_CHECKS,
+        asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
         jobs=[render_dialogue, render_music, render_film],
         sensors=[new_dialogue, uploaded_songs, planned_films],
         resources=build_resources(current(), resource_overrides),

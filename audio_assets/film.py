@@ -19,7 +19,7 @@ from resources.engines import song_artifacts as analysis
 from resources.engines.take_artifacts import clip_name
 from resources.pool import Call
 
-_NOT_OF_THE_CLIP = ("start_frame", "end_frame", "before", "lip_sync_method")
+_NOT_OF_THE_CLIP = ("start_frame", "end_frame", "before", "lip_sync_method", "lip_sync_provider")
 """What a treatment says and a conformed clip does not show: where it lies, and what was done before it came here."""
 
 

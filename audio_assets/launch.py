@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from audio_assets import partitions
-from audio_assets.batch import newest_events, recorded_versions, source_event
+from audio_assets.batch import newest_events, recorded_versions, recorded_without, source_event
 from audio_assets.costs import CostReport
 from audio_assets.deliverables import Deliverable, Timeline
 from audio_assets.domain.scene_key import song_of
@@ -169,8 +169,11 @@ def order(instance: dg.DagsterInstance, studio: Studio, found: Plan, pipeline: P
 def _unheard(
     instance: dg.DagsterInstance, recipe: Recipe, wanted: Mapping[str, Collection[str]], events: _Events
 ) -> Iterator[str]:
-    """Rendered partitions whose newest event is missing, of other content, or older than one of an input."""
+    """Rendered partitions whose newest event is missing, of other content, older than one of an input, or from before
+    the graph had an edge.
+    """  # noqa: D205
     recorded = recorded_versions(instance, recipe.asset)
+    unaware = {key for dep in recipe.sometimes for key in recorded_without(instance, recipe.asset, dep)}
     refs = recipe.refs.all()
     for key in recipe.partitions():
         ref = refs.get(key)
@@ -181,7 +184,7 @@ def _unheard(
         if recipe.source is not None:
             inputs.append((recipe.source.asset, key))
         is_behind = any(of in wanted.get(asset, ()) or heard_at < events.newest(asset, of) for asset, of in inputs)
-        if is_behind or recorded.get(key) != ref.content:
+        if is_behind or recorded.get(key) != ref.content or key in unaware:
             yield key
 
 

@@ -168,6 +168,8 @@ def remix(value: dict[str, Any], name: str | None, said_in: str) -> dict[str, An
         value = {**value, "source_track": _found_track(studio, track)}
         request = parse_remix_request(value, said_in)
     studio.songs.style(request)
+    for maker in filter(None, (request.provider, request.fallback)):
+        studio.music(maker)
     partition = script_slug(name or _named(request))
     before = studio.store.read(f"{REMIXES}/{partition}.json")
     record = orjson.dumps({"schema": REMIX_SCHEMA, "name": partition, "request": request_record(request)})
@@ -175,9 +177,16 @@ def remix(value: dict[str, Any], name: str | None, said_in: str) -> dict[str, An
     try:
         return _remixed(partition)
     except PermanentError:
-        if before is None:
+        if before is None and not _may_be_ordered(partition, request):
             studio.store.delete(f"{REMIXES}/{partition}.json")
         raise
+
+
+def _may_be_ordered(partition: str, request: RemixRequest) -> bool:
+    """Whether somebody elsewhere was asked: what may be ordered stays registered, so that the next run goes on."""
+    studio = open_studio()
+    failure = studio.store.failure("music_remix", partition)
+    return studio.music(request.provider).renderer() is None and failure is not None and bool(failure.action_key)
 
 
 def _found_track(studio: Studio, track: str) -> str:

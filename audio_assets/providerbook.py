@@ -31,7 +31,7 @@ _CLASSES: Mapping[Capability, type[dg.ConfigurableResource[Any]]] = {
     "speech": SpeechProvider, "alignment": Aligner, "music": MusicProvider, "video": VideoProvider,
     "lip_sync": LipSyncProvider,
 }  # fmt: skip
-_NOT_SET_BY_PEOPLE = ("called",)
+_NOT_SET_BY_PEOPLE = ("called", "cache", "tables", "template_folders")
 
 
 class ProviderBook:
@@ -108,7 +108,8 @@ class ProviderBook:
     def _set_up(self, name: str, values: Mapping[str, Any]) -> Provider:
         """A shipped provider with settings of the file, or another server of its kind."""
         path, key = self.settings.path, f"providers.{name}"
-        kinds = {one.kind: one for one in self._shipped.values() if isinstance(one, RemoteProvider)}
+        remotes = [one for one in self._shipped.values() if isinstance(one, RemoteProvider)]
+        kinds = {one.kind: one for one in sorted(remotes, key=lambda one: one.name == one.kind)}  # the plain one counts
         kind = values.get("kind", "")
         base = kinds.get(kind) if kind else self._shipped.get(name)
         if base is None:
@@ -118,10 +119,9 @@ class ProviderBook:
                 else f"{path}: [{key}] is no provider that comes along; say what it is with kind, one of "
                 f"{', '.join(sorted(kinds))}"
             )
-        own = {one for one in type(base).model_fields if one not in _NOT_SET_BY_PEOPLE}
         given = {one: said for one, said in values.items() if one != "kind"}
         try:
-            check_keys(given, sorted(own), key, path)
+            check_keys(given, sorted(settable(base)), key, path)
             kept = {one: getattr(base, one) for one in type(base).model_fields}
             named = {"called": name} if isinstance(base, RemoteProvider) else {}
             made: Provider = type(base)(**{**kept, **given, **named})
@@ -133,3 +133,8 @@ class ProviderBook:
                 f"{path}: [{key}] {'.'.join(map(str, fault['loc']))} is {fault['input']!r}; {fault['msg']}"
             ) from error
         return made
+
+
+def settable(provider: Provider) -> tuple[str, ...]:
+    """The settings that `[providers.<name>]` may have: its fields."""
+    return tuple(name for name in type(provider).model_fields if name not in _NOT_SET_BY_PEOPLE)

@@ -42,6 +42,8 @@ class Recipe(ABC):
     - `source`: all that people write about a partition.
     - `fan_in`: upstream assets of which more goes in than Dagster can follow; the source says when they matter.
     - `gathers`: upstream assets of which all scenes of one song go in, which Dagster can follow.
+    - `sometimes`: upstream assets, with the same partitions, that only some partitions need. The others tell Dagster
+      of them all the same, and never get stale by them.
     - `waits_for_all`: it is not rendered while something that it needs can not be.
     - `part_recipes`: what its `parts` are.
     - `keeps_objects`: a clean-up never deletes what it made, whatever became of the partition.
@@ -57,6 +59,7 @@ class Recipe(ABC):
     source: ClassVar[type[Source] | None] = None
     fan_in: ClassVar[tuple[str, ...]] = ()
     gathers: ClassVar[tuple[str, ...]] = ()
+    sometimes: ClassVar[tuple[str, ...]] = ()
     waits_for_all: ClassVar[bool] = True
     members_of: ClassVar[str] = ""
     part_recipes: ClassVar[tuple[type["Recipe"], ...]] = ()
@@ -128,6 +131,9 @@ class Recipe(ABC):
         many = (*self.fan_in, *self.gathers)
         found = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition) if asset not in many}
         found |= dict.fromkeys(many, action.key)
+        for asset in self.sometimes:
+            ref = self.studio.refs(asset).get(partition)
+            found.setdefault(asset, ref.content if ref else "none")
         return (
             found if self.source is None else {self.source.asset: self.source(self.studio).version(partition), **found}
         )

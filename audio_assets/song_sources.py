@@ -120,7 +120,7 @@ class RemixRequest(Source):
 
     def version(self, partition: str) -> str:
         """Over request, style and source."""
-        return self.studio.songs.remix_version(partition)
+        return self.studio.songs.remix_version(partition, self.studio.providers.settings.use("music"))
 
     def metadata(self, partition: str) -> Shown:
         """Style, scene and source."""

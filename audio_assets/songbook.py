@@ -18,6 +18,7 @@ from audio_assets.domain.edit import Edit, EditError, edit_list
 from audio_assets.domain.music.analysis import Lyrics
 from audio_assets.domain.music.lyrics import LyricsError, parse_lyrics
 from audio_assets.domain.price_card import Price, PriceCard, PriceError, RetiredError, parse_price_card, price_of
+from audio_assets.domain.provider_settings import EMBEDDED
 from audio_assets.domain.remix_spec import (
     RemixError,
     RemixRequest,
@@ -343,11 +344,13 @@ class SongBook:
         song = parse_scene_key(partition)[1]
         film = self.settings(song).film
         edit = self.edits(song)[scene.order - 1]
+        method, mover = scene.lip_sync_method if scene.lip_sync_enabled else None, self.settings(song).lip_sync_provider
         return {
             **self.span(partition),
             "size": board.size,
             "fit": film.fit,
-            "lip_sync_method": scene.lip_sync_method if scene.lip_sync_enabled else None,
+            "lip_sync_method": method,
+            **({"lip_sync_provider": mover} if mover and method == "post_process" else {}),
             "transition_in": asdict(edit.transition_in),
             "transition_out": asdict(edit.transition_out),
             "before": edit.before_id,
@@ -427,7 +430,7 @@ class SongBook:
             PermanentError: settings or price card can not be read.
         """
         record = settings_record(self.settings(song))
-        for name in ("lyrics", "lyrics_file", "film", "video_fallback"):
+        for name in ("lyrics", "lyrics_file", "film", "video_fallback", "lip_sync_provider", "lip_sync_fallback"):
             record.pop(name, None)
         cast = [{"name": who.name, "is_primary": who.is_primary} for who in self.settings(song).characters]
         priced = self.priced(song)
@@ -438,13 +441,16 @@ class SongBook:
         """Over all that the prompt of a scene is built from."""
         return version_of(lambda: self.brief(partition))
 
-    def remix_version(self, partition: str) -> str:
-        """Over the request, the steps of its style, and the source that it names."""
+    def remix_version(self, partition: str, default_provider: str) -> str:
+        """Over the request, the steps of its style, and the source that it names; over who makes it and the words for
+        it too, where that is not the remixer on this machine.
+        """  # noqa: D205
 
         def record() -> list[Any]:
-            request = self.remix(partition)
-            source = self.records.get(request.source_track)
-            return [request_record(request), style_record(self.style(request)), source.sha256 if source else ""]
+            request, style = self.remix(partition), self.style(self.remix(partition))
+            source, maker = self.records.get(request.source_track), request.provider or default_provider
+            words = [] if maker == EMBEDDED["music"] else [maker, style.prompt]
+            return [request_record(request), style_record(style), source.sha256 if source else "", *words]
 
         return version_of(record)
 

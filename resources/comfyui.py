@@ -185,6 +185,7 @@ class ComfyMusic(ComfyProvider, MusicProvider):
         bindings = self.template(model).bindings
         return MusicCapabilities(
             bindings.shortest_s, bindings.longest_s, takes_source="source" in bindings.files,
+            takes_source_share="denoise" in bindings.inputs,
             takes_seed="seed" in bindings.inputs, takes_lyrics="lyrics" in bindings.inputs,
         )  # fmt: skip
 

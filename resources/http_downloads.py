@@ -1,4 +1,7 @@
-"""Files that are whole or not there: streamed beside their place, checked against what was promised, and moved."""
+"""Files that are whole or not there: streamed beside their place, checked against what was promised, and moved.
+
+That as many bytes come as the length says is seen to by the connection: else it tells that the answer was lost.
+"""
 
 import hashlib
 import os
@@ -25,7 +28,7 @@ def save(reply: Reply, target: Path, *, largest: int, sha256: str = "") -> Downl
     """Write an answer's body to `target`; nothing is left behind where that fails.
 
     Raises:
-        BadAnswer: too large, empty, a part only, or other bytes than its length or a hash says.
+        BadAnswer: too large, empty, a part only, without an end, or other bytes than a hash says.
         LostAnswer: it broke off.
         TransientError: the run was stopped.
     """
@@ -35,11 +38,9 @@ def save(reply: Reply, target: Path, *, largest: int, sha256: str = "") -> Downl
         reply.check_ends()
     promised = promised_hashes(reply.headers)
     as_sent = [hashlib.new(algorithm, usedforsecurity=False) for algorithm, _digest in promised]
-    as_written, size, n_sent = hashlib.sha256(), 0, 0
+    as_written, size = hashlib.sha256(), 0
 
     def on_sent(piece: bytes) -> None:
-        nonlocal n_sent
-        n_sent += len(piece)
         for digest in as_sent:
             digest.update(piece)
 
@@ -50,11 +51,8 @@ def save(reply: Reply, target: Path, *, largest: int, sha256: str = "") -> Downl
                 pause(0.0)  # a run that is stopped does not wait for the rest
                 size += file.write(piece)
                 as_written.update(piece)
-            length = reply.headers.get("content-length", "")
             if not size:
                 raise reply.bad("an empty file")
-            if length.isdigit() and int(length) != n_sent:
-                raise reply.bad(f"{n_sent} bytes instead of {length}")
             if sha256 and as_written.hexdigest() != sha256.lower():
                 raise reply.bad(f"other bytes than were expected: their sha256 is {as_written.hexdigest()}")
             for (algorithm, expected), digest in zip(promised, as_sent, strict=True):

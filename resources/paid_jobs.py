@@ -218,7 +218,7 @@ class _Job:
             if self._is_replayed(entry):
                 self.timing.sleep(self._varied(self.patience.first_s))
                 return self._send(entry, is_first=False)
-            raise OutcomeUnknown(self.ledger.unknown(entry, why), why) from None
+            raise self._lost(entry, why) from None
         except TransientError as error:
             self.ledger.unknown(entry, why)
             raise TransientError(
@@ -229,6 +229,13 @@ class _Job:
         if is_fresh:  # the order may still be on its way; the next run looks again, and sends it under the same key
             raise TransientError(f"{entry.provider} does not have the order for {entry.name}: {why}; run again")
         return self._send(entry, is_first=True)
+
+    def _lost(self, entry: Entry, why: str) -> Exception:
+        """What nobody knows of any more is held for a person to look at; what costs nothing may be ordered anew."""
+        if entry.estimated_micro:
+            return OutcomeUnknown(self.ledger.unknown(entry, why), why)
+        self.ledger.release(entry, why)
+        return TransientError(f"{entry.name}: {hide(why)}; it costs nothing: run again to order it anew")
 
     def _is_replayed(self, entry: Entry) -> bool:
         sent_at = entry.sent_at or entry.updated_at
@@ -250,10 +257,7 @@ class _Job:
         try:
             look = self._wait(job_id, f"{entry.name} (entry {entry.id})")
         except JobGone as error:
-            if not entry.estimated_micro:  # nothing is held, and nothing can be billed: it may be ordered anew
-                self.ledger.release(entry, str(error))
-                raise TransientError(f"{entry.name}: {error}; run again to order it anew") from error
-            raise OutcomeUnknown(self.ledger.unknown(entry, str(error)), str(error)) from error
+            raise self._lost(entry, str(error)) from error
         if look.state == "failed":
             closed = _close_failed(self.ledger, entry, look)
             raise _failure(look, _of_failed(closed))

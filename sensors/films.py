@@ -1,6 +1,6 @@
 """Sensor `planned_films`: storyboards that are planned anew, reviews, choices and wishes become takes and films.
 
-Only where nobody asks money for the takes: a film that costs is made when it is asked for, by hand or by the command.
+Only where nobody asks money for takes or mouths: a film that costs is made when it is asked for, by hand or by command.
 """
 
 import dagster as dg
@@ -8,6 +8,7 @@ import dagster as dg
 from audio_assets.domain.scene_key import song_of
 from audio_assets.jobs import render_film
 from audio_assets.launch import FILM, MUSIC, Order, sync
+from audio_assets.performance import lip_sync_is_free
 from audio_assets.studio import Studio, StudioResource
 from resources import render_lock
 from sensors.inbox import Cursor, ask
@@ -30,6 +31,8 @@ def planned_films(context: dg.SensorEvaluationContext, studio: StudioResource) -
 
 
 def _free(studio: Studio, wanted: Order) -> Order:
-    """What is wanted of songs whose takes cost nothing."""
-    kept = {asset: [key for key in keys if studio.songs.is_free(song_of(key))] for asset, keys in wanted.items()}
+    """What is wanted of songs whose takes and mouths cost nothing."""
+    songs = {song_of(key) for keys in wanted.values() for key in keys}
+    free = {song for song in songs if studio.songs.is_free(song) and lip_sync_is_free(studio, song)}
+    kept = {asset: [key for key in keys if song_of(key) in free] for asset, keys in wanted.items()}
     return {asset: keys for asset, keys in kept.items() if keys}

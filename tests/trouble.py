@@ -76,9 +76,9 @@ KEPT_S = 7.0
 """What the faults that name one say in Retry-After."""
 
 _WORDS = (
-    "sea", "lamp", "boat", "wind", "rain", "stone", "gull", "rope", "sail", "fog", "moon", "tide", "rock", "salt",
-    "wave", "shore", "light", "bell", "mast", "net", "sand", "star", "storm", "cloud", "wood",
-)  # fmt: skip
+    *("sea", "lamp", "boat", "wind", "rain", "stone", "gull", "rope", "sail", "fog", "moon", "tide", "rock"),
+    *("salt", "wave", "shore", "light", "bell", "mast", "net", "sand", "star", "storm", "cloud", "wood"),
+)
 _STUBBORN = 0.4
 """Of those that meet a fault, the share that meet it again and again."""
 
@@ -570,9 +570,12 @@ def _put(store: ArtifactStore, asset: str, partition: str, files: Mapping[str, b
     stored = {name: store.write(f"{folder}/{name}", data) for name, data in files.items()}
     content = content_sha256(stored, ())
     action = {"asset": asset, "provider": {}, "params": {}, "inputs": {}}
-    made_at = "2026-01-02T03:04:05+00:00"
-    sidecar = Sidecar(key, action, content, stored, {}, (), {}, (), made_at, 0.0, "run", "CC0", 0.0)
-    store.commit(folder, stored, sidecar)
+    store.commit(
+        folder, stored,
+        Sidecar(
+            key, action, content, stored, {}, (), {}, (), "2026-01-02T03:04:05+00:00", 0.0, "run", "CC0", 0.0, (), {}
+        ),
+    )  # fmt: skip
     store.refs(asset).point(partition, Ref(key, folder, content, {name: one.size for name, one in stored.items()}))
 
 
@@ -645,7 +648,8 @@ _LATE = r"is not finished after \d+ s"
 
 OF_TAKES = (
     Trouble("take: lost answer to the order", (faulty.LOST_ANSWER, faulty.cut_off()),
-            (rf"{HELD}.*the answer was lost",), on="POST /"),
+            (rf"{HELD}.*the answer was lost",),
+            on="POST /"),
     Trouble("take: order answered 429, 500, 502", (
                 faulty.busy(), faulty.answered(500, _FAL_OWN), _gateway(502, is_taken=True)),
             ("was answered 429", "was answered 500", rf"{HELD}.*was answered 502"), on="POST /"),
@@ -670,8 +674,8 @@ OF_TAKES = (
     Trouble("take: completed twice", (faulty.ANSWERS_TWICE,), (rf"{_PAID}.*has run out",), on="GET ",
             may_hold=False),
     Trouble("take: two runs complete the same orders", (faulty.ANSWERS_TWICE,),
-            ("is being ordered by|is (reserved|submitting|submitted) by now", rf"{_PAID}.*has run out"), on="GET ",
-            may_hold=False, is_twice=True),
+            ("is being ordered by|is (reserved|submitting|submitted) by now", rf"{_PAID}.*has run out"),
+            on="GET ", may_hold=False, is_twice=True),
     Trouble("take: file cut off, lost, shortened, slow",
             (faulty.cut_off(), faulty.LOST_ANSWER, faulty.cut_short(), faulty.slow_drip(0.01, 1000)),
             ("can not be had",), on="GET /files/", may_hold=False),

@@ -149,7 +149,7 @@ def _check(layout: WavFormat | None, contract: AudioContract) -> None:
 def _samples(data: bytes, start: int, n_claimed: int, n_bytes: int) -> tuple[bytes, tuple[str, ...]]:
     n_there = len(data) - start
     is_finished = struct.unpack("<I", data[4:8])[0] == len(data) - 8  # then it is empty if it says so
-    if n_claimed in UNKNOWN_SIZES and n_there > 0 and not is_finished:
+    if n_claimed in UNKNOWN_SIZES and not is_finished:
         note = f"the WAV file did not say how long it is, as streamed ones do not; {n_there // n_bytes} samples came"
         return data[start:], (note,)
     if n_claimed > n_there:

@@ -159,6 +159,18 @@ class Cast:
             fallback=self._fallback(chosen, engine, voice[0][0], lang, known_voices),
         )
 
+    def engines(self) -> tuple[tuple[str, str, bool], ...]:
+        """Every engine that speaks for somebody: its name, the part of the file, and whether it only stands in."""
+        found: list[tuple[str, str, bool]] = []
+        for part in (self._narrator, *self._characters.values()):
+            own = self._completed(part)
+            engines = [self._engine_and_mix(own, spec)[0] for spec in (own.voice, *own.voices.values())]
+            found += [(engine, part.key, False) for engine in engines]
+            stand_in = (own.fallback or self.default_fallback).partition(":")[0].strip()
+            if stand_in and {*engines} != {stand_in}:  # an engine never stands in for itself
+                found.append((stand_in, part.key, True))
+        return tuple(dict.fromkeys(found))
+
     def _fallback(
         self, part: _Part, engine: str, voice: str, lang: str, known_voices: Mapping[str, Collection[str]]
     ) -> tuple[str, Mix] | None:
@@ -192,7 +204,11 @@ class Cast:
             return self._narrator
         names = (character_key(character), character_key(short_name))
         part = next((self._characters[name] for name in names if name and name in self._characters), None)
-        if part is None or part.engine or part.voice:
+        return None if part is None else self._completed(part)
+
+    def _completed(self, part: _Part) -> _Part:
+        """The part, with the narrator's engine and voice where it says neither."""
+        if part.engine or part.voice:
             return part
         return replace(part, engine=self._narrator.engine, voice=self._narrator.voice)
 

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_args
 
@@ -26,10 +27,16 @@ from audio_assets.domain.toml_tables import TomlError, check_keys, nearest, pars
 
 CURRENCY = "USD"
 RETIREMENT_NOTICE_DAYS = 60
-_MOST_USD = 1_000  # a second
+_CENT = Decimal("0.01")
+_MOST_USD = 1_000  # for one unit
 EVERY_MODEL = "*"
 Unit = Literal["second", "1000_characters", "request"]
 _UNITS: tuple[Unit, ...] = get_args(Unit)
+_UNIT_TEXTS: Mapping[Unit, str] = {
+    "second": "a second",
+    "1000_characters": "per 1,000 characters",
+    "request": "a request",
+}
 _KEYS = (
     "provider",
     "model",
@@ -77,13 +84,23 @@ class Price:
         Raises:
             PriceError: it is priced by something that the request does not have.
         """
+        if not self.usd:
+            return 0.0
         amount = {"second": seconds, "1000_characters": n_characters / 1000, "request": 1.0}[self.unit]
-        if not amount and self.usd:
-            unit = self.unit.replace("_", " ")
-            raise PriceError(
-                f"{self.provider} {self.model} is priced per {unit}, which a request like this does not have"
-            )
+        if not 0 < amount < math.inf:
+            missing = "no text" if self.unit == "1000_characters" else "no length"
+            raise PriceError(f"{self.provider} {self.model} costs {self.text}, and this request has {missing}")
+        # 3 seconds at 0.1 are 0.30000000000000004: what is not there is not rounded up
         return math.ceil(round(self.usd * amount * 10_000, 6)) / 10_000
+
+    @property
+    def text(self) -> str:
+        """What a reader is told: `$0.065 per 1,000 characters`, `free`."""
+        if not self.usd:
+            return "free"
+        exact = Decimal(repr(self.usd))
+        shown = exact.quantize(_CENT) if exact % _CENT == 0 else exact
+        return f"${shown:,f} {_UNIT_TEXTS[self.unit]}"
 
     @property
     def last_day(self) -> date:
@@ -133,9 +150,7 @@ def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
     """
     if provider not in card.providers:
         raise PriceError(_unknown(f"the provider {value.shown(provider)}", provider, card.providers))
-    of_provider = [price for price in card.prices if price.provider == provider]
-    rows = [price for price in of_provider if price.model == model]
-    rows = rows or [price for price in of_provider if price.model == EVERY_MODEL]
+    rows = _rows(card, provider, model)
     if not rows:
         raise PriceError(_unknown(f"the model {value.shown(model)} of {provider}", model, card.models(provider)))
     for price in rows:
@@ -144,6 +159,11 @@ def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
     last = rows[-1]
     kind = RetiredError if last.retired_on and on >= last.retired_on else PriceError
     raise kind(f"{provider} {model} {_why_none(rows, on)}")
+
+
+def retirement(card: PriceCard, provider: str, model: str) -> Price | None:
+    """The row that says when a model ends or ended, None where its last row says nothing of that."""
+    return next((price for price in _rows(card, provider, model)[-1:] if price.retired_on), None)
 
 
 def estimate_scene_usd(price: Price, clip_seconds: float) -> float:
@@ -158,13 +178,18 @@ def retirement_warning(price: Price, on: date, *, within_days: int = RETIREMENT_
     n_days = (price.retired_on - on).days
     name = f"{price.provider} {price.model}"
     if n_days <= 0:
-        return f"{name} was retired on {price.retired_on}: choose another video_model"
+        return f"{name} was retired on {price.retired_on}: choose another model or provider"
     if n_days > within_days:
         return ""
     days = "1 day" if n_days == 1 else f"{n_days} days"
-    return (
-        f"{name} retires on {price.retired_on}, in {days}: render what needs it before, or choose another video_model"
-    )
+    return f"{name} retires on {price.retired_on}, in {days}: render what needs it before, or choose another model"
+
+
+def _rows(card: PriceCard, provider: str, model: str) -> list[Price]:
+    """The rows of a model, those of every model where it has none."""
+    of_provider = [price for price in card.prices if price.provider == provider]
+    own = [price for price in of_provider if price.model == model]
+    return own or [price for price in of_provider if price.model == EVERY_MODEL]
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
@@ -175,7 +200,7 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
 def _why_none(rows: list[Price], on: date) -> str:
     last = rows[-1]
     if last.retired_on and on >= last.retired_on:
-        return f"was retired on {last.retired_on}; choose another video_provider and video_model"
+        return f"was retired on {last.retired_on}; choose another model or provider"
     if on < rows[0].valid_from:
         return f"has a price only from {rows[0].valid_from} on, not on {on}; add a row for that day to the price card"
     ended = max(price.last_day for price in rows if price.last_day < on)
@@ -203,17 +228,12 @@ def _prices(rows: object, path: str) -> list[Price]:
 
 def _price(row: Mapping[str, Any], key: str, path: str) -> Price:
     check_keys(row, _KEYS, key, path)
-    units = [unit for unit in _UNITS if f"usd_per_{unit}" in row] or [_UNITS[0]]
-    if len(units) > 1:
-        names = " and ".join(f"usd_per_{unit}" for unit in units)
-        raise TomlError(path, key, f"has {names}", "keep one of them")
-    unit = units[0]
+    unit = _unit(row, key, path)
+    usd = value.number(row, f"usd_per_{unit}", 0.0, _MOST_USD, key, path)
     price = Price(
         provider=_needed(value.text(row, "provider", key, path), "provider", '"..."', key, path),
         model=_needed(value.text(row, "model", key, path), "model", '"..."', key, path),
-        usd=_needed(
-            value.number(row, f"usd_per_{unit}", 0.0, _MOST_USD, key, path), f"usd_per_{unit}", "0.10", key, path
-        ),
+        usd=_needed(usd, f"usd_per_{unit}", "0.10", key, path),
         unit=unit,
         valid_from=_needed(value.day(row, "valid_from", key, path), "valid_from", "2026-01-31", key, path),
         valid_until=value.day(row, "valid_until", key, path),
@@ -223,6 +243,17 @@ def _price(row: Mapping[str, Any], key: str, path: str) -> Price:
     if price.last_day < price.valid_from:
         raise TomlError(path, key, f"ends on {price.last_day}, before {price.valid_from}", "correct one of the dates")
     return price
+
+
+def _unit(row: Mapping[str, Any], key: str, path: str) -> Unit:
+    """What the row's price is counted by."""
+    named = [unit for unit in _UNITS if f"usd_per_{unit}" in row]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise TomlError(path, key, f"has {' and '.join(f'usd_per_{unit}' for unit in named)}", "keep one of them")
+    *others, last = (f"usd_per_{unit}" for unit in _UNITS)
+    raise TomlError(path, key, "has no price", f"add {', '.join(others)} or {last}; 0 for what is free")
 
 
 def _needed(found: Given | None, name: str, example: str, key: str, path: str) -> Given:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_SENSITIVE = r"authorization|secret|password|signature|credential|api[-_]?key|access[-_]?key|x-key"
+_SENSITIVE = r"authorization|secret|password|(?<!time_)signature|credential|api[-_]?key|access[-_]?key|x-key"
+"""A time signature is no secret: music has one."""
 _NAMED = re.compile(
     rf"(?i)\b([\w-]*(?:{_SENSITIVE}|key|token|sig)['\"]?\s*[=:]\s*['\"]?)(?:(?:Bearer|Key|Basic)\s+)?[^\s&'\",;)}}]+"
 )

@@ -6,6 +6,7 @@ composer in `music/compose.py`. Styles stand in `workflows/remix_styles.toml`; a
 A style in TOML:
     [dusty]
     about = "what it sounds like"
+    prompt = "what to say to a provider that makes music from words"     # left out: `about`
     target_lufs = -16.0
     steps = [{ effect = "low_pass", cutoff_hz = 4000 }, { effect = "vinyl" }]    # settings left out have defaults
     [dusty.compose]     # how it writes a cue where there is no source track
@@ -15,7 +16,7 @@ A style in TOML:
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from audio_assets.domain.toml_tables import TomlError, nearest, parse_toml
@@ -32,7 +33,9 @@ class RemixError(ValueError):
 class RemixRequest:
     """Music for a scene: `source_track` in `target_style`, or, where it is empty, a cue composed in that style.
 
-    `duration_s` loops, shortens or composes to this length; None keeps what comes.
+    `duration_s` loops, shortens or composes to this length; None keeps what comes. `provider`, `model` and `fallback`
+    are "" for what the studio's settings say. `lyrics` are for providers that sing; `source_share` (0 to 1, None for
+    half) is how much of the source track a provider keeps that makes music anew.
     """
 
     scene_id: str
@@ -41,6 +44,11 @@ class RemixRequest:
     seed: int = 0
     mood_tags: tuple[str, ...] = ()
     duration_s: float | None = None
+    provider: str = ""
+    model: str = ""
+    fallback: str = ""
+    lyrics: str = ""
+    source_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +78,17 @@ class Composition:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A named chain of effects, the loudness it ends at, and how it composes."""
+    """A named chain of effects, the loudness it ends at, and how it composes.
+
+    `about` is for people, `prompt` for providers that make music from words; "" lets them read `about`.
+    """
 
     name: str
     steps: tuple[Step, ...] = ()
     compose: Composition = field(default_factory=Composition)
     target_lufs: float = -14.0
     about: str = ""
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +160,9 @@ BASSES = ("round", "sub", "saw", "chip", "upright")
 
 _CHOICES = {"mode": MODES, "harmony": HARMONIES, "drums": DRUMS, "chords": VOICES, "bass": BASSES}
 _CHOICES["lead"] = (*VOICES, "none")
-_REQUEST_KEYS = ("scene_id", "target_style", "source_track", "seed", "mood_tags", "duration_s")
-_STYLE_KEYS = ("about", "target_lufs", "steps", "compose")
+_REQUEST_KEYS = tuple(field.name for field in fields(RemixRequest))
+_LATER = ("provider", "model", "fallback", "lyrics", "source_share")  # keys that the first requests did not have
+_STYLE_KEYS = ("about", "prompt", "target_lufs", "steps", "compose")
 _COMPOSE_KEYS = ("bpm", "swing", *_CHOICES)
 _BPM_RANGE = (40.0, 220.0)
 _LUFS_RANGE = (-36.0, -8.0)
@@ -168,7 +181,7 @@ def parse_remix_request(value: Mapping[str, Any], path: str) -> RemixRequest:
     """
     data = _table(value, path)
     _check_keys(data, _REQUEST_KEYS, path)
-    duration = data.get("duration_s")
+    duration, share = data.get("duration_s"), data.get("source_share")
     return RemixRequest(
         scene_id=_required_text(data, "scene_id", "scene.harbour", path),
         target_style=_required_text(data, "target_style", "lofi", path),
@@ -176,12 +189,27 @@ def parse_remix_request(value: Mapping[str, Any], path: str) -> RemixRequest:
         seed=_seed(data, path),
         mood_tags=_tags(data, path),
         duration_s=None if duration is None else _number(data, "duration_s", SHORTEST_S, LONGEST_S, path),
+        provider=_text(data, "provider", path),
+        model=_text(data, "model", path),
+        fallback=_text(data, "fallback", path),
+        lyrics=_text(data, "lyrics", path),
+        source_share=None if share is None else _number(data, "source_share", 0.0, 1.0, path),
     )
 
 
 def request_record(request: RemixRequest) -> dict[str, Any]:
-    """The request as plain data with every default written out; `parse_remix_request` reads it back unchanged."""
-    return asdict(request) | {"mood_tags": list(request.mood_tags)}
+    """The request as plain data; `parse_remix_request` reads it back unchanged.
+
+    Every default is written out but those of keys that came later: a request that does not use them stays what it was,
+    with the action keys and files of its time.
+    """
+    record = asdict(request) | {"mood_tags": list(request.mood_tags)}
+    return {key: value for key, value in record.items() if key not in _LATER or value not in ("", None)}
+
+
+def without_maker(request: RemixRequest) -> RemixRequest:
+    """The request without who is to make it: what is left decides what is made."""
+    return replace(request, provider="", model="", fallback="")
 
 
 # --- Styles ------------------------------------------------------------------------------------------------------
@@ -215,7 +243,10 @@ def style_named(styles: Mapping[str, Style], name: str, where: str) -> Style:
 
 
 def style_record(style: Style) -> dict[str, Any]:
-    """The style as plain data with every setting written out, as it enters an action key."""
+    """What a style does here, as plain data with every setting written out, as it enters an action key.
+
+    Its `prompt` does nothing here: it enters the keys of those that it is sent to, as part of what is sent.
+    """
     return {
         "name": style.name,
         "about": style.about,
@@ -231,6 +262,8 @@ def _style(name: str, data: Mapping[str, Any], base: Style, path: str) -> Style:
     style = replace(base, name=name)
     if "about" in data:
         style = replace(style, about=_text(data, "about", where))
+    if "prompt" in data:
+        style = replace(style, prompt=_text(data, "prompt", where))
     if "target_lufs" in data:
         style = replace(style, target_lufs=_number(data, "target_lufs", *_LUFS_RANGE, where))
     if "steps" in data:

@@ -9,6 +9,7 @@ Reading and checking belong here; planning with it is in `storyboard.py`. Every 
     frame_rate                                   24, 23.976, "30000/1001"
     video_provider, video_model                  a row of the price card; "animatic" costs nothing
     video_fallback                               the provider that stands in where that one can not serve
+    lip_sync_provider, lip_sync_fallback         who moves the mouths, and who stands in; left out: as the studio says
     performance_density                          0 to 1: the share of the song's time in which the singer is seen
     budget_cap_usd, style_preset
     [characters.NAME]                            description, face, signature, wardrobe_lock, dos, donts,
@@ -59,8 +60,8 @@ _SCENE_KEYS = (
 )  # fmt: skip
 _ROOT_KEYS = (
     "title", "artist", "language", "lyrics", "lyrics_file", "format", "clip_seconds", "frame_rate", "video_provider",
-    "video_model", "video_fallback", "performance_density", "budget_cap_usd", "style_preset", "characters", "scenes",
-    *film_settings.KEYS,
+    "video_model", "video_fallback", "lip_sync_provider", "lip_sync_fallback", "performance_density", "budget_cap_usd",
+    "style_preset", "characters", "scenes", *film_settings.KEYS,
 )  # fmt: skip
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCENE_ID = re.compile(r"s[0-9]{3,6}")
@@ -137,6 +138,8 @@ class SongSettings:
     video_provider: str = ANIMATIC
     video_model: str = ANIMATIC
     video_fallback: str = ""
+    lip_sync_provider: str = ""
+    lip_sync_fallback: str = ""
     performance_density: float = 0.4
     budget_cap_usd: float | None = None
     style_preset: str = ""
@@ -193,6 +196,8 @@ def _settings(root: Mapping[str, Any], path: str, default_video: tuple[str, str]
         video_provider=provider,
         video_model=model,
         video_fallback=value.text(root, "video_fallback", "", path) or "",
+        lip_sync_provider=value.text(root, "lip_sync_provider", "", path) or "",
+        lip_sync_fallback=value.text(root, "lip_sync_fallback", "", path) or "",
         performance_density=0.4 if density is None else density,
         budget_cap_usd=value.number(root, "budget_cap_usd", 0.0, LARGEST_BUDGET_USD, "", path),
         style_preset=value.text(root, "style_preset", "", path) or "",

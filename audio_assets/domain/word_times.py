@@ -27,8 +27,8 @@ _BACK_S = 0.05
 _SHORTEST_S = 0.001  # stored times are rounded to 0.1 ms
 _LEAST_TIMED = 0.5
 _LEAST_ALIKE, _ENOUGH_LETTERS = 0.6, 20
-"""Of the letters of a text so many are said as they are written; of 90 pairs of other sentences at most a half happen to
-be the same. A short text may be one respelled word and little more."""
+"""Of the letters of a text so many are said as they are written; of 90 pairs of other sentences at most a half happen
+to be the same. A short text may be one respelled word and little more."""
 
 Entry = TypeVar("Entry", Word, Phone)
 

@@ -113,13 +113,15 @@ def write_voice(segment: Path, duration_s: Fraction, target: Path) -> Path:
 # --- What came back --------------------------------------------------------------------------------------------------
 
 
-def check_result(path: Path) -> None:
-    """Refuse what is no video that can be read to its end.
+def check_result(path: Path, wanted: VideoInfo | None = None, *, most_missing_s: float = MOST_MISSING_S) -> None:
+    """Refuse what is no video that can be read to its end, or has not the size and length of the clip.
 
     Raises:
-        VideoFileError: one sentence.
+        VideoFileError, PermanentError: one sentence.
     """
-    decode_whole(path, "the result")
+    result = decode_whole(path, "the result")
+    if wanted is not None:
+        _check_shape(result, wanted, most_missing_s)
 
 
 def taken(clip: Path, made: Path, target: Path, *, most_missing_s: float = MOST_MISSING_S) -> Synced:

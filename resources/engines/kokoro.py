@@ -169,7 +169,7 @@ def _read(request: SpeechRequest) -> _Script:
     for at, word in enumerate(words):
         ipa = _given(word.word, given)
         if ipa is not None:
-            said[at] = _kokoro_alphabet(ipa)
+            said[at] = kokoro_alphabet(ipa)
     strange = sorted({c for phonemes in said for c in phonemes if c not in _IDS})
     if strange:
         notes.append(f"left out, for Kokoro has no such sound: {' '.join(strange)}")
@@ -187,7 +187,7 @@ def _given(word: str, given: Mapping[str, str]) -> str | None:
     return stem + ("s" if stem[-1:] in "ptkfθ" else "z") if stem else None
 
 
-def _kokoro_alphabet(ipa: str) -> str:
+def kokoro_alphabet(ipa: str) -> str:
     """Return `ipa`, as people write it, in Kokoro's alphabet."""
     for pair in ("aɪ", "aʊ", "eɪ", "oʊ", "əʊ", "ɔɪ", "tʃ", "dʒ", "ts", "dz", "tɕ", "dʑ"):
         ipa = ipa.replace(pair, f"{pair[0]}^{pair[1]}").replace(f"{pair[0]}\u0361{pair[1]}", f"{pair[0]}^{pair[1]}")

@@ -24,6 +24,7 @@ from resources.video_files import VideoFileError, VideoInfo, decode_from, probe_
 LIPSYNC = "lipsync.json"
 PICTURE = "picture.jpg"
 Sync = Callable[[Path, bytes, bytes | None, Path], Synced]
+DRAWN = "a drawn mouth is drawn anew from its rig, whoever moves those of filmed faces"
 _FACE_SHARE = 0.5  # of the frames in which somebody sings: with fewer the mouth seems to stop
 
 
@@ -84,6 +85,7 @@ def _synced(
         raise PermanentError(str(error)) from error
     share = done.n_with_face / max(1, done.n_frames)
     found = Check("face_is_found", done.method != "unchanged", f"in {done.n_with_face} of {done.n_frames} frames")
+    whole = Check("has_every_frame", done.n_frames == info.n_frames, f"{done.n_frames} of {info.n_frames} frames")
     steady = Check("face_is_steady", share >= _FACE_SHARE, f"{share:.0%} of the frames, at least {_FACE_SHARE:.0%}")
     return Rendered(
         files={f"clip{clip.suffix if done.method == 'unchanged' else '.mp4'}": scratch, LIPSYNC: frames},
@@ -91,8 +93,9 @@ def _synced(
         facts={
             "method": done.method, "n_frames": done.n_frames, "n_with_face": done.n_with_face,
             "n_changed": done.n_changed, "duration_s": round(info.duration_s, 4), **done.measures,
+            **({} if rig is None else {"why": DRAWN}),
         },
-        checks=(found, steady),
+        checks=(found, steady, whole),
         notes=done.notes,
     )  # fmt: skip
 

@@ -17,24 +17,31 @@ from numpy.typing import NDArray
 from audio_assets.domain.dsp.levels import amplitude
 from audio_assets.domain.music.analysis import BeatGrid
 from audio_assets.domain.music.compose import Cue, compose_cue
-from audio_assets.domain.music.pictures import remix_picture, spectrogram
 from audio_assets.domain.music.remixing import Remix, remixed
 from audio_assets.domain.remix_spec import LONGEST_S, RemixError, RemixRequest, Style, request_record, style_record
 from audio_assets.domain.rendering import Rendered
 from audio_assets.domain.schemas.records import Check
 from resources import song_files
-from resources.audio_files import WavWriter
+from resources.engines.remix_files import (
+    PICTURE,
+    RATE_HZ,
+    REMIX_JSON,
+    REMIX_SCHEMA,
+    REMIX_WAV,
+    SILENT_BELOW_DB,
+    length_facts,
+    loudness_facts,
+    picture,
+    rounded,
+    silence_check,
+    sketch,
+    write_wav,
+)
 from resources.song_files import stereo_blocks
 
-REMIX_WAV, REMIX_JSON, PICTURE = "remix.wav", "remix.json", "picture.png"
-RATE_HZ = 44_100
-
-_SILENT_BELOW_DB = -60.0
 _LOUDNESS_TOLERANCE_LU = 1.0
 _CEILING_DB = -1.0
 _PEAK_TOLERANCE_DB = 0.1
-_N_BLOCK = 1 << 16
-_N_COLUMNS, _N_BANDS = 640, 64
 
 
 @cache
@@ -65,10 +72,10 @@ def remix_artifact(
         )
         return _rendered(remix, request, style, out, None, _cue_facts(cue), _cue_record(cue), cue.remarks)
     samples = _read(source)
-    before = _spectrogram(samples)
+    before = sketch(samples)
     remix = remixed(samples, RATE_HZ, grid, style, seed=request.seed, duration_s=request.duration_s)
     facts = {
-        "bpm_before": _rounded(grid.bpm if grid else None),
+        "bpm_before": rounded(grid.bpm if grid else None),
         "source_duration_s": round(len(samples) / RATE_HZ, 3),
         "source": source.name,
     }
@@ -88,7 +95,7 @@ def _read(source: Path) -> NDArray[np.float32]:
         if n_samples > LONGEST_S * RATE_HZ:
             raise RemixError(f"{source.name} is longer than a remix may be ({LONGEST_S:.0f} s): cut it first")
     samples = np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
-    if np.abs(samples).max(initial=0.0) < amplitude(_SILENT_BELOW_DB):
+    if np.abs(samples).max(initial=0.0) < amplitude(SILENT_BELOW_DB):
         raise RemixError(f"{source.name} is silent: there is nothing to remix")
     return samples
 
@@ -112,31 +119,26 @@ def _rendered(
     record: Mapping[str, Any],
     notes: tuple[str, ...],
 ) -> Rendered:
-    _write(remix.samples, out)
-    loudness = remix.loudness
+    write_wav(remix.samples, out)
     bpm_before = facts.get("bpm_before")
     all_facts = {
         "scene_id": request.scene_id,
         "style": style.name,
         "provider": "local",
         **facts,
-        "bpm_after": _rounded(bpm_before * remix.tempo_ratio if bpm_before else None),
+        "bpm_after": rounded(bpm_before * remix.tempo_ratio if bpm_before else None),
         "tempo_ratio": round(remix.tempo_ratio, 4),
         "pitch_semitones": round(remix.semitones, 3),
-        "duration_s": round(len(remix.samples) / RATE_HZ, 4),
-        "n_samples": len(remix.samples),
-        "sample_rate_hz": RATE_HZ,
+        **length_facts(remix.samples),
         "n_bars": len(remix.pulse.downbeats_s),
         "is_looped": remix.n_jumps > 0,
         "n_jumps": remix.n_jumps,
-        "integrated_lufs": _rounded(loudness.integrated_lufs),
-        "loudness_range_lu": _rounded(loudness.range_lu),
-        "true_peak_db": _rounded(loudness.true_peak_db),
+        **loudness_facts(remix.loudness),
         "seed": request.seed,
     }
     all_notes = (*notes, *remix.notes)
     data = {
-        "schema": "remix.1",
+        "schema": REMIX_SCHEMA,
         **all_facts,
         "request": request_record(request),
         "style": style_record(style),
@@ -148,30 +150,19 @@ def _rendered(
     }
     return Rendered(
         files={REMIX_WAV: out, REMIX_JSON: orjson.dumps(data, option=orjson.OPT_INDENT_2)},
-        previews={PICTURE: _picture(remix, before, facts.get("source_duration_s", 0.0))},
+        previews={PICTURE: picture(before, remix.samples, facts.get("source_duration_s", 0.0))},
         facts={key: value for key, value in all_facts.items() if value is not None},
         checks=remix_checks(remix, style),
         notes=all_notes,
     )
 
 
-def _spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    return spectrogram(samples.mean(axis=1), RATE_HZ, _N_COLUMNS, _N_BANDS)
-
-
-def _picture(remix: Remix, before: NDArray[np.float64] | None, before_s: float) -> bytes:
-    """The source's spectrogram above the remix's; of a cue the one there is."""
-    return remix_picture(before, _spectrogram(remix.samples), before_s, len(remix.samples) / RATE_HZ)
-
-
 def remix_checks(remix: Remix, style: Style) -> tuple[Check, ...]:
     """Silence, clipping, loudness against the style's target."""
-    sample_peak_db = _rounded(remix.loudness.peak_db)
-    lufs, peak_db = _rounded(remix.loudness.integrated_lufs), _rounded(remix.loudness.true_peak_db)
-    is_audible = sample_peak_db is not None and sample_peak_db > _SILENT_BELOW_DB
+    lufs, peak_db = rounded(remix.loudness.integrated_lufs), rounded(remix.loudness.true_peak_db)
     is_on_target = lufs is not None and abs(lufs - style.target_lufs) <= _LOUDNESS_TOLERANCE_LU
     return (
-        Check("not_silent", is_audible, f"peak {sample_peak_db} dBFS, limit {_SILENT_BELOW_DB}", blocking=True),
+        silence_check(remix.loudness),
         Check(
             "not_clipped",
             peak_db is None or peak_db <= _CEILING_DB + _PEAK_TOLERANCE_DB,
@@ -182,7 +173,7 @@ def remix_checks(remix: Remix, style: Style) -> tuple[Check, ...]:
 
 
 def _cue_facts(cue: Cue) -> dict[str, Any]:
-    return {"bpm_before": _rounded(cue.bpm), "key": cue.key}
+    return {"bpm_before": rounded(cue.bpm), "key": cue.key}
 
 
 def _cue_record(cue: Cue) -> dict[str, Any]:
@@ -194,19 +185,3 @@ def _cue_record(cue: Cue) -> dict[str, Any]:
         ],
         "chords": [{"name": chord.name, "time": round(chord.start_s, 4)} for chord in cue.chords],
     }
-
-
-def _write(samples: NDArray[np.float32], out: Path) -> None:
-    writer = WavWriter(out, sample_rate_hz=RATE_HZ, n_channels=2, n_samples=len(samples))
-    try:
-        for start in range(0, len(samples), _N_BLOCK):
-            writer.write(samples[start : start + _N_BLOCK])
-        writer.close()
-    except BaseException:
-        writer.abandon()
-        out.unlink(missing_ok=True)
-        raise
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 2)

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from audio_assets.checks import results
+from audio_assets.cleaning import delete_leftovers, find_leftovers
 from audio_assets.domain.rendering import INTENDED
+from audio_assets.launch import DIALOGUE
 from audio_assets.render import Outcome
 from audio_assets.speech import Alignment, VoiceLine
 from tests.elsewhere import PRICES, CloudSpeech, orders
-from tests.house import GOOD, LATE, SO, House
+from tests.house import GOOD, LATE, PLAY, SO, House
 
 CAST = """
 [narrator]
@@ -163,3 +165,19 @@ def test_a_mistake_in_the_settings_is_one_sentence_at_every_line(house: House, t
     assert "providers.toml" in failure.reason
     assert said in failure.reason
     assert "hush-hush" not in failure.reason
+
+
+def test_a_clean_up_leaves_what_was_paid_for(house: House, cloud: Path) -> None:
+    voices(house)
+    kept = list((house.root / "answers").iterdir())
+    assert len(kept) == 2
+    house.register(PLAY.replace(GOOD, "Good evening."))
+    voices(house)
+    studio = house.studio()
+    found = find_leftovers(studio, [kind(studio) for kind in DIALOGUE.recipes])
+    assert set(found.scratch) == set((house.root / "answers").iterdir())
+    delete_leftovers(studio, found)
+    assert not list((house.root / "answers").iterdir())
+    house.register()
+    assert {one.state for one in voices(house).values()} == {"cached"}
+    assert orders(cloud).count(GOOD) == 1

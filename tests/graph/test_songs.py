@@ -1,5 +1,6 @@
 """Songs through the graph: what is rendered when, what an edit touches, what Dagster itself says of it."""
 
+import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,15 +8,20 @@ from pathlib import Path
 import dagster as dg
 import orjson
 import pytest
+import soundfile
 
 from audio_assets import settings
 from audio_assets.commands import clean, retire
+from audio_assets.domain.rendering import PermanentError
 from audio_assets.music_commands import analyze, read_request, remix
 from audio_assets.render import render
 from audio_assets.song import SongAudio
 from sensors.inbox import Cursor
 from sensors.songs import songs_of, uploaded_songs
 from tests.concert import OF_SONGS, SONG, Concert
+from tests.servers.ace_step import AceStep
+from tests.servers.serving import serving
+from tests.tunes import tune
 
 PRESETS = """
 [presets.anime]
@@ -377,6 +383,30 @@ def test_the_command_remixes_a_registered_song(played: Concert) -> None:
     sidecar = orjson.loads(Path(made["sidecar"]).read_bytes())
     assert set(sidecar["action"]["inputs"]) == {"song_audio", "beat_grid"}
     assert not played.plan().stale
+
+
+def test_a_registered_song_goes_elsewhere_with_its_tempo_and_under_its_cap(played: Concert, tmp_path: Path) -> None:
+    server = AceStep(tmp_path / "tasks.db", tune(24.0))
+    row = '[[prices]]\nprovider = "ace_step"\nmodel = "*"\nusd_per_request = {}\nvalid_from = 2020-01-01\n'
+    played.write("price_card.toml", row.format(0.25))
+    played.edit("clip_seconds = 4", "clip_seconds = 4\nbudget_cap_usd = 0.20")
+    request = {"scene_id": "pier", "target_style": "lofi", "source_track": SONG, "provider": "ace_step"}
+    with serving(server.app) as url:
+        played.write("providers.toml", f'[providers.ace_step]\nurl = "{url}"\n')
+        with pytest.raises(PermanentError, match=r"the budget of song 'harbour' is \$0.20"):
+            remix(request, None, "the options")
+        assert server.tasks == []
+        played.write("price_card.toml", row.format(0.15))
+        made = remix(request, None, "the options")
+    (task,) = server.tasks
+    assert (task["task_type"], task["bpm"], task["time_signature"]) == ("cover", 120, "4")
+    song = played.inbox / f"{SONG}.flac"
+    assert task["source"] == hashlib.sha256(song.read_bytes()).hexdigest()
+    assert task["audio_duration"] == pytest.approx(soundfile.info(song).duration, abs=0.001)
+    sidecar = orjson.loads(Path(made["sidecar"]).read_bytes())
+    assert set(sidecar["action"]["inputs"]) == {"song_audio"}
+    assert (sidecar["cost_usd"], played.studio().ledger.entries(project=SONG)[-1].state) == (0.15, "settled")
+    assert [one for one in played.plan().stale if one.asset == "music_remix"] == []
 
 
 def test_a_remix_of_nothing_known_is_one_sentence(played: Concert) -> None:

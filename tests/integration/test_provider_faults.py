@@ -38,12 +38,12 @@ def ran(scene: Scene) -> None:
 
 @pytest.mark.parametrize("trouble", OF_LINES, ids=lambda trouble: trouble.name)
 def test_lines(root: Path, trouble: Trouble) -> None:
-    ran(Lines(root, trouble, N_LINES, share=0.4))
+    ran(Lines(root, trouble, N_LINES, share=0.7))
 
 
 @pytest.mark.parametrize("trouble", OF_TAKES, ids=lambda trouble: trouble.name)
 def test_takes(root: Path, trouble: Trouble) -> None:
-    ran(Takes(root, trouble, N_TAKES, share=0.5, patience_s=1.5))
+    ran(Takes(root, trouble, N_TAKES, share=0.7, patience_s=1.5))
 
 
 def test_who_asks_to_be_left_alone_for_a_while_is(root: Path) -> None:

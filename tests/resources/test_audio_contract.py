@@ -90,6 +90,7 @@ def test_the_extensible_form_is_read_by_what_it_holds() -> None:
         (b"", "empty (0 bytes)"),
         (by_hand(b""), "empty: it holds no sample"),
         (by_hand(b"", after=chunk(b"LIST", b"abcd")), "empty: it holds no sample"),
+        (by_hand(b"", size=0xFFFFFFFF), "empty: it holds no sample"),
         (by_hand(b"\1"), "empty: it holds no sample"),
         (by_hand()[:-100], "promises 2400 samples, 2350 came"),
         (by_hand(size=0xFFFFFFFF)[:-1], "cut off inside a sample"),

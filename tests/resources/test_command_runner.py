@@ -18,10 +18,11 @@ from resources.command_runner import LONGEST_LOG, Command, Input, Ran, run_comma
 KEY = "sk-planted-5f3a9c"
 WRITES = "import sys; open(sys.argv[2], 'w').write(open(sys.argv[1]).read().upper())"
 LEAVES_A_CHILD = """
-import os, sys, time
+import os, signal, sys, time
 first = os.fork()
 if first == 0:
     os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if os.fork() == 0:
         open(sys.argv[1], 'w').write(str(os.getpid()))
         time.sleep(60)
@@ -103,6 +104,15 @@ def test_it_sees_no_key_and_cannot_tell_one(room: Path, monkeypatch: pytest.Monk
     with pytest.raises(PermanentError) as failed:
         run(room, f"{code}; sys.exit(1)")
     assert KEY not in str(failed.value)
+
+
+def test_the_process_above_it_has_no_key_either(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNC_API_KEY", KEY)
+    code = "import os, shutil; shutil.copyfile(f'/proc/{os.getppid()}/environ', 'out.mp4')"
+    run(room, code)
+    seen = (room / "result.mp4").read_bytes()
+    assert b"PATH=" in seen
+    assert KEY.encode() not in seen
 
 
 def test_a_key_in_its_last_words_is_hidden(room: Path) -> None:
@@ -237,9 +247,11 @@ def test_a_child_that_would_outlive_it_ends_with_it(room: Path, tmp_path: Path, 
 
 
 OWNER = """
+import signal
 import sys
 from pathlib import Path
 from resources.command_runner import Command, run_command
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may have inherited that it is ignored
 command = Command("toy", (sys.executable, "-c", sys.argv[1], sys.argv[2]), "out.mp4", grace_s=0.1)
 run_command(command, {}, Path(sys.argv[3]) / "result.mp4")
 """

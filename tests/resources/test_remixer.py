@@ -17,7 +17,8 @@ from audio_assets.domain.music.analysis import BeatGrid
 from audio_assets.domain.music.compose import Cue, compose_cue
 from audio_assets.domain.remix_spec import RemixError, RemixRequest, parse_remix_request, parse_styles
 from audio_assets.domain.rendering import Rendered
-from resources.engines.remixer import PICTURE, REMIX_JSON, REMIX_WAV, identity, remix_artifact
+from resources.engines.remix_files import PICTURE, REMIX_JSON, REMIX_WAV
+from resources.engines.remixer import identity, remix_artifact
 from resources.song_files import SongFileError
 
 STYLES = parse_styles(

@@ -2,8 +2,8 @@
 quoted for a URL, in base64), and every address in it is signed.
 
 `mode` says how it answers: a status ("401", "500" ...; JSON), "page" (502, a web page), "away" (sent on to a signed
-address), "html" (200, a web page), "failed" (each job has failed), "done" (each job is done, and the signed address of
-its file has run out), "closes" (a part of an answer). `heard` counts the values of keys that were sent.
+address), "html" (200, a web page), "failed" (each job has failed), "done" (each job is done, its file at a signed
+address that has run out), "closes" (a part of an answer). `heard` counts the values of keys that were sent.
 """
 
 import base64

@@ -43,9 +43,9 @@ SCHEMAS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 class FalServer:
     """`states` are told one per look, the last for good; `result` is what a completed job answers, None for a clip.
 
-    `make` is the clip of a job. `cdn` is where files lie, the server itself where it is empty; `shows` is the
-    status of a file that is asked for with the address that was given last. `lost` breaks the answer to an order;
-    `tells_urls`: an order is answered with the addresses of its job; `status_extra` goes with a completed status.
+    `make` is the clip of a job. `cdn` is where files lie, the server itself where it is empty; `shows` is the status of
+    a file that is asked for with the address that was given last. `lost` breaks the answer to an order; `tells_urls`:
+    an order is answered with the addresses of its job; `status_extra` goes with a completed status.
     """
 
     def __init__(self, file: Path) -> None:

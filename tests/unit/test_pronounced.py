@@ -1,7 +1,7 @@
 from audio_assets.domain.pronounced import no_ipa, pronounced
 
 
-def shouted(word: str, ipa: str) -> str:
+def shouted(_word: str, ipa: str) -> str:
     return f"<{ipa}>"
 
 

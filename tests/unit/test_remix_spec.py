@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from audio_assets.domain.action import Action
 from audio_assets.domain.music.remixing import _APPLY
 from audio_assets.domain.remix_spec import (
     EFFECTS,
@@ -14,6 +15,7 @@ from audio_assets.domain.remix_spec import (
     request_record,
     style_named,
     style_record,
+    without_maker,
 )
 
 STYLES = Path(__file__).resolve().parents[2] / "workflows" / "remix_styles.toml"
@@ -29,6 +31,26 @@ def shipped() -> dict[str, Style]:
 def test_a_request_is_read_back_unchanged_from_its_record() -> None:
     request = RemixRequest("scene.harbour", "lofi", "harbour", 7, ("calm", "rain"), 42.5)
     assert parse_remix_request(request_record(request), "x") == request
+
+
+def test_a_request_that_names_its_maker_is_read_back_unchanged_too() -> None:
+    request = RemixRequest("s", "lofi", "harbour", 7, (), None, "ace_step", "turbo", "remixer", "La la\nla", 0.0)
+    record = request_record(request)
+    assert parse_remix_request(record, "x") == request
+    assert (record["source_share"], record["lyrics"]) == (0.0, "La la\nla")
+    assert without_maker(request) == RemixRequest("s", "lofi", "harbour", 7, lyrics="La la\nla", source_share=0.0)
+
+
+def test_a_request_of_before_keeps_its_record_and_its_key() -> None:
+    """Keys that came later are in no record that does not use them, or every remix would be made, or paid, again."""
+    request = RemixRequest("scene.harbour", "dusty", "harbour", 7, ("calm", "rain"), 42.5)
+    assert list(request_record(request)) == [
+        "scene_id", "target_style", "source_track", "seed", "mood_tags", "duration_s",
+    ]  # fmt: skip
+    toml = b'[dusty]\nabout = "dust"\nprompt = "dusty drums"\nsteps = [{ effect = "reverb", decay_s = 3 }]\n'
+    params = {"request": request_record(request), "style": style_record(parse_styles(toml, "x")["dusty"])}
+    key = Action("music_remix", "1", {"engine": "remixer"}, params, {"song_audio": "a"}).key
+    assert key == "446334007fda90989cbd0e090fe5e231a4bde6b3b3bf14d67636b829ca5f365a"
 
 
 def test_what_is_left_out_has_defaults() -> None:
@@ -54,6 +76,10 @@ def test_what_is_left_out_has_defaults() -> None:
         ({"duration_s": 2}, "duration_s is 2; it must lie from 5 to 600"),
         ({"duration_s": "long"}, "duration_s must be a number from 5 to 600, not 'long'"),
         ({"duration_s": float("nan")}, "duration_s must be a number"),
+        ({"provider": 3}, "provider must be text, not 3"),
+        ({"modell": "x"}, "the key 'modell' is not known; did you mean 'model'?"),
+        ({"lyrics": ["la"]}, "lyrics must be text"),
+        ({"source_share": 1.5}, "source_share is 1.5; it must lie from 0 to 1"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(change: dict[str, object], said: str) -> None:
@@ -75,7 +101,7 @@ def test_a_request_that_is_no_table_is_refused() -> None:
 def test_the_shipped_styles_are_there_and_use_every_kind_of_effect() -> None:
     styles = shipped()
     assert {"lofi", "slowed_reverb", "nightcore", "ambient", "8bit", "club"} <= set(styles)
-    assert all(style.about for style in styles.values())
+    assert all(style.about and style.prompt for style in styles.values())
     assert all(set(step.settings) == set(EFFECTS[step.effect]) for style in styles.values() for step in style.steps)
 
 

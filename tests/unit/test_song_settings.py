@@ -107,6 +107,14 @@ def test_the_record_is_plain_and_complete() -> None:
     assert set(record) == set(SongSettings.__dataclass_fields__)
 
 
+def test_a_song_may_name_who_moves_its_mouths_and_who_stands_in() -> None:
+    parsed = parse('lip_sync_provider = "sync_so"\nlip_sync_fallback = "mouth_warp"\n')
+    assert (parsed.lip_sync_provider, parsed.lip_sync_fallback) == ("sync_so", "mouth_warp")
+    assert (parse("").lip_sync_provider, parse("").lip_sync_fallback) == ("", "")
+    with pytest.raises(SongSettingsError, match="lip_sync_providr"):
+        parse('lip_sync_providr = "sync_so"\n')
+
+
 def test_a_changed_setting_changes_the_record() -> None:
     assert settings_record(parse(FULL)) == settings_record(parse(FULL))
     assert settings_record(parse(FULL)) != settings_record(parse(FULL.replace("freckles", "a scar")))

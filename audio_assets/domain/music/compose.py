@@ -102,8 +102,7 @@ def compose_cue(style: Style, mood_tags: Sequence[str], seed: int, duration_s: f
     if duration_s is not None and duration_s < 1.0:
         raise ValueError(f"a cue of {duration_s:g} s is too short to be music: ask for at least a second")
     mood, unknown = mood_of(mood_tags)
-    mode = _mode(style.compose.mode, mood)
-    key = Key(int(generator("key", style.name, seed).integers(12)), mode)
+    key = _key(style, mood, seed)
     bpm, n_bars, tail_s = _measure(style, mood, seed, duration_s)
     is_long = duration_s is not None and duration_s >= LONG_FORM_S
     form = score.form_of(n_bars, is_long=is_long)
@@ -113,6 +112,16 @@ def compose_cue(style: Style, mood_tags: Sequence[str], seed: int, duration_s: f
     notes = tuple(_timed(note, bpm, style.compose) for note in written.notes)
     audio = played(notes, style.compose, n_samples, generator("hands", style.name, seed))
     return _cue(audio, bpm, n_bars, key, written, form, notes, _remarks(unknown))
+
+
+def tempo_and_key(style: Style, mood_tags: Sequence[str], seed: int, duration_s: float | None) -> tuple[float, str]:
+    """The tempo in bpm and the key ("Eb minor") of the piece that `compose_cue` makes of the same arguments."""
+    mood, _ = mood_of(mood_tags)
+    return _measure(style, mood, seed, duration_s)[0], _key(style, mood, seed).name
+
+
+def _key(style: Style, mood: Mood, seed: int) -> Key:
+    return Key(int(generator("key", style.name, seed).integers(12)), _mode(style.compose.mode, mood))
 
 
 def _mode(mode: str, mood: Mood) -> str:

@@ -1,0 +1,244 @@
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import pytest
+from click.testing import CliRunner, Result
+
+from audio_assets import definitions, provider_commands
+from audio_assets.cli import main
+from audio_assets.provider_commands import type_text
+from tests.graph.talking_box import KEY, Box, TalkingBox, engines_here
+from tests.house import House
+from tests.servers.serving import serving
+
+DONE, FAILED, UNUSABLE = 0, 1, 2
+CARD = """
+[[prices]]
+provider = "box"
+model = "say-1"
+usd_per_1000_characters = 0.015
+valid_from = 2026-01-01
+note = "from its page"
+[[prices]]
+provider = "box"
+model = "say-2"
+usd_per_1000_characters = 0.03
+valid_from = 2026-01-01
+"""
+CAST = '[narrator]\nvoice = "espeak:en"\n[characters.anna]\nvoice = "box:anna"\n'
+
+
+@pytest.fixture
+def box() -> Box:
+    return Box()
+
+
+@pytest.fixture
+def studio(house: House, box: Box, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A house with a box that has its key and a price, and speaks for somebody."""
+    monkeypatch.setenv("BOX_KEY", KEY)
+    monkeypatch.setattr(definitions, "shipped_providers", engines_here)  # nobody else is asked
+    house.write("price_card.toml", CARD)
+    house.write("cast.toml", CAST)
+    monkeypatch.setattr(provider_commands, "open_studio", house.studio)
+    with serving(box.app) as url:
+        house.overrides["box"] = TalkingBox(url=url)
+        house.write("providers.toml", '[use]\nspeech = "espeak"\n')
+        yield house
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(main, ["providers", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    assert KEY not in result.output
+    return result
+
+
+def answer(*arguments: str) -> Any:
+    return json.loads(run(*arguments, "--json").stdout)
+
+
+def line(result: Result, name: str) -> str:
+    (found,) = [one for one in result.stdout.splitlines() if one.startswith(f"{name} ")]
+    return found
+
+
+def troubles(result: Result) -> list[str]:
+    return [one for one in result.stdout.splitlines() if one.startswith("look at: ") and "box" in one]
+
+
+# All of them
+
+
+def test_every_provider_is_a_line(studio: House, box: Box) -> None:
+    result = run()
+    names = set(studio.studio().providers.all)
+    assert {one.split()[0] for one in result.stdout.splitlines() if not one.startswith("look at")} == {
+        "provider",
+        *names,
+    }
+    said = line(result, "box").split()
+    assert said[:3] == ["box", "speech", "paid"]
+    assert line(result, "box").endswith("2 prices, by model  not asked; used by [characters.anna] in cast.toml")
+    assert troubles(result) == []
+    assert box.n_asked == 0
+
+
+def test_the_json_is_the_record_of_the_artifact(studio: House) -> None:
+    found = answer()
+    assert found["schema"] == "providers.1"
+    assert {row["name"] for row in found["providers"]} == set(studio.studio().providers.all)
+
+
+@pytest.mark.usefixtures("studio")
+def test_asking_is_asked_for(box: Box) -> None:
+    assert "answers: 3 voices" in line(run("--probe"), "box")
+    assert box.n_asked == 1
+    run("--no-probe")
+    assert box.n_asked == 1
+
+
+@pytest.mark.usefixtures("studio")
+def test_what_is_in_use_and_does_not_answer_is_named_and_fails(box: Box) -> None:
+    box.refuses = True
+    result = run("--probe")
+    assert result.exit_code == FAILED
+    assert "box does not answer" in troubles(result)[0]
+    assert "wanted by [characters.anna] in cast.toml" in troubles(result)[0]
+
+
+def test_what_is_in_use_and_retired_is_named_and_fails(studio: House) -> None:
+    row = 'valid_from = 2026-01-01\nretired_on = 2026-02-01\nnote = "from its page"'
+    studio.write("price_card.toml", CARD.replace('valid_from = 2026-01-01\nnote = "from its page"', row))
+    result = run()
+    assert result.exit_code == FAILED
+    assert troubles(result)[0].startswith("look at: box say-1 was retired on 2026-02-01")
+
+
+def test_what_ends_soon_is_named_but_no_failure(studio: House) -> None:
+    ends = date.today() + timedelta(days=30)
+    studio.write("price_card.toml", CARD.replace("note =", f"retired_on = {ends}\nnote ="))
+    result = run("box")
+    assert result.exit_code == DONE
+    assert f"look at: box say-1 retires on {ends}" in result.stdout
+
+
+# One of them
+
+
+def test_one_provider_is_shown_with_everything(studio: House) -> None:
+    url = studio.overrides["box"].url
+    result = run("box")
+    assert result.exit_code == DONE
+    assert [one.strip() for one in result.stdout.splitlines()] == [
+        "box",
+        "does           speech: speaks from a box",
+        "state          not asked",
+        "offer          paid",
+        "terms          CC0 https://box.example/terms",
+        f"where          {url}",
+        "key            BOX_KEY (set)",
+        "models         say-1, say-2",
+        "used by        [characters.anna] in cast.toml",
+        "prices",
+        "say-1  $0.015 per 1,000 characters; from its page",
+        "say-2  $0.03 per 1,000 characters",
+        "settings, under [providers.box] in providers.toml",
+        f"url           text          '{url}' (default '')",
+        "key_variable  text          'BOX_KEY'",
+        "at_once       whole number  4",
+        "per_second    number        0.0",
+        "model         text          'say-1'",
+        "formats       list of text  ['wav']",
+        "Settings: `model` is who speaks.",
+        "`url` is where it answers, `key_variable` the environment variable with its key; `at_once` and "
+        "`per_second` (0: any)",
+        "bound how it is asked. `called` is its name in settings.",
+        "to use it",
+        "1. export BOX_KEY=...",
+        '2. speech = "box" under [use] in providers.toml, or engine = "box" for one character in cast.toml',
+        "3. audio-assets providers box --probe",
+    ]
+
+
+def test_one_provider_as_json_has_its_settings_and_how_to_set_it_up(studio: House) -> None:
+    studio.write("providers.toml", '[providers.box]\nmodel = "say-2"\nat_once = 2\n')
+    found = answer("box")
+    assert (found["name"], found["model"], found["prices"][1]["usd"]) == ("box", "say-2", 0.03)
+    assert {one["name"]: (one["default"], one["value"]) for one in found["settings"]} == {
+        "url": ("", studio.overrides["box"].url),
+        "key_variable": ("BOX_KEY", "BOX_KEY"),
+        "at_once": (4, 2),
+        "per_second": (0.0, 0.0),
+        "model": ("say-1", "say-2"),
+        "formats": (["wav"], ["wav"]),
+    }
+    assert found["setup"][0] == "export BOX_KEY=..."
+
+
+def test_an_address_with_a_password_is_shown_without_it(studio: House) -> None:
+    studio.write("providers.toml", '[providers.box]\nurl = "https://me:hush@box.example:8/v1?token=hush"\n')
+    text, values = run("box").stdout, json.dumps(answer("box"))
+    assert "https://box.example:8/v1" in text
+    assert "https://box.example:8/v1" in values
+    assert "hush" not in text + values
+
+
+@pytest.mark.usefixtures("studio")
+def test_one_that_answers_is_done_and_one_that_does_not_has_failed(box: Box) -> None:
+    result = run("box", "--probe")
+    assert (result.exit_code, "answers: 3 voices" in result.stdout) == (DONE, True)
+    box.refuses = True
+    result = run("box", "--probe")
+    assert (result.exit_code, "does not answer: " in result.stdout) == (FAILED, True)
+
+
+@pytest.mark.usefixtures("studio")
+def test_only_the_one_that_is_named_is_asked(box: Box) -> None:
+    assert answer("espeak", "--probe")["answer"] is None
+    assert box.n_asked == 0
+
+
+def test_one_without_a_key_says_which_and_fails(studio: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BOX_KEY")
+    result = run("box")
+    assert result.exit_code == FAILED
+    assert "box needs a key: set BOX_KEY in the environment" in result.stdout
+    assert "BOX_KEY (not set)" in result.stdout
+    assert str(studio.root) not in result.stdout
+
+
+@pytest.mark.usefixtures("studio")
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("bax", "there is no provider 'bax'; did you mean 'box'?"), ("zzz", "there is no provider 'zzz'; there are ")],
+)
+def test_one_that_there_is_not_is_one_sentence(name: str, says: str) -> None:
+    result = run(name)
+    assert result.exit_code == UNUSABLE
+    assert says in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "says"),
+    [
+        (str, "text"),
+        (int, "whole number"),
+        (float, "number"),
+        (bool, "true or false"),
+        (list[str], "list of text"),
+        (tuple[str, ...], "list of text"),
+        (tuple[int, ...], "list of whole number"),
+        (list, "list"),
+        (dict[str, str], "table"),
+        (str | None, "text"),
+        (int | float, "whole number or number"),
+        (Literal["wav", "mp3"], "one of wav, mp3"),
+    ],
+)
+def test_types_are_said_as_people_say_them(annotation: Any, says: str) -> None:
+    assert type_text(annotation) == says
