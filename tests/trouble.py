@@ -1,9 +1,10 @@
 """Lines and takes ordered through their real recipes from vendors to whom something happens, and what has to hold then.
 
-A `Trouble` is a class of faults. Between provider and vendor stands a `FaultyProxy`: of the orders a share meets the
-fault once, and some of these meet it again and again, until it is lifted; which ones is drawn by a seed, whatever the
-order in which threads come. `Lines.run` and `Takes.run` render all twice, the second time without the fault, and answer
-a `Tally`; they raise `AssertionError` where something does not hold:
+A `Trouble` is a class of faults. Between provider and vendor stands a `FaultyProxy`: of the orders a share meets a
+fault once, and some of these meet it again and again, until it is lifted; which orders is drawn by a seed, whatever the
+order in which threads come. Where a class has several faults, they are met in turn. `Lines.run` and `Takes.run` render
+all twice, the second time without the fault, and answer a `Tally`; they raise `AssertionError` where something does not
+hold:
 
 - what has a sidecar is whole, and is what the vendor's server made for that very order; what has none is no hit
 - the server did (and so bills) each order once at most, by its own count
@@ -184,6 +185,7 @@ class Drawn:
     is_lifted: bool = False
     n_asked: Counter[str] = field(default_factory=Counter)
     """How often each of those asked that are to meet one."""
+    _given: dict[str, Fault] = field(default_factory=dict)
 
     def __call__(self, request: Request) -> Fault | None:
         if self.is_lifted or not re.search(self.trouble.on, f"{request.method} {request.path}"):
@@ -194,7 +196,9 @@ class Drawn:
             return None
         is_stubborn = dice.random() < _STUBBORN
         self.n_asked[key] += 1
-        return dice.choice(self.trouble.faults) if is_stubborn or self.n_asked[key] == 1 else None
+        faults = self.trouble.faults
+        fault = self._given.setdefault(key, faults[len(self._given) % len(faults)])
+        return fault if is_stubborn or self.n_asked[key] == 1 else None
 
 
 def cause(reason: str) -> str:
@@ -640,7 +644,7 @@ OF_LINES = (
             tuple(faulty.wrong_wav_sizes(size) for size in (0xFFFFFFFF, 0, 1000, 1001, 3, 10**9)),
             (rf"{_PAID}.*(the WAV file|cut off inside a sample)",), bytes_only=True, may_hold=False),
     Trouble("slow drip", (faulty.slow_drip(0.01, 4000), faulty.slow_drip(0.5, 200)),
-            (rf"{HELD}.*the answer was lost, it was not done in the time",), waits_s=HASTY),
+            (rf"{HELD}.*the answer was lost, it was not done in the time",), waits_s=(20.0, HASTY[1])),
     Trouble("answered twice", (faulty.ANSWERS_TWICE,), may_hold=False),
 )  # fmt: skip
 
