@@ -188,7 +188,7 @@ def model_of(house: House, name: str) -> str:
     provider = house.studio().providers.all[name]
     if name in MODELS or not isinstance(provider, VideoProvider | MusicProvider):
         return MODELS.get(name, "*")
-    return provider.models()[0]
+    return next(iter(provider.models()), "default")
 
 
 def order_of(house: House, name: str, folder: Path) -> tuple[Remote | None, Mapping[str, Any], dict[str, Path]]:
@@ -280,10 +280,11 @@ def strict(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[An
     """The strict server of a provider, and what its address ends with."""
     file = folder / f"{name}.vendor"
     key = planted(name)
+    for module in (fal, replicate, runway, openrouter, openai_videos, sync_so):
+        monkeypatch.setattr(module, "KEY", key)  # so that it is put back, whoever changes it next
     if name == "cartesia":
         return cartesia.Cartesia(Orders(file), key).app, ""
     if name == "sync_so":
-        monkeypatch.setattr(sync_so, "KEY", key)
         return sync_so.SyncSoServer(file).app(), ""
     if name.startswith("comfyui"):
         return comfyui.ComfyServer(file, is_quick=True, token=key).app(), ""
@@ -319,8 +320,6 @@ def test_no_provider_keeps_what_it_sent_or_was_given(
     house: House, ears: Ears, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From orders that go well; the addresses of files are signed."""
-    for module in (fal, replicate, runway, openrouter, openai_videos, sync_so):
-        monkeypatch.setattr(module, "KEY", planted(name))
     app, path = strict(name, tmp_path, monkeypatch)
     with serving(app) as url:
         set_up(house, {name: f"{url}{path}"})

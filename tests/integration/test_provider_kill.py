@@ -295,7 +295,7 @@ class LipSync(Customer):
         return [job["id"] for job in SyncSoServer(self.folder / "orders.db").jobs()]
 
     def set_up(self) -> None:
-        price = 'provider = "sync_so"\nmodel = "*"\nusd_per_second = 0.08\nvalid_from = 2020-01-01\n'
+        price = 'provider = "sync_so"\nmodel = "lipsync-2"\nusd_per_second = 0.08\nvalid_from = 2020-01-01\n'
         (self.root / "price_card.toml").write_text(f"[[prices]]\n{price}")
         (self.root / "film.mp4").write_bytes(clip())
         (self.root / "voice.wav").write_bytes(b"RIFF a voice")
