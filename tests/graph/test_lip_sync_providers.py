@@ -272,9 +272,10 @@ def test_a_scene_in_which_nothing_is_sung_is_not_ordered(stage: Cinema, vendor: 
 
 
 def test_without_a_price_nothing_is_sent(stage: Cinema, vendor: SyncSoServer) -> None:
-    stage.write("price_card.toml", PRICES.replace("lipsync-2", "sync-3"))
+    stage.write("price_card.toml", f"{PRICES}valid_until = 2020-01-02\n")
     name_provider(stage, "sync_so")
-    assert refused(act(stage)[SUNG]).startswith("nothing is ordered: the model")
+    reason = refused(act(stage)[SUNG])
+    assert reason.startswith("nothing is ordered: sync_so lipsync-2 has had no price since 2020-01-02")
     assert vendor.jobs() == []
 
 
