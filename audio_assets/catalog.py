@@ -81,7 +81,7 @@ def uses(studio: Studio) -> list[Use]:
 
     What can not be read (a song's settings, the cast) is left out here: its own checks say so.
     """
-    return [*_by_settings(studio), *_by_cast(studio), *_by_songs(studio)]
+    return [*_by_settings(studio), *_by_cast(studio), *_by_songs(studio), *_by_remixes(studio)]
 
 
 def _by_settings(studio: Studio) -> Iterator[Use]:
@@ -115,6 +115,18 @@ def _by_songs(studio: Studio) -> Iterator[Use]:
                 yield Use("video", settings.video_fallback, model, f"song {song}", is_stand_in=True)
 
 
+def _by_remixes(studio: Studio) -> Iterator[Use]:
+    for remix in studio.songs.remixes:
+        with suppress(PermanentError):
+            request = studio.songs.remix(remix)
+            if request.provider or request.model:
+                name = request.provider or studio.providers.use("music")
+                yield Use("music", name, request.model or _model_of(studio, name), f"remix {remix}")
+            if request.fallback:
+                model = _model_of(studio, request.fallback)
+                yield Use("music", request.fallback, model, f"remix {remix}", is_stand_in=True)
+
+
 def _model_of(studio: Studio, name: str) -> str:
     """The model that a provider works with where a request names none, "" where it does not matter."""
     provider = studio.providers.all.get(name)
@@ -130,8 +142,8 @@ def _models(provider: Provider | None) -> tuple[str, ...]:
 
 
 def _own_model(provider: Provider | None) -> str:
-    """The model that settings set, for those who have such a setting; engines on this machine are no price card's."""
-    return str(getattr(provider, "model", "")) if isinstance(provider, RemoteProvider) else ""
+    """The model that is ordered where nobody names one; engines on this machine are no price card's."""
+    return provider.own_model if isinstance(provider, RemoteProvider) else ""
 
 
 def _local_problem(provider: Provider) -> str:

@@ -174,7 +174,8 @@ class LipsyncedTake(OfScene):
             return 0.0
         try:
             take = self._selected(partition)
-            mover, seconds = self._mover(partition, take), probe_video(self._clip(partition, take)).duration_s
+            mover = self._mover(partition, take)
+            seconds = self._billed_s(mover, self._clip(partition, take))
         except (PermanentError, UpstreamError, VideoFileError):
             mover, seconds = self._provider(partition), self._seconds(partition)
         if mover.is_driven_by == "mouth":
@@ -264,12 +265,15 @@ class LipsyncedTake(OfScene):
         if remote is None:
             return Call(heard_clip.heard_take, (mover.audio_syncer(), mover.name, *given, scratch))
         scene, song = parse_scene_key(partition)
-        seconds = probe_video(clip).duration_s
         order = ordering.order(
-            self.studio, remote, action, song, mover.request(seconds), scene=scene,
-            cap_usd=self.studio.songs.settings(song).budget_cap_usd, seconds=seconds,
+            self.studio, remote, action, song, mover.request(probe_video(clip).duration_s), scene=scene,
+            cap_usd=self.studio.songs.settings(song).budget_cap_usd, seconds=self._billed_s(mover, clip),
         )  # fmt: skip
         return Call(_ordered, (self.studio.ledger, remote, order, *given, scratch), remote.lane)
+
+    def _billed_s(self, mover: LipSyncProvider, clip: Path) -> float:
+        info = probe_video(clip)
+        return mover.billed_s(info.n_frames, info.duration_s)
 
     def _clip(self, partition: str, take: Take) -> Path:
         return self.studio.takes.clip(self.studio.takes.slot(partition, take.id))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+import dagster as dg
+
 from audio_assets import catalog
 from audio_assets.commands import open_studio
 from audio_assets.domain.provider_catalogue import Catalogue, Listed, address, setup, some
@@ -129,9 +131,12 @@ def settings(provider: Provider) -> list[dict[str, Any]]:
 
 
 def explained(provider: Provider) -> list[str]:
-    """What its class says of its settings: the paragraph that begins with "Settings:"; nothing where there is none."""
-    paragraphs = (inspect.getdoc(type(provider)) or "").split("\n\n")
-    return next((part.splitlines() for part in paragraphs if part.startswith("Settings:")), [])
+    """What its class, and those that it builds on, say of its settings: the paragraphs that name one of them."""
+    names = [f"`{name}`" for name in settable(provider)]
+    mine = (one for one in type(provider).__mro__ if issubclass(one, dg.ConfigurableResource))
+    docs = [inspect.cleandoc(vars(one).get("__doc__") or "") for one in mine]
+    told = [part for doc in docs for part in doc.split("\n\n")[1:]]
+    return [line for part in told if any(name in part for name in names) for line in part.splitlines()]
 
 
 def type_text(annotation: Any) -> str:
@@ -185,4 +190,5 @@ def _short(row: Listed) -> tuple[str, ...]:
 def _price_lines(row: Listed) -> list[str]:
     if not row.prices:
         return [f"  {row.price_text}"]
-    return [f"  {price.model:24}  {price.text}{f'; {price.note}' if price.note else ''}" for price in row.prices]
+    width = max(len(price.model) for price in row.prices)
+    return [f"  {price.model:{width}}  {price.text}{f'; {price.note}' if price.note else ''}" for price in row.prices]

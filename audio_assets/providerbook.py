@@ -31,7 +31,7 @@ _CLASSES: Mapping[Capability, type[dg.ConfigurableResource[Any]]] = {
     "speech": SpeechProvider, "alignment": Aligner, "music": MusicProvider, "video": VideoProvider,
     "lip_sync": LipSyncProvider,
 }  # fmt: skip
-_NOT_SET_BY_PEOPLE = ("called",)
+_NOT_SET_BY_PEOPLE = ("called", "cache", "tables", "template_folders")
 
 
 class ProviderBook:
@@ -108,7 +108,8 @@ class ProviderBook:
     def _set_up(self, name: str, values: Mapping[str, Any]) -> Provider:
         """A shipped provider with settings of the file, or another server of its kind."""
         path, key = self.settings.path, f"providers.{name}"
-        kinds = {one.kind: one for one in self._shipped.values() if isinstance(one, RemoteProvider)}
+        remotes = [one for one in self._shipped.values() if isinstance(one, RemoteProvider)]
+        kinds = {one.kind: one for one in sorted(remotes, key=lambda one: one.name == one.kind)}  # the plain one counts
         kind = values.get("kind", "")
         base = kinds.get(kind) if kind else self._shipped.get(name)
         if base is None:

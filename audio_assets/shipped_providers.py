@@ -9,9 +9,11 @@ from resources.music import LocalRemixer
 from resources.speech import EspeakSpeech, KokoroSpeech
 from resources.vendors.ace_step import AceStepMusic
 from resources.vendors.cartesia import CartesiaSpeech
+from resources.vendors.elevenlabs import ElevenLabsAligner, ElevenLabsSpeech
 from resources.vendors.elevenlabs_music import ElevenLabsMusic
 from resources.vendors.fal import FalVideo
 from resources.vendors.latentsync import LatentSync
+from resources.vendors.openai_speech import FLAVOURS, OpenAiSpeech
 from resources.vendors.openai_videos import PRESETS, OpenAiVideo
 from resources.vendors.openrouter import OpenRouterVideo
 from resources.vendors.replicate import ReplicateVideo
@@ -41,11 +43,15 @@ def shipped_providers(settings: Settings) -> dict[str, Provider]:
         ComfyVideo(template_folders=templates),
         ComfyLipSync(template_folders=templates),
         CartesiaSpeech(),
+        ElevenLabsSpeech(),
+        ElevenLabsAligner(),
+        *(OpenAiSpeech(called=flavour) for flavour in FLAVOURS),
         FalVideo(tables=tables),
         ReplicateVideo(tables=tables),
         RunwayVideo(tables=tables),
         OpenRouterVideo(tables=tables),
         *(OpenAiVideo(tables=tables, **preset) for preset in PRESETS.values()),
+        OpenAiVideo(tables=tables),
         SyncSo(),
         Wav2Lip(),
         LatentSync(),

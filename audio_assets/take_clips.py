@@ -4,7 +4,7 @@ Their partitions are `t02@<scene>|<song>`. `TakeClips` are made on this machine,
 elsewhere, through the ledger; `TakeMeasures` are what was measured of each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -116,10 +116,24 @@ class TakeClips(Recipe):
         """What the ledger keeps of an ordered take."""
         scene, song = parse_scene_key(split(partition)[1])
         shot, provider = take.shot, self.studio.takes.video(take.provider)
-        request = {} if shot is None else provider.request(take.model, shot, tuple(self.files(partition, take)))
+        files = tuple(self.files(partition, take))
+        if shot is None:
+            request: Mapping[str, Any] = {}
+        elif take.slot.origin == "remix":
+            request = provider.remix_request(
+                take.model, shot, files, self._job(partition, take.slot.parent, take.provider)
+            )
+        else:
+            request = provider.request(take.model, shot, files)
         cap = self.studio.songs.settings(song).budget_cap_usd
         estimate = None if take.price is None else take.estimated_usd
         return Order(take.slot.key, "scene_take", song, scene, take.provider, take.model, estimate, request, cap)
+
+    def _job(self, partition: str, parent: str, provider: str) -> str:
+        """The provider's own job of a remix's parent, "" where another one made that."""
+        made = self.studio.takes.made(self.studio.takes.slot(split(partition)[1], parent))
+        is_own = made is not None and made.facts.get("provider") == provider
+        return str(made.facts.get("job_id", "")) if made is not None and is_own else ""
 
     def files(self, partition: str, take: WantedTake) -> dict[str, Path]:
         """What goes with the order: the reference image, and the clip that a remix begins with."""

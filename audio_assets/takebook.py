@@ -313,7 +313,10 @@ class TakeBook:
             failure = self.store.failure(TAKE, f"{ids.get(take.slot.key, '')}@{partition}")
             if failure is None or failure.action_key != take.slot.key or failure.kind not in _FALLS_BACK:
                 return ()
-        ask = self._ask(partition, (name, self.video(name).models()[0]))
+        model = next(iter(self.video(name).models()), "")
+        if not model:
+            raise PermanentError(f"{name} can not stand in: it lists no model")
+        ask = self._ask(partition, (name, model))
         return (self._keyed(ask, replace(ask.shot, seed=1), "stand_in", ""),)
 
     def fallback(self, song: str) -> str:

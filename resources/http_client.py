@@ -18,10 +18,10 @@ import httpcore
 import httpx
 
 from audio_assets.domain.rendering import Unavailable
-from resources.http_answers import is_accepted, media_type, parsed, problem_of
+from resources.http_answers import is_accepted, media_type, parsed, problem_of, tagged
 from resources.http_deadline import Phase
 from resources.http_downloads import Downloaded, save
-from resources.http_errors import BadAnswer, LostAnswer, NotAllowed
+from resources.http_errors import BadAnswer, HttpProblem, LostAnswer, NotAllowed
 from resources.http_events import BrokenOff, Event, events
 from resources.http_guard import checked_url, origin, shown
 from resources.http_limits import limiter_of
@@ -168,7 +168,9 @@ class HttpClient:
                         answer.json()
                     except BadAnswer as error:
                         raise BadAnswer(
-                            f"{reply.asked}: {error}", status=reply.status, request_id=reply.request_id
+                            f"{reply.asked}: {error}{tagged(reply.request_id)}",
+                            status=reply.status,
+                            request_id=reply.request_id,
                         ) from error
                 return answer
         raise AssertionError("a request has at least one try")  # pragma: no cover
@@ -255,7 +257,7 @@ class HttpClient:
         ):
             yield reply
 
-    def _problem(self, reply: Reply) -> Exception:
+    def _problem(self, reply: Reply) -> HttpProblem:
         """The failure that an answer is, with what can be had of its explanation."""
         body = b""
         try:

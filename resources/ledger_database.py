@@ -5,7 +5,9 @@ other writer out (BEGIN IMMEDIATE, or an advisory lock), so that what it reads s
 never wait. What is written is in `ledger.py`. Every failure is one sentence without a trace of SQL.
 """
 
+import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -37,6 +39,12 @@ _SQLITE_FAULTS = {
     "SQLITE_CORRUPT": "is damaged; put a copy of it back that is whole, or move it away and look at the vendors' bills",
 }
 _POSTGRES_PASSES = ("starting up", "shutting down", "too many clients", "recovery mode", "too many connections")
+
+
+_turns: dict[str, threading.Lock] = {}
+"""By ledger: the threads of this process write in turn. SQLite would have them look again and again whether it is free,
+and of many some would not find it so for minutes."""
+os.register_at_fork(after_in_child=_turns.clear)  # a thread that held one is not there in the child
 
 
 class LedgerError(PermanentError):
@@ -76,7 +84,7 @@ class LedgerDatabase:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that no other writer is beside; committed at the end, undone by an error."""
-        with self._plainly(), self._engine.connect() as connection:
+        with self._in_turn(), self._plainly(), self._engine.connect() as connection:
             connection.execution_options(is_writing=True)
             with connection.begin():
                 yield connection
@@ -86,6 +94,19 @@ class LedgerDatabase:
         """A transaction to read in: one state of the database, without waiting."""
         with self._plainly(), self._engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        turn = _turns.setdefault(self.label, threading.Lock())
+        if not turn.acquire(timeout=self._busy_s):
+            raise self._busy()
+        try:
+            yield
+        finally:
+            turn.release()
+
+    def _busy(self) -> LedgerBusy:
+        return LedgerBusy(f"{self.label} was in use by others for over {self._busy_s:g} s; run again")
 
     # --- Opening -----------------------------------------------------------------------------------------------
 
@@ -166,7 +187,7 @@ class LedgerDatabase:
         name = getattr(error.orig, "sqlite_errorname", "") or ""
         state = getattr(error.orig, "sqlstate", "") or ""
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or state == "55P03":
-            return LedgerBusy(f"{self.label} was in use by others for over {self._busy_s:g} s; run again")
+            return self._busy()
         for start, fault in _SQLITE_FAULTS.items():
             if name.startswith(start):
                 return LedgerError(f"{self.label} {fault}")

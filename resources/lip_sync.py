@@ -74,6 +74,10 @@ class LipSyncProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  
         """
         return None
 
+    def billed_s(self, n_frames: int, duration_s: float) -> float:
+        """The seconds that are paid for a clip."""
+        return duration_s
+
     def request(self, duration_s: float) -> Mapping[str, Any]:
         """What is sent beside the files, as JSON values."""
         raise NotImplementedError(f"{self.name} works here")

@@ -17,13 +17,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from audio_assets.domain.budget import Order, micro_usd, usd, usd_text
-from audio_assets.domain.redaction import without_secrets
 from audio_assets.domain.rendering import PermanentError, TransientError
 from resources.ledger import Ledger
 from resources.ledger_database import LedgerBusy, LedgerError
 from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict
 from resources.paid_vendor import JobGone, Look, NotSubmitted, PaidVendor, Refused, Unknowable
 from resources.pausing import REAL_TIME, Timing
+from resources.secrets import hide
 
 Verify = Callable[[Path], None]
 """Raises ValueError, in one sentence, when the file is not what was ordered."""
@@ -44,7 +44,7 @@ class OutcomeUnknown(PermanentError):  # noqa: N818
         )
         attach = "" if entry.job_id else f", `audio-assets budget attach {entry.id} JOB` where it is,"
         super().__init__(
-            f"{what} ({without_secrets(why)}); {usd_text(entry.estimated_micro)} stay held. Look at the provider's "
+            f"{what} ({hide(why)}); {usd_text(entry.estimated_micro)} stay held. Look at the provider's "
             f"list of jobs, then run `audio-assets budget release {entry.id}` where nothing is billed{attach} "
             f"or `audio-assets budget paid {entry.id} USD`"
         )
@@ -127,7 +127,7 @@ def _close_failed(ledger: Ledger, entry: Entry, look: Look) -> Entry:
     Raises:
         OutcomeUnknown: the vendor does not say whether it is billed.
     """
-    why = f"job {entry.job_id} failed: {look.reason or 'the vendor gives no reason'}"
+    why = f"job {entry.job_id} failed: {hide(look.reason) or 'the vendor gives no reason'}"
     if look.is_billed is None and look.billed_usd is None:
         raise OutcomeUnknown(ledger.unknown(entry, why), why)
     if look.billed_usd is not None and micro_usd(look.billed_usd) > 0:
@@ -176,7 +176,7 @@ class _Job:
                 return Receipt(entry.job_id, entry, usd(entry.spent_micro), is_estimate=False)
         except PermanentError as error:
             raise PermanentError(f"{paid}, but can not be fetched again: {error}; {again}") from error
-        why = without_secrets(look.reason or entry.reason) or "the vendor gives no reason"
+        why = hide(look.reason or entry.reason) or "the vendor gives no reason"
         raise PermanentError(f"{paid}, but its job {entry.job_id} failed: {why}; {again}")
 
     # --- Sending -----------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ class _Job:
             if self._is_replayed(entry):
                 self.timing.sleep(self._varied(self.patience.first_s))
                 return self._send(entry, is_first=False)
-            raise OutcomeUnknown(self.ledger.unknown(entry, why), why) from None
+            raise self._lost(entry, why) from None
         except TransientError as error:
             self.ledger.unknown(entry, why)
             raise TransientError(
@@ -229,6 +229,13 @@ class _Job:
         if is_fresh:  # the order may still be on its way; the next run looks again, and sends it under the same key
             raise TransientError(f"{entry.provider} does not have the order for {entry.name}: {why}; run again")
         return self._send(entry, is_first=True)
+
+    def _lost(self, entry: Entry, why: str) -> Exception:
+        """What nobody knows of any more is held for a person to look at; what costs nothing may be ordered anew."""
+        if entry.estimated_micro:
+            return OutcomeUnknown(self.ledger.unknown(entry, why), why)
+        self.ledger.release(entry, why)
+        return TransientError(f"{entry.name}: {hide(why)}; it costs nothing: run again to order it anew")
 
     def _is_replayed(self, entry: Entry) -> bool:
         sent_at = entry.sent_at or entry.updated_at
@@ -250,10 +257,7 @@ class _Job:
         try:
             look = self._wait(job_id, f"{entry.name} (entry {entry.id})")
         except JobGone as error:
-            if not entry.estimated_micro:  # nothing is held, and nothing can be billed: it may be ordered anew
-                self.ledger.release(entry, str(error))
-                raise TransientError(f"{entry.name}: {error}; run again to order it anew") from error
-            raise OutcomeUnknown(self.ledger.unknown(entry, str(error)), str(error)) from error
+            raise self._lost(entry, str(error)) from error
         if look.state == "failed":
             closed = _close_failed(self.ledger, entry, look)
             raise _failure(look, _of_failed(closed))
@@ -282,7 +286,7 @@ class _Job:
                     return look
                 wish_s = look.wait_s
             except TransientError as error:
-                said = f"; last it said: {without_secrets(str(error), longest=200)}"
+                said = f"; last it said: {hide(str(error), longest=200)}"
             waited_s = self.timing.clock() - began
             pause_s = self._varied(wait_s) if wish_s is None else max(wish_s, self.patience.first_s)
             if waited_s + pause_s > self.patience.deadline_s:
@@ -311,7 +315,7 @@ class _Job:
                 raise
             except (TransientError, OSError, ValueError) as error:
                 if not n_left:
-                    said = f"the file of job {job_id} can not be had: {without_secrets(str(error))}"
+                    said = f"the file of job {job_id} can not be had: {hide(str(error))}"
                     raise (PermanentError(said) if isinstance(error, ValueError) else TransientError(said)) from error
             else:
                 return

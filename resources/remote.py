@@ -17,7 +17,8 @@ from resources.secrets import Key
 class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  # the resource is the value
     """A provider that is asked over HTTP.
 
-    `called` is its name in settings, `key_variable` the environment variable with its key.
+    `url` is where it answers, `key_variable` the environment variable with its key; `at_once` and `per_second` (0: any)
+    bound how it is asked. `called` is its name in settings.
     """
 
     kind: ClassVar[str]
@@ -33,6 +34,11 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
     def name(self) -> str:
         """How settings name it."""
         return self.called or self.kind
+
+    @property
+    def own_model(self) -> str:
+        """The model that is ordered where a request names none, as price card and ledger call it; "" where all do."""
+        return str(getattr(self, "model", ""))
 
     @abstractmethod
     def service(self) -> Service:

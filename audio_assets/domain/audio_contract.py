@@ -159,7 +159,25 @@ def _samples(data: bytes, start: int, n_claimed: int, n_bytes: int) -> tuple[byt
     end = start + n_claimed + n_claimed % 2
     if data[end : end + 4] == b"RIFF":
         raise ContractError("more than one WAV file came in one answer")
+    if not _are_chunks(data, end):
+        raise ContractError(
+            f"the WAV file's header contradicts its length: it promises {n_claimed // n_bytes} samples, and "
+            f"{n_there // n_bytes} came"
+        )
     return data[start : start + n_claimed], ()
+
+
+def _are_chunks(data: bytes, start: int) -> bool:
+    """Whether what follows the samples is nothing, or whole chunks to the end of the file: else it is more sound."""
+    while start < len(data):
+        name, size = data[start : start + 4], data[start + 4 : start + 8]
+        if len(size) < 4 or not (name.isascii() and name.decode().isprintable()):
+            return False
+        start += 8 + struct.unpack("<I", size)[0]
+        if start > len(data):
+            return False
+        start += start % 2
+    return True
 
 
 def _decoded(samples: bytes, contract: AudioContract, rate_hz: int) -> tuple[NDArray[np.int16], int]:

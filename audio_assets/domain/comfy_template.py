@@ -24,6 +24,10 @@ Graph = Mapping[str, Mapping[str, Any]]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 """What a template may be called: its name is that of its two files."""
 
+_SAID = {
+    "reference_image": "a reference image", "parent": "a clip to begin with", "source": "a source track",
+    "video": "a clip", "audio": "a voice",
+}  # fmt: skip
 _EXPORT = "in ComfyUI choose Workflow, then Export (API), and put that file in its place"
 
 
@@ -70,10 +74,10 @@ class Template:
         """
         for name in self.bindings.files:
             if name not in files and name not in self.bindings.optional:
-                raise PermanentError(f"the workflow {self.name} begins with a {_said(name)}, and there is none")
+                raise PermanentError(f"the workflow {self.name} begins with {_SAID[name]}, and there is none")
         for name in files:
             if name not in self.bindings.files:
-                raise PermanentError(f"the workflow {self.name} has no place for a {_said(name)}")
+                raise PermanentError(f"the workflow {self.name} has no place for {_SAID.get(name, name)}")
 
     def filled(self, values: Mapping[str, Any], uploads: Mapping[str, str], *, voice: str = "") -> dict[str, Any]:
         """The graph for one order: `values` by input, `uploads` are names on the server by file.
@@ -116,10 +120,6 @@ def links(entry: Mapping[str, Any]) -> dict[str, str]:
 
 def _is_link(item: object) -> bool:
     return isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and type(item[1]) is int
-
-
-def _said(name: str) -> str:
-    return {"parent": "clip to begin with", "source": "source track"}.get(name, name.replace("_", " "))
 
 
 def _take_out(nodes: set[str], graph: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ Write = Callable[[str, str], str | None]
 """(the word as the text has it, its IPA without slashes) -> what to send; None where the voice can not be told IPA."""
 
 
-def no_ipa(word: str, ipa: str) -> str | None:
+def no_ipa(_word: str, _ipa: str) -> str | None:
     """For a voice that knows no notation for IPA."""
     return None
 

@@ -135,6 +135,14 @@ class Listed:
         return f"answers: {answer.text}" if answer.is_there else f"does not answer: {answer.text}"
 
     @property
+    def news(self) -> tuple[str, ...]:
+        """What ends or has ended, in short: the sentence of one model, or how many there are."""
+        kinds = ((self.ended, "have ended"), (self.ending, "end soon"))
+        return tuple(
+            told[0] if len(told) == 1 else f"{len(told)} models {how}" for told, how in kinds if told
+        )  # fmt: skip
+
+    @property
     def price_text(self) -> str:
         """Its prices in a line: the price of all its models where they cost the same, else each one's."""
         if not self.prices:
@@ -237,7 +245,7 @@ def _cells(row: Listed) -> tuple[str, ...]:
     ]
     key = f"{provider.key_variable}, {'set' if provider.is_key_set else 'not set'}" if provider.key_variable else "none"
     terms = f"[{about.licence}]({about.terms_url})" if about.terms_url else about.licence
-    state = "; ".join([row.state, *row.ended, *row.ending, *chosen])
+    state = "; ".join([row.state, *row.news, *chosen])
     does = f"{about.capability.replace('_', '-')}: {about.summary}"
     return row.name, does, about.offer, terms, row.price_text, key, state
 

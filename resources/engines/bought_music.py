@@ -30,21 +30,30 @@ from resources.engines.remix_files import (
     sketch,
     write_wav,
 )
-from resources.song_files import SongReader, stereo_blocks
+from resources.song_decoding import source_of
+from resources.song_files import SongFileError, SongReader, stereo_blocks
 
 _LENGTH_TOLERANCE_S, _LENGTH_TOLERANCE = 1.0, 0.05  # whichever is more
 _SUFFIXES = {"wav": ".wav", "flac": ".flac", "mp3": ".mp3", "ogg": ".ogg", "mp4": ".m4a", "aac": ".aac"}
 
 
 def is_music(path: Path) -> None:
-    """Verify what was bought: it can be decoded to its end.
+    """Verify what was bought: it can be decoded, all of it.
 
     Raises:
-        SongFileError: a ValueError; it is not audio, or is damaged.
+        SongFileError: a ValueError; it is not audio, is damaged, or ends before its end.
     """
-    with SongReader(path) as song:
-        for _ in song.blocks():
-            pass
+    try:
+        header = source_of(path).info.notes
+        with SongReader(path) as song:
+            for _ in song.blocks():
+                pass
+            notes = song.facts.notes
+    except SongFileError as error:
+        raise SongFileError(_named(str(error), path)) from error
+    lost = next((note for note in notes if note not in header or " is cut short" in note), "")
+    if lost:
+        raise SongFileError(_named(lost, path))
 
 
 def bought_music(came: Path, ask: MusicAsk, record: Mapping[str, Any], source: Path | None, out: Path) -> Rendered:
@@ -78,7 +87,7 @@ def bought_music(came: Path, ask: MusicAsk, record: Mapping[str, Any], source: P
     }
     if before is not None:
         facts["source_duration_s"] = round(before_s, 3)
-    notes = (*notes, *(note.replace(str(came), "the file that came") for note in facts_of_file.notes))
+    notes = (*notes, *(_named(note, came) for note in facts_of_file.notes))
     data = {"schema": REMIX_SCHEMA, **facts, "came_as": came_as, "beats": [], "downbeats": [], "notes": list(notes)}
     shown = {key: value for key, value in facts.items() if key not in ("request", "sent") and value is not None}
     return Rendered(
@@ -92,6 +101,11 @@ def bought_music(came: Path, ask: MusicAsk, record: Mapping[str, Any], source: P
         checks=(silence_check(loudness), _length_check(samples, ask.duration_s), _clipping_check(n_clipped)),
         notes=notes,
     )
+
+
+def _named(message: str, path: Path) -> str:
+    """A message about a scratch file, which has no name that a reader would know."""
+    return message.replace(str(path), "the file that came")
 
 
 def _stereo(path: Path) -> Block:

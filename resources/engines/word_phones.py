@@ -3,10 +3,11 @@
 For voices that time their words and not their sounds, in any language. No Dagster here: this module is loaded in worker
 processes. The usual lengths are `domain/word_phones.py`, the listening is `pocketsphinx.refine`.
 
-Measured against Kokoro's refined times, given exact words: sounds inside words begin 22 ms off when they are only
-spread and 6 ms after listening (20 English sentences); in French, Spanish and Italian 19, 26, 32 ms and 6, 8, 12 ms.
-With words that are 50 ms off it is 37 and 12 ms. Against 27 phones labelled by hand 20 and 19 ms (the aligner without
-word times: 21 ms). Lengths by classes of sounds gained in English what they lost in the others, so there are two.
+Measured (`tests/bench/word_phones.py`), the starts of phones, spread and listened for: given true words 19 and 19 ms
+against labels by hand, 15 and 6 ms against Kokoro's refined times of English, 14 to 25 and 5 to 10 ms of French,
+Italian and Spanish; with words that are 50 ms off 38 and 25, 38 and 15, 32 to 43 and 14 to 22 ms. The English aligner,
+which needs no word times, is 18 ms from the labels by hand: no better than this, so a voice's own words are used in
+every language. Lengths by classes of sounds gained in English what they lost in the others, so there are two.
 """
 
 import importlib.metadata

@@ -116,7 +116,7 @@ class ComfyVendor(PaidVendor):
         if output is None:
             return Look("failed", is_billed=False, reason=self._nothing(entry))
         self._outputs[job_id] = output
-        return Look("done", billed_usd=0)
+        return Look("done")  # it names no cost: the estimate stands, nothing or what a rented server costs
 
     def find(self, idempotency_key: str) -> str | None:
         """The job, by the id that was made of the key.

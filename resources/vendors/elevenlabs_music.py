@@ -23,6 +23,7 @@ from resources.paid_vendor import Refused
 from resources.pool import Lane
 from resources.remote import RemoteProvider
 from resources.secrets import hide
+from resources.vendors.elevenlabs import elevenlabs_account, elevenlabs_service
 
 _LICENCE = "ElevenLabs Music Terms: paid plans only, uses by plan"
 _MODELS = ("music_v2", "music_v2_5", "music_v1")
@@ -71,10 +72,7 @@ class ElevenLabsMusic(RemoteProvider, MusicProvider):
 
     def service(self) -> Service:
         """See `RemoteProvider.service`."""
-        return Service(
-            self.name, self.url.rstrip("/"), self.key(header="xi-api-key", form="{}"), own_errors=("detail",),
-            at_once=self.at_once, per_second=self.per_second, timeouts=Timeouts(read_s=_MAKING_S),
-        )  # fmt: skip
+        return elevenlabs_service(self, Timeouts(read_s=_MAKING_S))
 
     def remote(self, model: str, kept: Path) -> Remote | None:
         """See `MusicProvider.remote`."""
@@ -100,9 +98,7 @@ class ElevenLabsMusic(RemoteProvider, MusicProvider):
 
     def probe(self) -> str:
         """The account that the key belongs to: its plan, and what it has left."""
-        said = self.client().get("/v1/user/subscription").json()
-        tier, used, limit = (said.get(key) for key in ("tier", "character_count", "character_limit"))
-        return f"plan {tier}, {used} of {limit} credits used"
+        return elevenlabs_account(self.client())
 
     def _plan(self, model: str, ask: MusicAsk) -> dict[str, Any]:
         """The lyrics in sections: `chunks` for the second generation of models, `sections` for the first."""

@@ -98,7 +98,10 @@ class FalVendor(ClipVendor):
         own = f"{self.client.service.url}/"
         plain = f"{self.app}/requests/{request_id}"
         result = told.get("response_url")
-        job_id = result.removeprefix(own) if isinstance(result, str) and _REQUEST.match(result) else plain
+        is_told = isinstance(result, str) and _REQUEST.match(result)
+        job_id = (
+            str(result).removeprefix(own).partition("?")[0] if is_told else plain
+        )  # what follows may be a signature
         addresses = [told.get(name) for name in ("status_url", "response_url", "cancel_url")]
         if all(isinstance(address, str) and address for address in addresses):
             self._returned[job_id] = _Addresses(*map(str, addresses))

@@ -107,6 +107,11 @@ class OpenAiSpeech(RemoteProvider, SpeechProvider):
     voice_names: list[str] = []
 
     @property
+    def own_model(self) -> str:
+        """See `RemoteProvider.own_model`; a server with one model need not be told it."""
+        return self._model or self._flavour
+
+    @property
     def preset(self) -> Flavour:
         """What kind of server it is."""
         return FLAVOURS.get(self._flavour, FLAVOURS["openai"])
@@ -171,7 +176,7 @@ class OpenAiSpeech(RemoteProvider, SpeechProvider):
     def remote(self, kept: Path) -> Remote | None:
         """See `SpeechProvider.remote`."""
         vendor = OpenAiSpeechVendor(kept, self.client())
-        return Remote(vendor, self.name, self._model or self._flavour, Lane(self.name, self.at_once), KEPT_WHOLE)
+        return Remote(vendor, self.name, self.own_model, Lane(self.name, self.at_once), KEPT_WHOLE)
 
     def request(self, request: SpeechRequest) -> Mapping[str, Any]:
         """See `SpeechProvider.request`: the path, and the body as it is sent. None of them takes a seed."""

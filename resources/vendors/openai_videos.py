@@ -252,7 +252,7 @@ class OpenAiVideo(TableVideo):
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "vllm_omni": {"called": "vllm_omni", "flavour": "vllm_omni", "key_variable": "VLLM_API_KEY", "at_once": 2},
+    "vllm_omni": {"called": "vllm_omni_video", "flavour": "vllm_omni", "key_variable": "VLLM_API_KEY", "at_once": 2},
     "sglang": {"called": "sglang", "flavour": "sglang", "key_variable": "SGLANG_API_KEY", "at_once": 2},
     "litellm": {"called": "litellm", "flavour": "litellm", "key_variable": "LITELLM_API_KEY"},
 }

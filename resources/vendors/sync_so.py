@@ -37,6 +37,7 @@ MODELS: tuple[str, ...] = ("lipsync-2", "lipsync-2-pro", "sync-3")
 _LICENCE = "terms of sync.so, with a watermark on its free plan"
 _UPLOADS = {"video": ("video.mp4", "video/mp4"), "audio": ("voice.wav", "audio/wav")}
 _KEY = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_FRAMES_A_SECOND = 25
 _PASSING = ("generation_timeout", "generation_database_error", "generation_infra_")
 """Beginnings of the error codes of failures that are the vendor's own: another order may go well."""
 
@@ -71,6 +72,10 @@ class SyncSo(RemoteProvider, LipSyncProvider):
         return {
             "engine": "sync.so", "api": "v2", "model": self.model, "sync_mode": self.sync_mode, "licence": _LICENCE,
         }  # fmt: skip
+
+    def billed_s(self, n_frames: int, duration_s: float) -> float:
+        """It bills by the frame, 25 of which are a second's price whatever the clip's rate is."""
+        return n_frames / _FRAMES_A_SECOND
 
     def service(self) -> Service:
         """See `RemoteProvider.service`.

@@ -16,10 +16,12 @@ from audio_assets.domain.provider_catalogue import Answer, Catalogue, Use
 from audio_assets.domain.schemas.song import SongRecord
 from audio_assets.settings import current
 from audio_assets.shipped_providers import shipped_providers
+from audio_assets.songbook import REMIX_SCHEMA, REMIXES
 from resources.lip_sync import MouthWarp
 from resources.probing import probe_all
 from resources.remote import RemoteProvider
 from resources.speech import KokoroSpeech
+from resources.vendors.openai_speech import OpenAiSpeech
 from tests.graph.talking_box import KEY, Box, TalkingBox, engines_here
 from tests.house import House
 from tests.servers.serving import serving
@@ -129,6 +131,48 @@ def test_settings_cast_and_songs_say_what_is_in_use(studio: House) -> None:
         Use("lip_sync", "mouth_warp", "", "default"),
     }
     assert not [use for use in found if "broken" in use.by or use.provider == "3"]
+
+
+def test_remixes_say_what_is_in_use_where_they_name_it(studio: House) -> None:
+    asked = {"scene_id": "s1", "target_style": "lofi"}
+    store = studio.studio().store
+    for name, more in {
+        "quiet": {},
+        "loud": {"provider": "elevenlabs_music", "model": "music_v1", "fallback": "remixer"},
+        "other": {"provider": "shop"},
+        "broken": {"provider": 3},
+    }.items():
+        store.write(f"{REMIXES}/{name}.json", orjson.dumps({"schema": REMIX_SCHEMA, "request": asked | more}))
+    found = [use for use in catalog.uses(studio.studio()) if use.by.startswith("remix ")]
+    assert found == [
+        Use("music", "elevenlabs_music", "music_v1", "remix loud"),
+        Use("music", "remixer", found[1].model, "remix loud", is_stand_in=True),
+        Use("music", "shop", "", "remix other"),
+    ]
+
+
+def test_a_provider_without_a_model_in_its_settings_is_held_against_the_one_that_it_orders(studio: House) -> None:
+    studio.overrides["openai"] = OpenAiSpeech(called="openai")
+    cast(studio, engine="openai")
+    opened = studio.studio()
+    found = catalog.take_stock(opened, {}, today=date(2027, 1, 6))
+    assert [one for one in found.retired if one.startswith("openai gpt-4o-mini-tts was retired on 2027-01-06")]
+    assert Use("speech", "openai", "gpt-4o-mini-tts", "[characters.anna] in cast.toml") in catalog.uses(opened)
+
+
+def test_a_character_is_spoken_by_the_engines_of_all_its_languages_and_none_stands_in_for_itself(studio: House) -> None:
+    studio.write("providers.toml", '[fallback]\nspeech = "kokoro:af_bella"\n')
+    cast(studio, more='[characters.anna.voices]\nfr = "espeak:fr"\n[characters.bo]\n')
+    found = {
+        (use.provider, use.is_stand_in)
+        for use in catalog.uses(studio.studio())
+        if use.by == "[characters.anna] in cast.toml"
+    }
+    assert found == {("box", False), ("espeak", False), ("kokoro", True)}
+    narrator = [use for use in catalog.uses(studio.studio()) if use.by == "[narrator] in cast.toml"]
+    assert [(use.provider, use.is_stand_in) for use in narrator] == [("kokoro", False)]
+    same = [use for use in catalog.uses(studio.studio()) if use.by == "[characters.bo] in cast.toml"]
+    assert [(use.provider, use.is_stand_in) for use in same] == [("kokoro", False)]
 
 
 def test_another_server_of_a_kind_is_in_the_catalogue_under_its_own_name(studio: House) -> None:
@@ -260,6 +304,7 @@ def test_what_is_in_use_needs_key_address_and_price(studio: House, monkeypatch: 
     assert "box needs a key: set BOX_KEY in the environment" in about_box(look(studio, probe=True))[0]
     studio.overrides["box"] = TalkingBox()
     assert "box has no address" in about_box(look(studio, probe=True))[0]
+    assert catalog.ask(studio.studio()) == {}
     assert box.n_asked == 0
 
 

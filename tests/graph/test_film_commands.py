@@ -7,7 +7,7 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from audio_assets import definitions
+from audio_assets import shipped_providers
 from audio_assets.cli import main
 from sensors.films import planned_films
 from tests.cinema import PRICES, SETTINGS, Cinema
@@ -19,7 +19,7 @@ from tests.video_fakes import ColourVideo, write_colours
 def cinema(root: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
     """A studio with a song in its inbox."""
     cinema = Cinema(root)
-    monkeypatch.setattr(definitions, "AnimaticVideo", lambda: ColourVideo(folder=str(cinema.easel)))
+    monkeypatch.setattr(shipped_providers, "AnimaticVideo", lambda: ColourVideo(folder=str(cinema.easel)))
     cinema.drop(settings=SETTINGS, duration_s=8.0)
     return cinema
 

@@ -238,14 +238,16 @@ def test_a_mouth_is_ordered_once_and_its_cost_is_kept(stage: Cinema, vendor: Syn
     (job,) = vendor.jobs()
     assert has_a_mouth(clip(stage))
     assert (done.facts["method"], done.facts["provider"], done.facts["job_id"]) == ("by_voice", "sync_so", job["id"])
-    assert (done.facts["n_frames"], done.facts["n_changed"], done.cost_usd) == (48, 48, 0.2)
+    assert (done.facts["n_frames"], done.facts["n_changed"], done.cost_usd) == (48, 48, 0.096), (
+        "48 frames, priced as 25 a second"
+    )
     assert set(done.sources) == {"selected_take", "scene_alignment", "vocal_segment"}
     assert "terms of sync.so" in done.licence
     assert {check.name: check.passed for check in done.checks} == dict.fromkeys(
         ("face_is_found", "face_is_steady", "has_every_frame"), True
     )
     (entry,) = stage.studio().ledger.entries(project=SONG)
-    assert (entry.asset, entry.scene, entry.state, entry.actual_micro) == (ASSET, "s002", "settled", 200_000)
+    assert (entry.asset, entry.scene, entry.state, entry.actual_micro) == (ASSET, "s002", "settled", 96_000)
     assert act(stage)[SUNG].state == "cached"
     assert len(vendor.jobs()) == 1
     assert list((stage.root / "scratch").iterdir()) == []
@@ -272,17 +274,18 @@ def test_a_scene_in_which_nothing_is_sung_is_not_ordered(stage: Cinema, vendor: 
 
 
 def test_without_a_price_nothing_is_sent(stage: Cinema, vendor: SyncSoServer) -> None:
-    stage.write("price_card.toml", f"{PRICES}valid_until = 2020-01-02\n")
+    stage.write("price_card.toml", PRICES.replace("valid_from = 2020-01-01", "valid_from = 2999-01-01"))
     name_provider(stage, "sync_so")
-    reason = refused(act(stage)[SUNG])
-    assert reason.startswith("nothing is ordered: sync_so lipsync-2 has had no price since 2020-01-02")
+    assert refused(act(stage)[SUNG]).startswith(
+        "nothing is ordered: sync_so lipsync-2 has a price only from 2999-01-01"
+    )
     assert vendor.jobs() == []
 
 
 def test_a_cap_stops_it(stage: Cinema, vendor: SyncSoServer) -> None:
     name_provider(stage, "sync_so")
-    set_cap(stage.studio().ledger, "scene", SUNG, "0.19", by="a test")
-    assert "$0.19" in refused(act(stage)[SUNG])
+    set_cap(stage.studio().ledger, "scene", SUNG, "0.09", by="a test")
+    assert "$0.09" in refused(act(stage)[SUNG])
     assert vendor.jobs() == []
 
 
@@ -293,7 +296,7 @@ def test_a_plan_says_what_a_mouth_costs(stage: Cinema) -> None:
     name_provider(stage, "sync_so")
     entry = planned(stage)
     assert isinstance(entry, Stale)
-    assert entry.estimated_usd == 0.2
+    assert entry.estimated_usd == 0.096
     assert "engine plain mouth -> sync.so" in entry.causes
     other = planned(stage, SILENT)
     assert isinstance(other, Stale)
@@ -333,7 +336,7 @@ def test_a_result_that_is_none_was_paid_and_is_never_ordered_again_unasked(
     for _ in range(2):
         reason = refused(act(stage)[SUNG])
         assert says in reason
-        assert "was paid ($0.20, entry 1" in reason
+        assert "was paid ($0.096, entry 1" in reason
         assert "budget again 1" in reason
     assert len(vendor.jobs()) == 1
 

@@ -199,9 +199,10 @@ def test_another_server_of_the_same_kind_makes_the_same(label: Label) -> None:
 
 
 def test_without_a_price_nothing_is_sent(label: Label) -> None:
-    label.write("price_card.toml", PRICES.replace("elevenlabs_music", "somebody"))
+    price = "usd_per_second = 0.01"
+    label.write("price_card.toml", PRICES.replace(price, f"{price}\nvalid_until = 2020-12-31"))
     label.ask()
-    assert "nothing is ordered: the provider 'elevenlabs_music' is not on the price card" in reason_of(label.make())
+    assert "nothing is ordered: elevenlabs_music music_v2 has had no price since 2020-12-31" in reason_of(label.make())
     assert (label.eleven.made, label.states()) == ([], [])
 
 
@@ -213,6 +214,9 @@ def test_a_retired_model_is_not_asked(label: Label) -> None:
     assert outcome.failure is not None
     assert (outcome.failure.kind, "was retired on 2026-01-01" in outcome.failure.reason) == ("unavailable", True)
     assert label.eleven.made == []
+    assert [one.state for one in label.planned().stuck] == ["failed"]
+    label.write("price_card.toml", PRICES)
+    assert [one.partition for one in label.planned().stale] == ["cue"]
 
 
 def test_over_a_cap_nothing_is_sent_and_nobody_stands_in(label: Label) -> None:
@@ -455,6 +459,7 @@ def test_a_task_that_is_not_finished_stays_registered_and_is_gone_on_with(label:
     asked = ["remix", "--scene", "pier", "--style", "dusty", "--duration", "12", "--provider", "ace_step"]
     done = CliRunner().invoke(main, asked)
     assert (done.exit_code != 0, "is not finished after" in done.output) == (True, True)
+    assert [path.name for path in (label.root / "remixes").iterdir()] == ["pier-dusty.json"]
     label.ace.n_looks = 0
     assert CliRunner().invoke(main, asked).exit_code == 0
     assert len(label.ace.tasks) == 1

@@ -130,13 +130,13 @@ def test_a_remix_is_drawn_anew_by_its_prompt(tmp_path: Path) -> None:
 
 def test_the_provider_says_what_it_is_and_its_functions_go_to_workers() -> None:
     provider = AnimaticVideo()
-    can = provider.capabilities()
-    assert (provider.name, can.models, can.sizes, can.clip_seconds) == ("animatic", ("animatic",), (), ())
+    can = provider.capabilities("animatic")
+    assert (provider.name, provider.models(), can.sizes, can.clip_seconds) == ("animatic", ("animatic",), (), ())
     assert can.draws_guide
     assert can.is_local
     assert pickle.loads(pickle.dumps(provider.generator("animatic"))) is animatic.generate  # noqa: S301
     identity = provider.identity("animatic")
     assert {"engine", "version", "opencv", "licence"} <= set(identity)
-    for ask in (provider.identity, provider.generator, provider.remixer):
+    for ask in (provider.capabilities, provider.identity, provider.generator, provider.remixer):
         with pytest.raises(ValueError, match='no model "sora-2": use animatic'):
             ask("sora-2")

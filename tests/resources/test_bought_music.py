@@ -13,6 +13,7 @@ from audio_assets.domain.rendering import Rendered
 from resources.engines.bought_music import bought_music, is_music
 from resources.engines.remix_files import PICTURE, REMIX_JSON, REMIX_WAV
 from resources.song_files import SongFileError
+from tests.servers.faulty import with_wav_sizes
 from tests.tunes import tune
 
 ASK = MusicAsk("dusty drums", 6.0, seed=7)
@@ -106,6 +107,25 @@ def test_of_a_remix_the_source_is_pictured_above(tmp_path: Path) -> None:
     alone, remixed = bought(tmp_path, tune(6.0)), bought(tmp_path, tune(6.0), source=tmp_path / "harbour.flac")
     assert alone.previews[PICTURE] != remixed.previews[PICTURE]
     assert remixed.facts["source_duration_s"] == 4.0
+
+
+@pytest.mark.parametrize(("kind", "says"), [("flac", "is damaged"), ("wav", "is cut short"), ("mp3", "is cut short")])
+def test_what_ends_before_its_end_is_refused(tmp_path: Path, kind: str, says: str) -> None:
+    came = tmp_path / "x.answer"
+    came.write_bytes(tune(6.0, kind))
+    is_music(came)
+    came.write_bytes(tune(6.0, kind)[: len(tune(6.0, kind)) // 2])
+    with pytest.raises(SongFileError, match=f"the file that came {says}"):
+        is_music(came)
+
+
+def test_a_wav_whose_writer_did_not_know_its_length_is_taken(tmp_path: Path) -> None:
+    came = tmp_path / "x.answer"
+    came.write_bytes(with_wav_sizes(tune(6.0, "wav", rate_hz=44_100), 0xFFFFFFFF))
+    is_music(came)
+    rendered = bought_music(came, ASK, RECORD, None, tmp_path / "remix.wav")
+    assert (rendered.facts["n_samples"], failed(rendered)) == (6 * 44_100, {})
+    assert "the file that came does not say how long it is" in rendered.notes[0]
 
 
 @pytest.mark.parametrize("sound", [b"", b"<html>", tune(6.0)[:40], tune(6.0, "mp3")[:60]], ids=len)

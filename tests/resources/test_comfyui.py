@@ -239,6 +239,31 @@ def test_music_that_can_not_be_made_is_refused(desk: Desk, ask: MusicAsk, says: 
         desk.of(ComfyMusic).request("music_ace_step", ask)
 
 
+def test_lyrics_that_have_no_place_are_refused(desk: Desk) -> None:
+    text = (Path(SHIPPED) / "music_ace_step.toml").read_text()
+    bound = next(line for line in text.splitlines() if line.startswith("lyrics = "))
+    (desk.folder / "hum.toml").write_text(text.replace(f"{bound}\n", ""))
+    (desk.folder / "hum.json").write_bytes((Path(SHIPPED) / "music_ace_step.json").read_bytes())
+    provider = desk.of(ComfyMusic, template_folders=[str(desk.folder)])
+    with pytest.raises(PermanentError, match="the workflow hum does not sing: leave the lyrics out"):
+        provider.request("hum", MusicAsk("x", 30.0, lyrics="La la"))
+    assert not provider.capabilities("hum").takes_lyrics
+
+
+def test_a_rented_server_costs_what_the_card_says(desk: Desk) -> None:
+    _, remote, wanted = desk.video()
+    receipt = desk.pay(remote, replace(wanted, estimate_usd="0.30"))
+    assert (receipt.cost_usd, receipt.is_estimate) == (0.3, True)
+
+
+def test_a_file_that_does_not_come_with_its_order_is_refused(desk: Desk) -> None:
+    provider = desk.of(ComfyLipSync)
+    remote = provider.remote(desk.folder)
+    with pytest.raises(Refused, match="begins with a voice, and there is none"):
+        desk.pay(remote, desk.order(remote, provider.request(1.0)), {"video": desk.file("a.mp4")})
+    assert desk.server.requests == []
+
+
 def test_a_shot_that_is_too_long_or_has_files_without_a_place_is_refused(desk: Desk) -> None:
     provider = desk.of(ComfyVideo)
     long = replace(SHOT, frame_rate=Fraction(24), n_frames=192)
@@ -631,7 +656,7 @@ def test_the_sidecar_s_facts_name_workflow_and_file(desk: Desk) -> None:
     assert rendered.facts["workflow"] == {
         "name": "plain_video", "sha256": provider.identity("plain_video")["workflow_sha256"],
     }  # fmt: skip
-    assert (rendered.facts["n"], rendered.facts["cost_is_estimate"], rendered.cost_usd) == (1, False, 0.0)
+    assert (rendered.facts["n"], rendered.facts["cost_is_estimate"], rendered.cost_usd) == (1, True, 0.0)
     assert wanted.request["workflow"] == rendered.facts["workflow"]
 
 

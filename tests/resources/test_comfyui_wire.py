@@ -159,7 +159,7 @@ def test_the_bound_node_s_file_is_taken(
     one = vendor(url, graph_of(name), output, kind)
     job_id = order(one)
     assert job_id == recorded(name)["prompt_answer"]["body"]["prompt_id"]
-    assert one.look(job_id) == Look("done", billed_usd=0)
+    assert one.look(job_id) == Look("done")
     assert one.facts(job_id)["source_file"] == file
     one.fetch(job_id, tmp_path / "made")
     expected = n_bytes or next(v["bytes"] for v in recorded(name)["views"] if v["item"]["filename"] in file)

@@ -111,7 +111,8 @@ def test_the_result_is_where_fal_says_it_is(desk: Desk, server: FalServer, suffi
 
 
 def test_a_plain_request_id_that_a_person_attached_is_enough(desk: Desk, server: FalServer) -> None:
-    desk.pay()
+    desk.model = "fal-ai/kling-video/v2.5-turbo/pro"
+    desk.pay(replace(SHOT, width=1920, height=1080, clip_seconds=10))
     assert desk.vendor.look(server.jobs.ids()[0]).state == "done"
 
 

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from audio_assets.domain.rendering import TransientError
+from resources import http_limits
 from resources.http_client import HttpClient, Service, Timeouts, client_of
 from resources.http_errors import Busy, NotSent
 from resources.http_limits import Limiter, limiter_of
@@ -105,10 +106,11 @@ def test_a_slot_that_does_not_come_free_is_waited_for_so_long() -> None:
             limiter.turn(at_once=1, per_second=0.0, slot_s=0.1, timing=Timing()),
         ):
             pass
-        assert 0.1 <= time.monotonic() - began < 1.0
+        assert 0.1 <= time.monotonic() - began < 5.0
 
 
-def test_who_waits_for_a_slot_gets_it_at_once_when_it_is_free() -> None:
+def test_who_waits_for_a_slot_gets_it_at_once_when_it_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_limits, "_LOOKS_UP_S", 60.0)
     limiter, inside, freed = Limiter("shop"), threading.Event(), threading.Event()
     got: list[float] = []
 
@@ -118,7 +120,7 @@ def test_who_waits_for_a_slot_gets_it_at_once_when_it_is_free() -> None:
             freed.wait(5.0)
 
     def wait() -> None:
-        with limiter.turn(at_once=1, per_second=0.0, slot_s=5.0, timing=Timing()):
+        with limiter.turn(at_once=1, per_second=0.0, slot_s=60.0, timing=Timing()):
             got.append(time.monotonic())
 
     threads = [threading.Thread(target=hold), threading.Thread(target=wait)]
@@ -130,7 +132,7 @@ def test_who_waits_for_a_slot_gets_it_at_once_when_it_is_free() -> None:
     at = time.monotonic()
     threads[1].join()
     threads[0].join()
-    assert got[0] - at < 0.1
+    assert got[0] - at < 5.0
 
 
 @pytest.mark.parametrize("per_second", [0.0, 0.1])
@@ -201,15 +203,15 @@ def test_a_slot_is_free_while_a_client_waits_to_ask_again() -> None:
 
 
 def test_no_slot_is_told_once_and_not_tried_again() -> None:
-    with FaultyProxy("", always(silent(5.0, is_taken=False))) as proxy:
-        service = Service("full shop", proxy.url, at_once=1, n_tries=1, timeouts=Timeouts(read_s=5.0, slot_s=0.05))
+    with FaultyProxy("", always(silent(30.0, is_taken=False))) as proxy:
+        service = Service("full shop", proxy.url, at_once=1, n_tries=1, timeouts=Timeouts(read_s=30.0, slot_s=0.05))
         thread = threading.Thread(target=_ignored, args=(HttpClient(service),), daemon=True)
         thread.start()
         wait_until(lambda: proxy.n_requests == 1)
         began = time.monotonic()
         with pytest.raises(NotSent, match="stayed taken"):
             HttpClient(service).get("/")
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5.0
         assert proxy.n_requests == 1
     thread.join(5.0)
 
@@ -228,6 +230,8 @@ def test_the_rate_bounds_what_the_server_sees() -> None:
 
     with serving(Starlette(routes=[Route("/", note)])) as url:
         client = HttpClient(Service("slow shop", url, at_once=9, per_second=50.0))
+        began = time.monotonic()
         with ThreadPoolExecutor(9) as pool:
             list(pool.map(lambda _n: client.get("/"), range(11)))
-    assert times[-1] - times[0] > 10 / 50 * 0.9
+    assert len(times) == 11
+    assert max(times) - began >= 10 / 50

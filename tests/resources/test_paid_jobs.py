@@ -107,6 +107,18 @@ def test_what_costs_nothing_is_picked_up_again_and_once_done_ordered_anew(desk: 
     assert desk.vendor.jobs() == ["1", "2"]
 
 
+def test_what_costs_nothing_is_ordered_anew_when_its_answer_is_lost(desk: Desk) -> None:
+    free = order(estimate_usd=0)
+    desk.vendor.knows_keys, desk.vendor.on_submit = False, OSError("reset")
+    with pytest.raises(TransientError, match=r"its answer was lost.*it costs nothing: run again"):
+        desk.pay(free)
+    assert desk.entry.state == "released"
+    desk.vendor.on_submit = None
+    desk.vendor.answers = [Look("done", billed_usd="0")]
+    desk.pay(free)
+    assert (desk.entry.state, desk.vendor.jobs()) == ("settled", ["1", "2"])
+
+
 # --- What the vendor says ------------------------------------------------------------------------------------------
 
 

@@ -70,6 +70,14 @@ def test_a_row_for_every_model_asks_each_by_its_own_name(tmp_path: Path, monkeyp
     assert "owner/app/fast" not in provider.models()
 
 
+def test_an_order_waits_in_its_provider_s_lane_with_its_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", "sk-test-0123456789")
+    remote = FalVideo(tables=[TABLE], called="night", at_once=3, first_look_s=7, deadline_s=90).remote(VEO, Path())
+    assert remote is not None
+    assert (remote.provider, remote.model, remote.lane.name, remote.lane.at_once) == ("night", VEO, "night", 3)
+    assert (remote.patience.first_s, remote.patience.deadline_s) == (7, 90)
+
+
 def test_a_mistake_in_the_table_is_said_and_stops_nothing_else(tmp_path: Path) -> None:
     own = tmp_path / "video_models.toml"
     own.write_text("[[models]]\nprovider = 3")

@@ -62,9 +62,8 @@ class AceStep:
 
     def __post_init__(self) -> None:
         with closing(self._open()) as tasks:
-            tasks.execute(
-                "CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, request TEXT, source TEXT, n_looks INTEGER)"
-            )
+            columns = "id TEXT PRIMARY KEY, request TEXT, source TEXT, name TEXT, looks INTEGER"
+            tasks.execute(f"CREATE TABLE IF NOT EXISTS tasks ({columns})")
 
     @property
     def app(self) -> Starlette:
@@ -78,15 +77,15 @@ class AceStep:
 
     @property
     def tasks(self) -> list[dict[str, Any]]:
-        """The request of every task that was taken, with `source`, the sha256 of the file that went with it."""
+        """The request of every task that was taken, with sha256 and name of the file that went along."""
         with closing(self._open()) as tasks:
-            rows = tasks.execute("SELECT request, source FROM tasks ORDER BY rowid").fetchall()
-        return [{**json.loads(request), "source": source} for request, source in rows]
+            rows = tasks.execute("SELECT request, source, name FROM tasks ORDER BY rowid").fetchall()
+        return [{**json.loads(request), "source": source, "source_name": name} for request, source, name in rows]
 
     async def _release(self, request: Request) -> Response:
         try:
             self._authorize(request)
-            sent, source = await self._sent(request)
+            sent, source, name = await self._sent(request)
             self._check(sent, has_source=bool(source))
         except PermissionError as error:
             return JSONResponse({"detail": str(error)}, 401)
@@ -100,7 +99,7 @@ class AceStep:
             return JSONResponse({"data": None, "code": code, "error": why, "timestamp": 1, "extra": None})
         task = str(uuid.uuid4())
         with closing(self._open()) as tasks:
-            tasks.execute("INSERT INTO tasks VALUES (?, ?, ?, 0)", (task, json.dumps(sent), source))
+            tasks.execute("INSERT INTO tasks VALUES (?, ?, ?, ?, 0)", (task, json.dumps(sent), source, name))
         return _wrapped({"task_id": task, "status": "queued", "queue_position": 1})
 
     async def _query(self, request: Request) -> Response:
@@ -115,8 +114,8 @@ class AceStep:
 
     def _task(self, task: str) -> dict[str, Any]:
         with closing(self._open()) as tasks:
-            row = tasks.execute("SELECT request, n_looks FROM tasks WHERE id = ?", (task,)).fetchone()
-            tasks.execute("UPDATE tasks SET n_looks = n_looks + 1 WHERE id = ?", (task,))
+            row = tasks.execute("SELECT request, looks FROM tasks WHERE id = ?", (task,)).fetchone()
+            tasks.execute("UPDATE tasks SET looks = looks + 1 WHERE id = ?", (task,))
         if row is None or self.is_new:
             return {"task_id": task, "result": "[]", "status": 0}
         sent, n_looks = json.loads(row[0]), row[1]
@@ -160,11 +159,11 @@ class AceStep:
         if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
             raise PermissionError("Invalid API key")
 
-    async def _sent(self, request: Request) -> tuple[dict[str, Any], str]:
-        """The fields with their types, and the sha256 of the source."""
+    async def _sent(self, request: Request) -> tuple[dict[str, Any], str, str]:
+        """The fields with their types, and the sha256 and the name of the source."""
         content_type = request.headers.get("content-type", "")
         if content_type.startswith("application/json"):
-            return await request.json(), ""
+            return await request.json(), "", ""
         try:
             parts = form_parts(content_type, await request.body())
         except ValueError as error:
@@ -172,7 +171,8 @@ class AceStep:
         source = parts.pop("src_audio", None)
         if source is None or not source.data or not source.content_type.startswith("audio/") or "." not in source.file:
             raise WrongError("src_audio is no sound file")
-        return {name: _typed(name, part.data.decode()) for name, part in parts.items()}, _sha256(source.data)
+        fields = {name: _typed(name, part.data.decode()) for name, part in parts.items()}
+        return fields, _sha256(source.data), source.file
 
     def _check(self, sent: dict[str, Any], *, has_source: bool) -> None:
         for name, value in sent.items():

@@ -23,6 +23,7 @@ from tests.servers.orders import Orders
 VERSIONS = ("2024-11-13", "2025-04-16", "2026-03-01", "2026-08-14")
 MODELS = ("sonic-3.5", "sonic-3.5-2026-05-04", "sonic-3", "sonic-3-2026-01-12", "sonic-3-2025-10-27", "sonic-3.6",
           "sonic-latest")  # fmt: skip
+KEY = "sk_car_for_tests"
 VOICE = "6ccbfb76-1fc6-48f7-b71d-91ac6298247b"
 _LANGUAGES = ("en", "fr", "de", "es", "it", "pt", "ja", "zh")
 _ENCODINGS = ("pcm_f32le", "pcm_s16le", "pcm_mulaw", "pcm_alaw")
@@ -47,7 +48,7 @@ class Cartesia:
     """The vendor."""
 
     orders: Orders
-    key: str = "sk_car_for_tests"
+    key: str = KEY
     fault: str = ""
     n_busy: int = 0
     tells_phonemes: bool = True

@@ -57,9 +57,12 @@ class Job:
 
 @dataclass
 class ComfyServer:
-    """`is_quick`: a job is done before its order is answered. `has_jobs`: /api/jobs is there. `takes_ids`: the caller names the job. `fails` is (class of node, type, message)
-    of an error when it runs, `breaks` the next answers to orders: "lost" (queued, no answer), "crash" (500, as its
-    framework does), "gateway" (502, of somebody before it). `token`: what a proxy before it asks for.
+    """The server, its files and its knobs.
+
+    `is_quick`: a job is done before its order is answered. `has_jobs`: /api/jobs is there. `takes_ids`: the caller
+    names the job. `fails` is (class of node, type, message) of an error when it runs. `breaks` is what becomes of the
+    next orders: "lost" (queued, no answer), "crash" (500, as its framework does), "gateway" (502, of somebody before
+    it). `token`: what a proxy before it asks for. `silent`: its sound is silence.
     """
 
     file: Path

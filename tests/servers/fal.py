@@ -1,6 +1,7 @@
 """fal's queue, as strict as it is: where jobs are asked about, what each endpoint takes, how failures are told."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,14 @@ SCHEMAS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 class FalServer:
     """`states` are told one per look, the last for good; `result` is what a completed job answers, None for a clip.
 
-    `cdn` is where files lie, the server itself where it is empty; `shows` is the status of a file that is asked for
-    with the address that was given last. `lost` breaks the answer to an order; `tells_urls`: an order is answered with
-    the addresses of its job; `status_extra` goes with a completed status.
+    `make` is the clip of a job. `cdn` is where files lie, the server itself where it is empty; `shows` is the status of
+    a file that is asked for with the address that was given last. `lost` breaks the answer to an order; `tells_urls`:
+    an order is answered with the addresses of its job; `status_extra` goes with a completed status.
     """
 
     def __init__(self, file: Path) -> None:
         self.jobs = Jobs(file)
+        self.make: Callable[[str], bytes] = lambda _job: clip()
         self.states = ["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]
         self.result: tuple[int, Any, dict[str, str]] | None = None
         self.cdn = ""
@@ -59,11 +61,12 @@ class FalServer:
         self.status_extra: dict[str, Any] = {}
         self.headers: list[dict[str, str]] = []
         self.n_results = 0
+        self._newest: dict[str, int] = {}
         self.is_stopped_gone = False
         job = "/{owner}/{name}/requests/{job}"
         self.app = Starlette(
             routes=[
-                Route("/files/{name}", self.file, methods=["GET"]),
+                Route("/files/{job}/out.mp4", self.file, methods=["GET"]),
                 Route(f"{job}/status", self.status, methods=["GET"]),
                 Route(f"{job}/cancel", self.cancel, methods=["PUT"]),
                 Route(f"{job}/response", self.answer, methods=["GET"]),
@@ -123,9 +126,11 @@ class FalServer:
         if self.result is not None:
             status, body, headers = self.result
             return JSONResponse(body, status, headers)
+        job = request.path_params["job"]
         self.n_results += 1
+        self._newest[job] = self.n_results
         base = self.cdn or str(request.base_url).rstrip("/")
-        url = f"{base}/files/out.mp4?signed={self.n_results}"
+        url = f"{base}/files/{job}/out.mp4?signed={self.n_results}"
         return JSONResponse({"video": {"url": url, "content_type": "video/mp4"}, "seed": 3})
 
     async def cancel(self, request: Request) -> Response:
@@ -140,11 +145,12 @@ class FalServer:
         return JSONResponse({"status": "CANCELLATION_REQUESTED"}, 202)
 
     async def file(self, request: Request) -> Response:
-        if request.query_params.get("signed") != str(self.n_results):
+        job = request.path_params["job"]
+        if request.query_params.get("signed") != str(self._newest.get(job)):
             return Response("<Error><Code>AccessDenied</Code></Error>", 403, media_type="application/xml")
         if self.shows != 200:
             return Response("<Error><Code>Gone</Code></Error>", self.shows, media_type="application/xml")
-        return Response(clip(), media_type="video/mp4")
+        return Response(self.make(job), media_type="video/mp4")
 
     def _refused(self, request: Request) -> Response | None:
         if request.headers.get("authorization") == f"Key {KEY}":
@@ -152,9 +158,8 @@ class FalServer:
         return JSONResponse({"detail": "Authentication is required to access this application."}, 401)
 
     def _unknown(self, request: Request) -> Response | None:
-        ids, job = self.jobs.ids(), request.path_params["job"]
         owned = f"{request.path_params['owner']}/{request.path_params['name']}/"
-        asked = dict(zip(ids, self.jobs.requests(), strict=True)).get(job)
+        asked = self.jobs.request(request.path_params["job"])
         if asked is not None and f"{asked['endpoint']}/".startswith(owned):
             return None
         return JSONResponse({"detail": "Request not found"}, 404)

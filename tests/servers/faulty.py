@@ -303,10 +303,14 @@ def on(pattern: str, schedule: Schedule) -> Schedule:
 
 @dataclass
 class FaultyProxy:
-    """Stands before the app at `upstream` (http://host:port; "" where nothing is let through) as a context."""
+    """Stands before the app at `upstream` (http://host:port; "" where nothing is let through) as a context.
+
+    `reads_first`: the schedule sees the bodies of requests too.
+    """
 
     upstream: str
     schedule: Schedule = never
+    reads_first: bool = False
     n_requests: int = field(default=0, init=False)
     n_forwarded: int = field(default=0, init=False)
     n_connections: int = field(default=0, init=False)
@@ -360,16 +364,17 @@ class FaultyProxy:
             if not head:
                 return
             method, path = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[:2]
+            request = Request(0, method, path, head, b"")
+            if self.reads_first:
+                request = _whole(client, stream, request)
             with self._lock:
-                request = Request(self.n_requests, method, path, head, b"")
+                request = replace(request, number=self.n_requests)
                 self.n_requests += 1
                 fault = self.schedule(request)
                 if fault is not None:
                     self.met[fault.name] += 1
-            if fault is not RESET_BEFORE_READING:
-                if request.header("expect"):
-                    client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-                request = replace(request, body=_body(stream, request))
+            if fault is not RESET_BEFORE_READING and not self.reads_first:
+                request = _whole(client, stream, request)
             exchange = Exchange(self, request, client)
             if fault is None:
                 exchange.send(exchange.forwarded().bytes_())
@@ -404,6 +409,13 @@ def _head(stream: object) -> bytes:
                 return b"".join(lines).rstrip(b"\r\n")
             continue
         lines.append(line)
+
+
+def _whole(client: socket.socket, stream: object, request: Request) -> Request:
+    """The request with its body."""
+    if request.header("expect"):
+        client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    return replace(request, body=_body(stream, request))
 
 
 def _body(stream: object, request: Request) -> bytes:

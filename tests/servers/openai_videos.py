@@ -161,7 +161,7 @@ class OpenAiServer:
         return Response(clip(), media_type="video/mp4")
 
     def _made(self, body: dict[str, Any]) -> Response:
-        job = self.jobs.add(body, "video_{}==" if self.flavour == "litellm" else "video_gen_{}")
+        job = self.jobs.add(body, "video_{}?==" if self.flavour == "litellm" else "video_gen_{}")
         if self.lost:
             return Response(b'{"id": "vid', media_type="application/json", headers={"content-length": "400"})
         return JSONResponse({"id": job, "status": "queued"} if not self.is_terse else {"id": job})

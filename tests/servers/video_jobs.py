@@ -65,6 +65,12 @@ class Jobs:
         with closing(self._open()) as book:
             return [json.loads(request) for (request,) in book.execute("SELECT request FROM jobs ORDER BY n")]
 
+    def request(self, job: str) -> dict[str, Any] | None:
+        """What was ordered as a job, None where there is none of that id."""
+        with closing(self._open()) as book:
+            row = book.execute("SELECT request FROM jobs WHERE id = ?", (job,)).fetchone()
+        return dict(json.loads(row[0])) if row else None
+
     def looked(self, job: str) -> int:
         """Count a look; how many there were before it."""
         with closing(self._open()) as book:

@@ -32,7 +32,7 @@ class Said:
         return len(self.pcm) / self.rate_hz
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2048)
 def said(text: str, lang: str, rate_hz: int, speed: float = 1.0) -> Said:
     """`text` by espeak; each token between spaces gets the time of its word, a sign of its own none."""
     voice = _VOICES.get(lang, lang)

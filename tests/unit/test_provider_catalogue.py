@@ -175,6 +175,22 @@ def test_a_model_that_ends_is_a_warning_for_60_days_and_then_a_refusal(day: str,
     assert (len(found.retiring), len(found.retired)) == (ending, ended)
 
 
+def test_many_models_that_end_are_counted_where_there_is_one_line_for_all() -> None:
+    row = "[[prices]]\nprovider = 'filmer'\nusd_per_second = 1\nvalid_from = 2026-01-01\n"
+    soon = f"{row}model = 'a'\nretired_on = 2026-12-24\n{row}model = 'b'\nretired_on = 2026-12-31\n"
+    gone = f"{row}model = 'c'\nretired_on = 2026-02-01\n{row}model = 'd'\nretired_on = 2026-03-01\n"
+    films = replace(FILMER, about=replace(FILMER.about, models=("a", "b", "c", "d")))
+
+    def news(card: str) -> tuple[str, ...]:
+        found = listed(providers=(films,), card=parse_price_card(card.encode(), "prices.toml")).row("filmer")
+        assert found is not None
+        return found.news
+
+    assert news(soon + gone) == ("2 models have ended", "2 models end soon")
+    assert [text[:30] for text in news(soon.rpartition(row)[0])] == ["filmer a retires on 2026-12-24"]
+    assert news(row + "model = 'a'\n") == ()
+
+
 def test_what_is_in_use_and_ends_says_when_and_who_uses_it() -> None:
     bo = replace(ANNA, by="bo in cast.toml")
     assert listed(ANNA, bo).retiring == (
@@ -333,6 +349,8 @@ def test_the_record_holds_what_the_rows_do() -> None:
     }  # fmt: skip
     assert found["retiring"] == list(listed(ANNA).retiring)
     assert found["providers"][0]["answer"] is None
+    (unset,) = record(listed(providers=(replace(SAYER, is_key_set=False),)))["providers"]
+    assert (unset["is_key_needed"], unset["is_key_set"]) == (True, False)
 
 
 def test_answers_come_back_from_the_record() -> None:

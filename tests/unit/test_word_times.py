@@ -28,6 +28,7 @@ def places(words: tuple[Word, ...]) -> list[tuple[str, float, float]]:
         ("In 1984 we", "in nineteen eighty four we", [("In", 0, 1), ("1984", 1, 4), ("we", 4, 5)]),
         ("Costs $5 today", "costs five dollars today", [("Costs", 0, 1), ("$5", 1, 3), ("today", 3, 4)]),
         ("Dr. Smith", "doctor smith", [("Dr.", 0, 1), ("Smith", 1, 2)]),
+        ("Smith Co. left", "smith company left", [("Smith", 0, 1), ("Co.", 1, 2), ("left", 2, 3)]),
         ("Ask Nguyen now", "Ask win now", [("Ask", 0, 1), ("Nguyen", 1, 2), ("now", 2, 3)]),
         ("Ask Cartesia now", "Ask <<k|ɑ|ɹ|ˈ|t|i|ʒ|ə>> now", [("Ask", 0, 1), ("Cartesia", 1, 2), ("now", 2, 3)]),
         ("well known fact", "wellknown fact", [("well", 0, 0.44), ("known", 0.44, 1), ("fact", 1, 2)]),
