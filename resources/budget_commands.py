@@ -17,9 +17,9 @@ from datetime import datetime
 from audio_assets.domain.budget import EVERY, SCOPES, Cap, Scope, Standing, Usd, caps_for
 from audio_assets.domain.cost_report import CostReport, cost_report
 from audio_assets.domain.rendering import PermanentError
+from resources.database_schema import OPEN_STATES
 from resources.ledger import Ledger
 from resources.ledger_rows import Entry
-from resources.ledger_schema import OPEN_STATES
 
 LONG_ORDERED_S = 24 * 3600
 

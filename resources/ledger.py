@@ -12,7 +12,7 @@ An entry is one attempt to buy what an order's action key names:
 One action key has at most one entry that is open (one of the first four), and none beside a settled one. Every change
 is one transaction and raises the entry's `version`; the step before sending takes a certain version only, so that of
 two processes that hold the same entry one may send. Who sends, polls and downloads is `paid_jobs.py`; the commands of
-`audio-assets budget` are `budget_commands.py`; opening the database is `ledger_database.py`.
+`audio-assets budget` are `budget_commands.py`; opening the database is `database.py`.
 """
 
 import json
@@ -42,7 +42,8 @@ from audio_assets.domain.budget import (
 )
 from audio_assets.domain.cost_report import CostRow
 from audio_assets.domain.redaction import secret_names, without_secrets
-from resources.ledger_database import BUSY_S, LedgerDatabase, LedgerError
+from resources.database import BUSY_S, Database, DatabaseError
+from resources.database_schema import OPEN_STATES, caps, entries
 from resources.ledger_rows import (
     AlreadyPaid,
     Entry,
@@ -56,7 +57,6 @@ from resources.ledger_rows import (
     standing_of,
     stored_caps,
 )
-from resources.ledger_schema import OPEN_STATES, caps, entries
 from resources.process_owner import Owner, is_alive, this_process
 
 STALE_S = 3600
@@ -76,8 +76,8 @@ class Ledger:
         owner: Callable[[], Owner] = this_process,
         busy_s: float = BUSY_S,
     ) -> None:
-        """Open the ledger of that URL; see `LedgerDatabase` for what it raises."""
-        self._database = LedgerDatabase(url, busy_s=busy_s)
+        """Open the ledger of that URL; see `Database` for what it raises."""
+        self._database = Database(url, busy_s=busy_s)
         self._now = now
         self._owner = owner
 
@@ -100,7 +100,7 @@ class Ledger:
             BudgetExceeded: a cap is in the way; nothing is held.
             NoPrice: its price is not known.
             AlreadyPaid: it is settled; the error has the entry.
-            LedgerError: the ledger can not be written.
+            DatabaseError: the ledger can not be written.
         """
         estimated_micro = estimate_micro(order)
         intent = _intent(order)
@@ -242,7 +242,7 @@ class Ledger:
         """One entry.
 
         Raises:
-            LedgerError: there is none of that number.
+            DatabaseError: there is none of that number.
         """
         with self._database.reading() as connection:
             return entry_of(connection, entry_id)
@@ -359,13 +359,13 @@ def _intent(order: Order) -> str:
     """The request of an order as it is kept: canonical JSON.
 
     Raises:
-        LedgerError: it names a secret, or is no JSON.
+        DatabaseError: it names a secret, or is no JSON.
     """
     if names := secret_names(order.request):
-        raise LedgerError(
+        raise DatabaseError(
             f"the request of {order.name} has secrets in it ({', '.join(names)}); a vendor adds them itself"
         )
     try:
         return json.dumps(dict(order.request), sort_keys=True, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise LedgerError(f"the request of {order.name} can not be kept as JSON: {error}") from error
+        raise DatabaseError(f"the request of {order.name} can not be kept as JSON: {error}") from error

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection, RowMapping
 from audio_assets.domain.budget import Cap, Order, Standing, usd_text
 from audio_assets.domain.rendering import PermanentError, TransientError
 from audio_assets.domain.scene_key import parse_scene_key
-from resources.ledger_database import LedgerError
-from resources.ledger_schema import OPEN_STATES, caps, entries
+from resources.database import DatabaseError
+from resources.database_schema import OPEN_STATES, caps, entries
 from resources.process_owner import Owner
 
 State = Literal["reserved", "submitting", "submitted", "settled", "released", "unknown"]
@@ -109,11 +109,11 @@ def entry_of(connection: Connection, entry_id: int) -> Entry:
     """One entry by its number.
 
     Raises:
-        LedgerError: there is none.
+        DatabaseError: there is none.
     """
     row = connection.execute(sa.select(entries).where(entries.c.id == entry_id)).mappings().first()
     if row is None:
-        raise LedgerError(f"the ledger has no entry {entry_id}; `audio-assets budget show` lists those to look at")
+        raise DatabaseError(f"the ledger has no entry {entry_id}; `audio-assets budget show` lists those to look at")
     return as_entry(row)
 
 

@@ -18,8 +18,8 @@ from types import MappingProxyType
 
 from audio_assets.domain.budget import Order, micro_usd, usd, usd_text
 from audio_assets.domain.rendering import PermanentError, TransientError
+from resources.database import DatabaseBusy, DatabaseError
 from resources.ledger import Ledger
-from resources.ledger_database import LedgerBusy, LedgerError
 from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict
 from resources.paid_vendor import JobGone, Look, NotSubmitted, PaidVendor, Refused, Unknowable
 from resources.pausing import REAL_TIME, Timing
@@ -244,7 +244,7 @@ class _Job:
     def _keep_job(self, entry: Entry, job_id: str) -> Entry:
         try:
             return self.ledger.submitted(entry, job_id)
-        except (LedgerError, LedgerBusy, EntryConflict) as error:
+        except (DatabaseError, DatabaseBusy, EntryConflict) as error:
             raise PermanentError(
                 f"{entry.provider} took the order for {entry.name} as job {job_id}, but that could not be "
                 f"kept: {error}. Then run `audio-assets budget attach {entry.id} {job_id}`"

@@ -1,9 +1,9 @@
-"""What Alembic runs to apply the migrations: on the connection that `ledger_database.py` gives, in its transaction."""
+"""What Alembic runs to apply the migrations: on the connection that `database.py` gives, in its transaction."""
 
 from alembic import context
 from sqlalchemy import Connection
 
-from resources.ledger_schema import VERSION_TABLE, metadata
+from resources.database_schema import VERSION_TABLE, metadata
 
 
 def apply() -> None:

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from audio_assets.domain.budget import Order
 from audio_assets.domain.rendering import PermanentError, TransientError
 from resources import budget_commands
+from resources.database import default_url
 from resources.ledger import Ledger
-from resources.ledger_database import default_url
 from resources.ledger_rows import Entry
 from resources.paid_jobs import Patience, pay_once
 from resources.paid_vendor import Look

@@ -55,9 +55,9 @@ class Desk:
     def submit(self, ask: MusicAsk = ASK, model: str = MODEL, **files: Path) -> str:
         return self.vendor(model).submit(self.provider.request(model, ask), "key", files)
 
-    def pay(self, ask: MusicAsk = ASK, model: str = MODEL, **files: Path) -> Receipt:
+    def pay(self, ask: MusicAsk = ASK, model: str = MODEL, *, estimate_usd: float = 0.0, **files: Path) -> Receipt:
         request = self.provider.request(model, ask)
-        order = Order("action", "music_remix", "night", "", "ace_step", model, 0.0, request)
+        order = Order("action", "music_remix", "night", "", "ace_step", model, estimate_usd, request)
         patience = Patience(first_s=0.001, longest_s=0.002, deadline_s=0.5, n_fetches=2)
         return pay_once(
             self.ledger, self.vendor(model), order, self.target, files=files, verify=is_music, patience=patience
@@ -243,12 +243,24 @@ def test_a_result_that_names_no_file_is_a_failure(desk: Desk, result: str) -> No
 # --- The way there -------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_that_is_lost_is_not_ordered_again(desk: Desk) -> None:
+def test_an_answer_that_is_lost_is_ordered_anew_by_the_next_run_only(desk: Desk) -> None:
+    """The server can not be asked for an order without its job, and an order of one's own server costs nothing."""
+    with FaultyProxy(desk.url, on("/release_task", first(1, LOST_ANSWER))) as proxy:
+        behind = Desk(desk.server, proxy.url, desk.folder)
+        with pytest.raises(TransientError, match="it costs nothing: run again to order it anew"):
+            behind.pay()
+        assert len(desk.server.tasks) == 1
+        behind.pay()
+    assert len(desk.server.tasks) == 2
+    assert desk.target.read_bytes() == tune(2.0)
+
+
+def test_an_answer_that_is_lost_is_held_where_it_costs(desk: Desk) -> None:
     with FaultyProxy(desk.url, on("/release_task", first(1, LOST_ANSWER))) as proxy:
         behind = Desk(desk.server, proxy.url, desk.folder)
         for _ in range(2):
             with pytest.raises(OutcomeUnknown, match="it is not known whether ace_step took the order"):
-                behind.pay()
+                behind.pay(estimate_usd=0.05)
     assert len(desk.server.tasks) == 1
 
 

@@ -23,10 +23,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from audio_assets.domain.budget import BudgetExceeded, NoPrice, micro_usd
 from resources import budget_commands
+from resources.database import Database, DatabaseBusy, DatabaseError, default_url
+from resources.database_schema import HEAD, VERSION_TABLE, metadata
 from resources.ledger import Ledger
-from resources.ledger_database import LedgerBusy, LedgerDatabase, LedgerError, default_url
 from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict
-from resources.ledger_schema import HEAD, VERSION_TABLE, metadata
 from resources.process_owner import Owner, this_process
 from tests.ledgers import BACKENDS, Clock, ledger_url, order
 
@@ -190,7 +190,7 @@ def test_a_paid_order_may_be_paid_again_on_a_person_s_word(url: str) -> None:
 
 def test_secrets_are_not_kept(url: str) -> None:
     ledger = Ledger(url)
-    with pytest.raises(LedgerError, match=r"has secrets in it \(headers.Authorization\)"):
+    with pytest.raises(DatabaseError, match=r"has secrets in it \(headers.Authorization\)"):
         ledger.reserve(order(request={"headers": {"Authorization": "Bearer x"}}))
     entry = ledger.unknown(ledger.submitting(reserved(ledger)), "lost: GET https://x.test?token=hush")
     assert entry.reason == "lost: GET https://x.test?token=***"
@@ -425,24 +425,24 @@ def test_a_process_killed_in_a_transaction_leaves_the_ledger_as_it_was(sqlite_ur
 
 
 def test_the_migrations_make_the_tables_that_the_program_knows(url: str) -> None:
-    with LedgerDatabase(url).reading() as connection:
+    with Database(url).reading() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
         assert connection.execute(sa.select(VERSION)).scalar() == HEAD
 
 
 def test_a_ledger_of_a_newer_version_is_left_alone(url: str) -> None:
-    database = LedgerDatabase(url)
+    database = Database(url)
     with database.writing() as connection:
         connection.execute(sa.update(VERSION.table).values(version_num="0999"))
     with pytest.raises(
-        LedgerError, match=r"newer version of audio-assets \(its tables are at 0999, this version knows"
+        DatabaseError, match=r"newer version of audio-assets \(its tables are at 0999, this version knows"
     ):
         Ledger(url)
 
 
 def test_sqlite_keeps_a_write_ahead_log_and_waits_for_the_disk(sqlite_url: str, tmp_path: Path) -> None:
-    database = LedgerDatabase(sqlite_url)
+    database = Database(sqlite_url)
     with database.reading() as connection:
         assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
@@ -453,7 +453,7 @@ def test_a_busy_ledger_says_so(sqlite_url: str, tmp_path: Path) -> None:
     ledger = Ledger(sqlite_url, busy_s=0.1)
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerBusy, match=r"ledger.db was in use by others for over 0.1 s; run again"):
+        with pytest.raises(DatabaseBusy, match=r"ledger.db was in use by others for over 0.1 s; run again"):
             ledger.reserve(order())
         assert ledger.entries() == ()
 
@@ -470,7 +470,7 @@ def test_a_busy_ledger_says_so(sqlite_url: str, tmp_path: Path) -> None:
     ],
 )
 def test_an_address_that_can_not_be_used_says_why_without_its_password(address: str, says: str) -> None:
-    with pytest.raises((LedgerError, LedgerBusy), match=says) as error:
+    with pytest.raises((DatabaseError, DatabaseBusy), match=says) as error:
         Ledger(address)
     assert "hush" not in str(error.value)
     assert "\n" not in str(error.value)
@@ -479,7 +479,7 @@ def test_an_address_that_can_not_be_used_says_why_without_its_password(address: 
 def test_what_is_no_database_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "ledger.db"
     file.write_text("minutes of the meeting, " * 100)
-    with pytest.raises(LedgerError, match="is no SQLite database; move that file away"):
+    with pytest.raises(DatabaseError, match="is no SQLite database; move that file away"):
         Ledger(default_url(tmp_path))
     assert file.read_text().startswith("minutes")
 
@@ -502,7 +502,7 @@ def error_as_nobody(work: Callable[[], object]) -> str:
             os.setuid(65534)
         try:
             work()
-        except (LedgerError, LedgerBusy) as error:
+        except (DatabaseError, DatabaseBusy) as error:
             return str(error)
         return "nothing"
 
@@ -534,7 +534,7 @@ def test_a_full_disk_says_so_and_loses_nothing(sqlite_url: str) -> None:
         try:
             for n in range(100):
                 ledger.reserve(order(f"more-{n}"))
-        except LedgerError as error:
+        except DatabaseError as error:
             return str(error)
         return "nothing"
 

@@ -1,8 +1,9 @@
-"""The database behind the ledger: opened by URL, brought up to date, written by one process at a time.
+"""The database of a studio (ledger, rotations, live messages): opened by URL, brought up to date, one writer at a time.
 
 SQLite (a file on a local disk, in WAL mode) or Postgres (psycopg 3). A writing transaction begins by shutting every
 other writer out (BEGIN IMMEDIATE, or an advisory lock), so that what it reads still holds when it commits; readers
-never wait. What is written is in `ledger.py`. Every failure is one sentence without a trace of SQL.
+never wait. What is written is in `ledger.py`, `rotations.py` and `message_queue.py`. Every failure is one sentence
+without a trace of SQL.
 """
 
 import os
@@ -20,7 +21,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from audio_assets.domain.redaction import without_secrets
 from audio_assets.domain.rendering import PermanentError, TransientError
-from resources.ledger_schema import HEAD, VERSION_TABLE
+from resources.database_schema import HEAD, VERSION_TABLE
 
 DEFAULT_FILE = "ledger.db"
 BUSY_S = 60
@@ -42,16 +43,16 @@ _POSTGRES_PASSES = ("starting up", "shutting down", "too many clients", "recover
 
 
 _turns: dict[str, threading.Lock] = {}
-"""By ledger: the threads of this process write in turn. SQLite would have them look again and again whether it is free,
-and of many some would not find it so for minutes."""
+"""By database: the threads of this process write in turn. SQLite would have them look again and again whether it is
+free, and of many some would not find it so for minutes."""
 os.register_at_fork(after_in_child=_turns.clear)  # a thread that held one is not there in the child
 
 
-class LedgerError(PermanentError):
+class DatabaseError(PermanentError):
     """The ledger can not be used as it stands; the message says where it is and what to do."""
 
 
-class LedgerBusy(TransientError):  # noqa: N818 - what happened, as a reader says it
+class DatabaseBusy(TransientError):  # noqa: N818 - what happened, as a reader says it
     """Others hold the ledger, or its server does not answer; a retry may help."""
 
 
@@ -60,7 +61,7 @@ def default_url(root: Path) -> str:
     return f"sqlite:///{root / DEFAULT_FILE}"
 
 
-class LedgerDatabase:
+class Database:
     """An opened database; safe to share among threads, and made anew in a forked process only by its first use there.
 
     Every transaction has a connection of its own: an open SQLite connection must not cross a fork, and paid work takes
@@ -71,8 +72,8 @@ class LedgerDatabase:
         """Open a database and apply what migrations it lacks; any number of processes may do so at once.
 
         Raises:
-            LedgerError: no such folder, no right to write, a full disk, no database, one of a newer version.
-            LedgerBusy: others hold it for longer than `busy_s`, or the server can not be reached.
+            DatabaseError: no such folder, no right to write, a full disk, no database, one of a newer version.
+            DatabaseBusy: others hold it for longer than `busy_s`, or the server can not be reached.
         """
         self._url = _checked_url(url)
         self._busy_s = busy_s
@@ -105,8 +106,8 @@ class LedgerDatabase:
         finally:
             turn.release()
 
-    def _busy(self) -> LedgerBusy:
-        return LedgerBusy(f"{self.label} was in use by others for over {self._busy_s:g} s; run again")
+    def _busy(self) -> DatabaseBusy:
+        return DatabaseBusy(f"{self.label} was in use by others for over {self._busy_s:g} s; run again")
 
     # --- Opening -----------------------------------------------------------------------------------------------
 
@@ -120,7 +121,7 @@ class LedgerDatabase:
         try:
             engine = sa.create_engine(self._url, poolclass=sa.NullPool, **options)
         except (ModuleNotFoundError, exc.ArgumentError) as error:
-            raise LedgerError(f"{self.label} needs psycopg: install audio-assets with its postgres extra") from error
+            raise DatabaseError(f"{self.label} needs psycopg: install audio-assets with its postgres extra") from error
         if is_sqlite:
             sa.event.listen(engine, "connect", _set_up_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
@@ -165,7 +166,7 @@ class LedgerDatabase:
             assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the types; outside a transaction by intent
             mode = driver.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
-            raise LedgerError(
+            raise DatabaseError(
                 f"{self.label} can not keep a write-ahead log there; put it on a local disk, or use Postgres"
             )
 
@@ -178,9 +179,11 @@ class LedgerDatabase:
         except exc.DBAPIError as error:
             raise self._plain(error) from error
         except filelock.Timeout as error:
-            raise LedgerBusy(f"{self.label} is being opened by another process for over {self._busy_s:g} s") from error
+            raise DatabaseBusy(
+                f"{self.label} is being opened by another process for over {self._busy_s:g} s"
+            ) from error
         except OSError as error:
-            raise LedgerError(f"{self.label} can not be opened ({error.strerror}); {_CAN_NOT_WRITE}") from error
+            raise DatabaseError(f"{self.label} can not be opened ({error.strerror}); {_CAN_NOT_WRITE}") from error
 
     def _plain(self, error: exc.DBAPIError) -> Exception:
         said = without_secrets(str(error.orig), longest=200)
@@ -190,13 +193,13 @@ class LedgerDatabase:
             return self._busy()
         for start, fault in _SQLITE_FAULTS.items():
             if name.startswith(start):
-                return LedgerError(f"{self.label} {fault}")
+                return DatabaseError(f"{self.label} {fault}")
         if isinstance(error.orig, sqlite3.Error) or state[:2] not in ("", "08", "57"):
-            return LedgerError(f"{self.label} can not be used: {said}")
+            return DatabaseError(f"{self.label} can not be used: {said}")
         refused = "FATAL" in said and not any(passes in said for passes in _POSTGRES_PASSES)
         if refused:
-            return LedgerError(f"{self.label} can not be opened: {said}; check its URL (AUDIO_ASSETS_LEDGER)")
-        return LedgerBusy(f"{self.label} does not answer: {said}; run again when its server is up")
+            return DatabaseError(f"{self.label} can not be opened: {said}; check its URL (AUDIO_ASSETS_LEDGER)")
+        return DatabaseBusy(f"{self.label} does not answer: {said}; run again when its server is up")
 
 
 def _checked_url(text: str) -> URL:
@@ -205,16 +208,16 @@ def _checked_url(text: str) -> URL:
         url = make_url(text)
         backend = "postgresql" if url.drivername == "postgres" else url.get_backend_name()
     except (exc.ArgumentError, exc.NoSuchModuleError, ValueError) as error:
-        raise LedgerError(f"{without_secrets(text)!r} is no address of a ledger; {remedy}") from error
+        raise DatabaseError(f"{without_secrets(text)!r} is no address of a ledger; {remedy}") from error
     if backend == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
-        raise LedgerError(f"a ledger can not be kept in {backend}; {remedy}")
+        raise DatabaseError(f"a ledger can not be kept in {backend}; {remedy}")
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise LedgerError(f"a ledger needs a file, or what was paid is forgotten; {remedy}")
+        raise DatabaseError(f"a ledger needs a file, or what was paid is forgotten; {remedy}")
     file = Path(url.database).expanduser().absolute()
     if not file.parent.is_dir():
-        raise LedgerError(f"the ledger {file} has no folder to be in; make {file.parent}, or name another place")
+        raise DatabaseError(f"the ledger {file} has no folder to be in; make {file.parent}, or name another place")
     return url.set(drivername="sqlite", database=str(file))
 
 
@@ -238,13 +241,13 @@ def _version(connection: Connection, label: str) -> str:
     """The number of the newest migration that was applied, "" for none.
 
     Raises:
-        LedgerError: this version does not know it.
+        DatabaseError: this version does not know it.
     """
     if not sa.inspect(connection).has_table(VERSION_TABLE):
         return ""
     version = str(connection.execute(sa.text(f"SELECT max(version_num) FROM {VERSION_TABLE}")).scalar() or "")  # noqa: S608
     if version > HEAD:
-        raise LedgerError(
+        raise DatabaseError(
             f"{label} was made by a newer version of audio-assets (its tables are at {version}, this version knows "
             f"{HEAD}); update audio-assets, or name another ledger with AUDIO_ASSETS_LEDGER"
         )

@@ -1,7 +1,7 @@
-"""The tables of the ledger's database, as this version of the program knows them.
+"""The tables of the database, as this version of the program knows them.
 
 How a database comes to have them is in `migrations/` (a change here needs a new file there, and `HEAD` raised); how it
-is opened is in `ledger_database.py`. Amounts are whole micro-dollars, times are ISO 8601 text in UTC.
+is opened is in `database.py`. Amounts are whole micro-dollars, times are ISO 8601 text in UTC.
 """
 
 from sqlalchemy import (
