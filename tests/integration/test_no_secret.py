@@ -47,10 +47,10 @@ from tests.servers.serving import serving
 from tests.servers.video_jobs import PICTURE, clip
 from tests.trouble import put_board
 
-MODELS = {"runway": "gen4.5", "litellm": "veo", "vllm_omni": "default", "sglang": "default"}
+MODELS = {"runway": "gen4.5", "litellm": "veo", "vllm_omni_video": "default", "sglang": "default"}
 """What is asked for where the first model of the table begins with a picture, or the table names none."""
 WORDS = {"replicate": ("succeeded", "failed"), "runway": ("SUCCEEDED", "FAILED"), "openrouter": ("completed", "failed"),
-         "vllm_omni": ("completed", "failed"), "sglang": ("completed", "failed"), "litellm": ("completed", "failed"),
+         **dict.fromkeys(("vllm_omni_video", "sglang", "litellm"), ("completed", "failed")),
          }  # fmt: skip
 VOICES = {"cartesia": cartesia.VOICE, "comfyui_speech": "bf_emma"}
 LOGGERS = (
@@ -115,8 +115,13 @@ class Ears:
             for where, data in self.texts()
             for name, its_forms in wanted.items()
             for form in its_forms
-            if form in data
+            if form in data and not (name == "a signature" and _is_answer(where))
         ]
+
+
+def _is_answer(where: str) -> bool:
+    """What a vendor answered at once is kept as it came, until the artifact is made of it; but for our keys."""
+    return "/answers/" in where or where.endswith("/out.bin")
 
 
 def _cells(path: Path) -> Iterator[bytes]:
@@ -256,11 +261,15 @@ def test_what_is_searched_for_is_found(ears: Ears, root: Path) -> None:
         assert where in found
 
 
+EACH = int(os.environ.get("AUDIO_ASSETS_TEST_EACH", "3"))
+"""Of how many providers one meets a mode; 1: each meets all of them (5 minutes)."""
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_no_provider_tells_what_its_vendor_repeats(
     house: House, ears: Ears, tmp_path: Path, mode: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    names = remotes(house)
+    names = remotes(house)[MODES.index(mode) % EACH :: EACH]
     with ExitStack() as stack:
         vendors = {name: Blab(mode, *WORDS.get(name, ())) for name in names}
         set_up(house, {name: stack.enter_context(serving(vendor.app)) for name, vendor in vendors.items()})
@@ -295,7 +304,7 @@ def strict(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[An
         "openrouter": (openrouter, lambda: openrouter.OpenRouterServer(file), "/api/v1"),
     }
     if name not in made:
-        server = openai_videos.OpenAiServer(file, name)
+        server = openai_videos.OpenAiServer(file, name.removesuffix("_video"))
         return _with_key(openai_videos, key, server.app), "/v1"
     module, make, path = made[name]
     return _with_key(module, key, make().app), path
@@ -311,7 +320,7 @@ def _with_key(module: Any, key: str, app: Any) -> Any:
     return answer
 
 
-OF_STRICT = ("cartesia", "sync_so", "fal", "replicate", "runway", "openrouter", "vllm_omni", "sglang", "litellm",
+OF_STRICT = ("cartesia", "sync_so", "fal", "replicate", "runway", "openrouter", "vllm_omni_video", "sglang", "litellm",
              "comfyui", "comfyui_speech")  # fmt: skip
 
 
