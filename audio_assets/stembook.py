@@ -5,6 +5,7 @@ stage), Dagster's side. Nothing in a file can cost the rest: what can not be use
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -227,7 +228,8 @@ class StemBook:
                     problems.append(f"{path}: the message {request.id} is asked for twice, differently; keep one")
         for name, data in sorted(self.store.read_all(MESSAGE_REQUESTS)):
             try:
-                found.setdefault(name, MessageRequest(**read_record(data, MESSAGE_SCHEMA)["request"]))
+                kept = MessageRequest(**read_record(data, MESSAGE_SCHEMA)["request"])
+                found[name] = replace(found[name], is_copied=kept.is_copied) if name in found else kept
             except (RecordError, KeyError, TypeError) as error:
                 problems.append(f"{MESSAGE_REQUESTS}/{name}.json can not be used ({error}); ask for the message again")
         return found, tuple(problems)

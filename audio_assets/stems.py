@@ -289,8 +289,14 @@ class Message(Recipe):
         """As a plain file; and, where that is asked for and it is new, as a copy with the time in its name."""
         data = _publish(self, message_path(partition), folder, sidecar)
         if data is not None and self._is_copied(partition):
-            at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-            replace_file(self.studio.settings.root / COPIES_FOLDER / f"{partition}-{at}.wav", data)
+            self.copy(partition, data)
+
+    def copy(self, partition: str, data: bytes) -> Path:
+        """A copy below `output/` with the time in its name."""
+        at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        target = self.studio.settings.root / COPIES_FOLDER / f"{partition}-{at}.wav"
+        replace_file(target, data)
+        return target
 
     def left_behind(self) -> Iterator[str]:
         """Plain files of messages that nobody asks for any more; the dated copies are people's own."""
