@@ -120,6 +120,7 @@ def show_stem(said: str) -> dict[str, Any]:
         return row
     facts = sidecar.facts
     edges = {name: facts[name] for name in ("leading_silence_samples", "trailing_silence_samples", "n_samples")}
+    edges["wanted_signature"] = Stem(studio).signature(stem, facts["sample_rate_hz"])
     files = {"sidecar": where(studio, f"{ref.object}/sidecar.json"), "sha256": sidecar.files[WAV].sha256}
     return {**row, **edges, **files, "cost_usd": sidecar.cost_usd, **remarks(sidecar)}
 
@@ -265,11 +266,14 @@ def list_messages() -> dict[str, Any]:
 
 def _message_row(studio: Studio, message: str, found: Plan) -> dict[str, Any]:
     request, ref = studio.stems.message(message), studio.refs("message").get(message)
-    mine = [one for one in (*found.stuck, *found.stale) if one.asset == "message" and one.partition == message]
-    why = "; ".join(getattr(one, "reason", "") or "; ".join(getattr(one, "causes", ())) for one in mine)
+    reasons = [one.reason for one in found.stuck if (one.asset, one.partition) == (Message.asset, message)]
+    causes = [
+        cause for one in found.stale if (one.asset, one.partition) == (Message.asset, message) for cause in one.causes
+    ]
+    why = "; ".join([*reasons, *causes])
     row: dict[str, Any] = {
         "message": message, "template": request.template, "name": request.name, "developer": request.developer,
-        "script": request.script, "state": "missing" if ref is None else "stale" if mine else "current", "why": why,
+        "script": request.script, "state": "missing" if ref is None else "stale" if why else "current", "why": why,
     }  # fmt: skip
     sidecar = studio.store.find(ref.object) if ref else None
     if ref is None or sidecar is None:
