@@ -61,7 +61,7 @@ def test_a_part_overrides_and_repeats_are_written_out() -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence(text: str, says: str) -> None:
-    with pytest.raises(TemplateError, match="^t.json") as raised:
+    with pytest.raises(TemplateError, match=r"^t\.json") as raised:
         parse_template(text.encode(), "t.json", "t")
     assert says in str(raised.value)
 

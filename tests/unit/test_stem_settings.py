@@ -8,7 +8,7 @@ def test_without_a_file_the_narrator_says_the_value_in_the_studios_language() ->
 
 
 def test_each_kind_has_its_own_voice_and_words() -> None:
-    text = '[name]\ncharacter = "anna"\nlang = "fr_CA"\ntext = "Hola, {value}!"\n'.encode()
+    text = b'[name]\ncharacter = "anna"\nlang = "fr_CA"\ntext = "Hola, {value}!"\n'
     found = parse_stem_settings(text, "stems.toml", "es")
     assert found["name"] == StemVoice("anna", "fr-ca", "Hola, {value}!")
     assert found["name"].words("{José}") == "Hola, {José}!"
