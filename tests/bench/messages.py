@@ -30,8 +30,8 @@ N_NAMES, N_DEVELOPERS, N_SCRIPTS = 200, 5, 3
 N_STEMS, N_MESSAGES = N_NAMES + N_DEVELOPERS + N_SCRIPTS, N_NAMES * N_DEVELOPERS
 CAST = '[narrator]\nvoice = "espeak:es"\n[characters.host]\nvoice = "espeak:{voice}"\n'
 SETTINGS = '[name]\ncharacter = "host"\nlang = "es"\n[developer]\nlang = "es"\n[script]\nlang = "es"\n'
-FIRST = ("José", "María", "Iñaki", "Zoë", "Begoña", "Ángel", "Lucía", "Andrés", "Inés", "Óscar", "Raúl", "Sofía", "Tomás",
-         "Úrsula", "Víctor", "Ximena", "Yago", "Ana", "Luis", "Carmen")  # fmt: skip
+FIRST = ("José", "María", "Iñaki", "Zoë", "Begoña", "Ángel", "Lucía", "Andrés", "Inés", "Óscar", "Raúl", "Sofía",
+         "Tomás", "Úrsula", "Víctor", "Ximena", "Yago", "Ana", "Luis", "Carmen")  # fmt: skip
 SECOND = ("", " Peña", " Núñez", " Ibáñez", " Soler", " Vega", " Gómez", " León", " Muñoz", " Díaz")
 DEVELOPERS = ("Hilton", "Estudio Ñandú", "Lumbre", "Casa Roja", "Faro")
 SCRIPTS = ("Gracias por estar aquí.", "El estreno es el sábado a las nueve.", "Hasta muy pronto, y cuídate mucho.")
@@ -77,7 +77,7 @@ def turned_stale(root: Path) -> Iterator[Figure]:
         f"{N_NAMES} and {N_MESSAGES}", is_exact,
     )  # fmt: skip
     yield proof(root, "the new samples in every message")
-    with mock.patch("resources.speech._espeak_identity", lambda: {"engine": "espeak-ng", "package": "the next"}):
+    with mock.patch("resources.speech._espeak_identity", return_value={"engine": "espeak-ng", "package": "the next"}):
         n_stale = len(stale_now()["stem"])
     yield Figure("another version of the engine: stale", f"{n_stale} stems", "all of its stems", n_stale == N_STEMS)
 

@@ -21,10 +21,15 @@ from audio_assets.launch import VOICE_STEMS, execute, order, recipes, sync
 from audio_assets.plan import plan
 from audio_assets.render import Outcome
 from audio_assets.stems import Message, Stem, StemIndex
+from resources.http_client import client_of
+from resources.vendors.cartesia import CartesiaSpeech
 from sensors import messages as sensor
 from tests.elsewhere import PRICES, CloudSpeech, orders
 from tests.fakes import ToneSpeech, spoken
 from tests.house import House
+from tests.servers.cartesia import VOICE, Cartesia
+from tests.servers.orders import Orders
+from tests.servers.serving import serving
 
 CAST = (
     '[narrator]\nvoice = "af_heart"\n[characters.anna]\nvoice = "af_bella"\n[characters.cloud]\nvoice = "cloud:lena"\n'
@@ -117,22 +122,6 @@ def test_a_stem_of_another_contract_is_never_mixed_in(box: House) -> None:
     assert outcome.failure is not None
     assert outcome.failure.kind == "upstream"
     assert f"{JOSE} is of another contract or text (model tones 1 -> tones 2)" in outcome.failure.reason
-
-
-def test_stems_of_two_rates_are_refused_with_both_names(box: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    made(box)
-    recipe = Message(box.studio())
-    real = recipe.sidecar
-
-    def sidecar(ref: Any) -> Any:
-        found = real(ref)
-        if found.facts["voice"] == "af_bella":
-            found = type(found)(**{**vars(found), "facts": {**found.facts, "sample_rate_hz": 44_100}})
-        return found
-
-    monkeypatch.setattr(recipe, "sidecar", sidecar)
-    with pytest.raises(RuntimeError, match=f"{HILTON} is no match for {JOSE}: sample_rate_hz is 44100"):
-        recipe.describe(FIRST)
 
 
 def test_an_edited_text_renders_its_stem_and_its_messages_only(box: House) -> None:
@@ -378,3 +367,41 @@ def test_retire_and_clean_know_stems_and_messages(box: House, command: Any) -> N
     assert there == {f"{JOSE}.wav", f"{HILTON}.wav", f"{FIRST}.wav"}
     assert stale(box).keys() == {ANA, HOLA, "all"}
     assert StemIndex(box.studio()).partitions() == ["all"]
+
+
+# Cartesia
+
+
+@pytest.mark.usefixtures("slept_s")
+def test_cartesias_stems_carry_its_contract_and_another_version_makes_exactly_them_stale(
+    box: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Cartesia(Orders(tmp_path / "cartesia.db"))
+    monkeypatch.setenv("CARTESIA_API_KEY", server.key)
+    box.write("price_card.toml", PRICES.replace('"cloud"', '"cartesia"').replace('"tones"', '"*"'))
+    box.write("cast.toml", f'{CAST}[characters.katie]\nvoice = "cartesia:{VOICE}"\n')
+    box.write("stems.toml", '[name]\ncharacter = "katie"\nlang = "es"\n')
+    box.write("datasets/scripts.txt", "adiós\n")
+    with serving(server.app) as url:
+        box.overrides["cartesia"] = CartesiaSpeech(url=url, sample_rate_hz=24_000)
+        found = made(box)
+        facts = found[JOSE].sidecar.facts if found[JOSE].sidecar else {}
+        told = {name: facts.get(name) for name in ("provider", "model", "api_version", "voice", "sample_rate_hz")}
+        assert told == {
+            "provider": "cartesia", "model": "sonic-3.5-2026-05-04", "api_version": "2026-08-14", "voice": VOICE,
+            "sample_rate_hz": 24_000,
+        }  # fmt: skip
+        assert (facts["container"], facts["encoding"], facts["n_channels"]) == ("wav", "pcm_s16le", 1)
+        assert len(server.orders.all) == 2
+        refused = found[FIRST].failure
+        assert refused is not None
+        assert (refused.kind, f"{HILTON} is no match for {JOSE}: sample_rate_hz is 16000" in refused.reason) == (
+            "upstream", True,
+        )  # fmt: skip
+        box.overrides["cartesia"] = CartesiaSpeech(url=url, sample_rate_hz=16_000)
+        assert made(box)[FIRST].state == "rendered"
+        box.overrides["cartesia"] = CartesiaSpeech(url=url, sample_rate_hz=16_000, version="2026-03-01")
+        causes = stale(box)
+        assert {key for key in causes if key.startswith("stem.")} == {JOSE, ANA}
+        assert causes[JOSE] == ("api 2026-08-14 -> 2026-03-01",)
+    client_of.cache_clear()
