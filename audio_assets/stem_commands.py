@@ -22,7 +22,9 @@ from audio_assets.launch import VOICE_STEMS, order, sync
 from audio_assets.plan import Plan, plan
 from audio_assets.running import RunReport, run_here
 from audio_assets.stems import Message, Stem, StemIndex, message_path, stem_path
+from audio_assets.stembook import MESSAGE_REQUESTS
 from audio_assets.studio import Studio
+from resources import render_lock
 from resources.store import record_path
 
 _LISTED = 20
@@ -159,8 +161,11 @@ def invalidate(pattern: str) -> dict[str, Any]:
 
     Raises:
         ValueError: none fits.
+        RuntimeError: something is rendering them.
     """
     studio = open_studio()
+    if render_lock.is_held(studio.settings.render_lock(VOICE_STEMS.job)):
+        raise RuntimeError("stems are being rendered; wait for its end, then invalidate")
     refs = studio.refs("stem").all()
     found = [stem for stem in refs if fnmatchcase(stem, pattern)]
     if not found:
@@ -245,9 +250,21 @@ def _register(requests: Sequence[MessageRequest]) -> None:
                 studio.stems.entry(value)
             studio.stems.ask_for(kind, value)
     for request in requests:
-        known = studio.stems.messages.get(request.id)
-        if known is None or known.is_copied != request.is_copied:
-            studio.stems.keep(request)
+        _keep(studio, request)
+
+
+def _keep(studio: Studio, request: MessageRequest) -> None:
+    """Keep one request, in place of what a command asked for under its id before."""
+    known = studio.stems.messages.get(request.id)
+    is_same = known is not None and _meant(known) == _meant(request)
+    if known is not None and not is_same and studio.store.size(f"{MESSAGE_REQUESTS}/{request.id}.json") is None:
+        raise ValueError(f"a file in messages/ asks for another message {request.id}; give this one another --id")
+    if known is None or not is_same or known.is_copied != request.is_copied:
+        studio.stems.keep(request)
+
+
+def _meant(request: MessageRequest) -> tuple[str, ...]:
+    return request.template, *(request.stem(kind) for kind in KINDS)
 
 
 def _stems_of(requests: Sequence[MessageRequest]) -> list[str]:

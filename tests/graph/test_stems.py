@@ -313,13 +313,16 @@ def test_the_commands_from_list_to_message(box: House, command: Any) -> None:
     )
     assert again["cached"]
     assert len(list((box.root / "output").glob("simple.jose.eva-*.wav"))) == 2
+    another = ("message", "make", "--template", "simple", "--name", "Ana", "--developer", "Eva")
+    assert "asks for another message" in command(*another, "--id", FIRST, code=2)
+    assert command(*another, "--id", "simple.jose.eva", "--json")["name"] == "Ana"
     bulk = command("message", "bulk", "--template", "announcement", "--json")
     assert bulk["asked"] == {"stem": 6, "message": 6}
     assert bulk["rendered"]["message"] == 6
     listed = command("message", "list", "--json")
     assert {one["message"]: one["state"] for one in listed["messages"]}[FIRST] == "missing"
     assert "bit" not in command("message", "show", "simple.jose.eva")
-    assert command("message", "show", "simple.jose.eva", "--json")["parts"][0]["stem"] == JOSE
+    assert command("message", "show", "simple.jose.eva", "--json")["parts"][0]["stem"] == ANA
 
 
 def test_what_can_not_be_made_is_one_sentence_and_leaves_nothing(box: House, command: Any) -> None:
@@ -360,9 +363,12 @@ def test_retire_and_clean_know_stems_and_messages(box: House, command: Any) -> N
     assert command("retire", "stem.name.eva") == "retired stem.name.eva: 1 partitions\n"
     assert "datasets/names.txt line 1" in command("retire", JOSE, code=2)
     studio = box.studio()
+    own = box.write("messages/own.wav", "people put files of theirs here")
     leftovers = find_leftovers(studio, recipes(studio))
     assert {"stems/name/stem.name.eva.wav", "messages/simple.eva.hilton.wav"} <= set(leftovers.files)
     delete_leftovers(studio, leftovers)
+    assert own.exists()
+    own.unlink()
     there = {path.name for path in [*box.root.glob("stems/*/*.wav"), *box.root.glob("messages/*.wav")]}
     assert there == {f"{JOSE}.wav", f"{HILTON}.wav", f"{FIRST}.wav"}
     assert stale(box).keys() == {ANA, HOLA, "all"}
