@@ -21,8 +21,8 @@ from audio_assets.instance import open_instance
 from audio_assets.launch import VOICE_STEMS, order, sync
 from audio_assets.plan import Plan, plan
 from audio_assets.running import RunReport, run_here
-from audio_assets.stems import Message, Stem, StemIndex, message_path, stem_path
 from audio_assets.stembook import MESSAGE_REQUESTS
+from audio_assets.stems import Message, Stem, StemIndex, message_path, stem_path
 from audio_assets.studio import Studio
 from resources import render_lock
 from resources.store import record_path
