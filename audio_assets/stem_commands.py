@@ -22,7 +22,7 @@ from audio_assets.launch import VOICE_STEMS, order, sync
 from audio_assets.plan import Plan, plan
 from audio_assets.running import RunReport, run_here
 from audio_assets.stembook import MESSAGE_REQUESTS
-from audio_assets.stems import Message, Stem, StemIndex, message_path, stem_path
+from audio_assets.stems import COPIES_FOLDER, Message, Stem, StemIndex, message_path, stem_path
 from audio_assets.studio import Studio
 from resources import render_lock
 from resources.store import record_path
@@ -213,7 +213,9 @@ def make_message(values: Mapping[str, str | None], *, is_copied: bool, retry: bo
         raise PermanentError(f"the message {request.id} was not made: {row['why']}")
     is_cached = not made.run.rendered.get("message")
     if is_copied and is_cached:  # asked for anew: a copy of what is there
-        row["copy"] = str(Message(studio).copy(request.id, Path(row["path"]).read_bytes()))
+        Message(studio).copy(request.id, Path(row["path"]).read_bytes())
+    if is_copied:
+        row["copy"] = str(max((studio.settings.root / COPIES_FOLDER).glob(f"{request.id}-*.wav")))
     return {**row, "cached": is_cached, "run_id": made.run.run_id}
 
 

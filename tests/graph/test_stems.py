@@ -312,6 +312,8 @@ def test_the_commands_from_list_to_message(box: House, command: Any) -> None:
         "message", "make", "--template", "simple", "--name", "José", "--developer", "Eva", "--copy", "--json"
     )
     assert again["cached"]
+    assert copied["copy"] < again["copy"]
+    assert Path(again["copy"]).read_bytes() == Path(again["path"]).read_bytes()
     assert len(list((box.root / "output").glob("simple.jose.eva-*.wav"))) == 2
     another = ("message", "make", "--template", "simple", "--name", "Ana", "--developer", "Eva")
     assert "asks for another message" in command(*another, "--id", FIRST, code=2)
