@@ -64,6 +64,7 @@ class Ingested:
             "failed": self.run.failed,
             "failed_checks": self.run.failed_checks,
             "n_waiting": self.run.n_waiting,
+            "stood_in": self.run.stood_in,
             "stand_ins": self.stand_ins,
             "hear": self.hear,
             "where": self.where,
@@ -132,6 +133,7 @@ def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet:
                 for stuck in found.stuck
                 if stuck.state == "failed"
             ]
+            done.run.stood_in += [f"{one.asset} {one.partition}: {one.reason}" for one in found.stood_in]
         done.stand_ins, _ = studio.dialogue.stand_ins()
         done.hear = _mixes(studio, {report.script for report in registration.scripts})
     return done
@@ -167,6 +169,7 @@ def plan_text(found: Plan) -> str:
     shown = [f"{entry.asset:13} {entry.partition:45} {'; '.join(entry.causes)}" for entry in found.stale[: _LISTED * 5]]
     if len(found.stale) > len(shown):
         shown.append(f"and {len(found.stale) - len(shown)} more (--json lists all)")
+    shown += [f"{entry.asset:13} {entry.partition:45} {entry.reason}" for entry in found.stood_in[:_LISTED]]
     shown += [f"{entry.asset:13} {entry.partition:45} {entry.state}: {entry.reason}" for entry in found.stuck[:_LISTED]]
     counts = ", ".join(f"{n} {asset}" for asset, n in found.counts().items()) or "nothing"
     work = f"about {found.estimated_s:.0f} s of one core"

@@ -68,7 +68,7 @@ def _concluding_op(pipeline: Pipeline) -> dg.OpDefinition:
             asset: [
                 Outcome(partition, "failed", failure=failure)
                 for partition, failure in opened.store.failures(asset).items()
-                if failure.run_id == context.run.run_id
+                if failure.run_id == context.run.run_id and not failure.stand_in
             ]
             for asset in pipeline.rendered
         }

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from audio_assets.domain.action import Action, changes
-from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.rendering import INTENDED, PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Failure, Ref
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio
+
+_STAND_IN_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +27,23 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """A partition that no run helps now: `failed` (change its input, or retry by hand), or `waiting` for such a one."""
+    """A partition that no run helps now: `failed` (change its input, or retry by hand), `waiting` for such a one, or
+    `stood in` for: made, but not by whom it should be.
+    """  # noqa: D205
 
     asset: str
     partition: str
-    state: Literal["failed", "waiting"]
+    state: Literal["failed", "waiting", "stood in"]
     reason: str
 
 
 @dataclass
 class Plan:
-    """What is stale, in the order in which it is rendered, and what is stuck."""
+    """What is stale, in the order in which it is rendered, what is stuck, and what a stand-in made."""
 
     stale: list[Stale] = field(default_factory=list)
     stuck: list[Stuck] = field(default_factory=list)
+    stood_in: list[Stuck] = field(default_factory=list)
     n_current: int = 0
 
     def keys(self) -> dict[str, list[str]]:
@@ -67,6 +72,7 @@ class Plan:
         return {
             "stale": [asdict(entry) for entry in self.stale],
             "stuck": [asdict(entry) for entry in self.stuck],
+            "stood_in": [asdict(entry) for entry in self.stood_in],
             "n_stale": len(self.stale),
             "n_current": self.n_current,
             "estimated_core_s": round(self.estimated_s, 1),
@@ -89,6 +95,8 @@ def plan(studio: Studio, recipes: Sequence[Recipe], *, retry_failed: bool = Fals
             elif isinstance(verdict, Stale):
                 found.stale.append(verdict)
                 unsettled[key] = "stale"
+            elif verdict.state == "stood in":
+                found.stood_in.append(verdict)
             else:
                 found.stuck.append(verdict)
                 unsettled[key] = verdict.state
@@ -125,10 +133,22 @@ def _judge(
         return _stale(recipe, partition, (more,)) if more else None
     is_final = failure is not None and failure.action_key == action.key and failure.is_final and not retry_failed
     if is_final and failure is not None and failure.kind == "unavailable":
-        is_final = bool(recipe.unavailable(partition))
+        is_final = bool(recipe.unavailable(partition)) and not _has_new_stand_in(recipe, partition, action, failure)
     if failure is None or not is_final or recipe.unfinished(partition, retry_failed=False):
         return _stale(recipe, partition, causes)
+    if failure.stand_in and ref is not None and INTENDED in ref.failed_checks:
+        return Stuck(recipe.asset, partition, "stood in", f"{failure.stand_in} stands in: {failure.reason}")
     return Stuck(recipe.asset, partition, "failed", failure.reason)
+
+
+def _has_new_stand_in(recipe: Recipe, partition: str, action: Action, failure: Failure) -> bool:
+    """Whether somebody was named who could make it, since it failed; one who fails as well is asked twice at most."""
+    if failure.stand_in or failure.attempts > _STAND_IN_TRIES:
+        return False
+    try:
+        return recipe.stand_in(partition, action) is not None
+    except (ValueError, RuntimeError):
+        return False
 
 
 def _stale(recipe: Recipe, partition: str, causes: tuple[str, ...]) -> Stale:

@@ -366,11 +366,13 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
         except (StoreError, UpstreamError, OSError):
             sidecar = None
         for one in sharing:
-            failed = _fail(recipe, one.partition, one.action, one.error, run_id)
             if sidecar is None:
-                yield failed
-            else:
-                yield _point(recipe, one.partition, one.stand_in.action, sidecar, "stood_in", run_id)
+                yield _fail(recipe, one.partition, one.action, one.error, run_id)
+                continue
+            outcome = _point(recipe, one.partition, one.stand_in.action, sidecar, "stood_in", run_id)
+            if outcome.failure is None:  # kept after the ref, which would take it away
+                _fail(recipe, one.partition, one.action, one.error, run_id, stand_in=one.stand_in.provider)
+            yield outcome
 
 
 def _run(
@@ -469,13 +471,15 @@ _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
 )
 
 
-def _fail(recipe: Recipe, partition: str, action: Action | None, error: BaseException, run_id: str) -> Outcome:
+def _fail(
+    recipe: Recipe, partition: str, action: Action | None, error: BaseException, run_id: str, *, stand_in: str = ""
+) -> Outcome:
     kind: FailureKind = next((kind for family, kind in _KINDS if isinstance(error, family)), "permanent")
     reason = str(error) if isinstance(error, tuple(f for f, _ in _KINDS)) else f"{type(error).__name__}: {error}"
     key = action.key if action else ""
     before = recipe.store.failure(recipe.asset, partition)
     attempts = before.attempts + 1 if before is not None and before.action_key == key else 1
-    failure = Failure(key, kind, reason, run_id, attempts)
+    failure = Failure(key, kind, reason, run_id, attempts, stand_in)
     try:
         recipe.store.record_failure(recipe.asset, partition, failure)
     except StoreError:  # a full disk takes no failure either; the outcome says it all the same

@@ -28,6 +28,7 @@ class RunReport:
     notes: list[dict[str, str]] = field(default_factory=list)
     is_blocked: bool = False
     n_waiting: int = 0
+    stood_in: list[str] = field(default_factory=list)
 
     def add(self, recipe: Recipe, outcome: Outcome) -> None:
         """Take down one outcome."""
@@ -60,6 +61,7 @@ class RunReport:
             f"  check {one['check']} of {one['asset']} {one['partition']}: {one['detail']}"
             for one in self.failed_checks[:_LISTED]
         ]
+        lines += [f"  still {one}" for one in self.stood_in[:_LISTED]]
         if self.n_waiting:
             lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
         if len(self.failed) > _LISTED:

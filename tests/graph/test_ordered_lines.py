@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from audio_assets.checks import results
@@ -107,6 +108,11 @@ def test_a_stand_in_is_visible_and_gives_way(house: House, cloud: Path, trouble:
     aligned = {o.partition: o for _, o in house.render(kinds=(Alignment,))}[house.line(GOOD)]
     assert aligned.sidecar is not None
     assert aligned.sidecar.facts["source"] == "kokoro"
+    if trouble == "no key":
+        found = house.plan((VoiceLine, Alignment))
+        assert not found.stuck, "what a stand-in made holds nothing up"
+        told = {entry.partition: entry.reason for entry in found.stood_in}
+        assert told[house.line(GOOD)].startswith("kokoro stands in: cloud needs a key")
 
     (cloud / "key").touch()
     (cloud / "down").unlink(missing_ok=True)
@@ -116,6 +122,25 @@ def test_a_stand_in_is_visible_and_gives_way(house: House, cloud: Path, trouble:
     assert again.state == "rendered"
     assert len(orders(cloud)) == 2
     assert all(one.passed for one in results(house.recipe(VoiceLine)) if one.check_name == INTENDED)
+
+
+def test_a_stand_in_that_is_named_later_is_asked(house: House, cloud: Path) -> None:
+    (cloud / "key").unlink()
+    assert voices(house, GOOD)[GOOD].state == "failed"
+    assert not house.plan((VoiceLine,)).stale
+    house.write("cast.toml", FALLBACK)
+    assert {entry.partition for entry in house.plan((VoiceLine,)).stale} == {house.line(GOOD), house.line(SO)}
+
+
+def test_a_run_with_a_stand_in_is_no_failed_run(house: House, cloud: Path, instance: dg.DagsterInstance) -> None:
+    house.write("cast.toml", FALLBACK)
+    (cloud / "key").unlink()
+    assert house.run(instance).success
+
+
+def test_a_run_without_one_is(house: House, cloud: Path, instance: dg.DagsterInstance) -> None:
+    (cloud / "key").unlink()
+    assert not house.run(instance).success
 
 
 def test_an_order_of_unknown_outcome_is_held_and_not_stood_in_for(house: House, cloud: Path) -> None:

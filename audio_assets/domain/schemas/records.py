@@ -171,7 +171,8 @@ class Failure:
 
     `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help), "budget" (a
     cap is in the way), "unavailable" (its provider can not be asked as things stand) or "upstream" (it waits for
-    another artifact). `action_key` is "" where it was not even known what to render.
+    another artifact). `action_key` is "" where it was not even known what to render. `stand_in` made the partition
+    instead, "" where nobody did.
     """
 
     action_key: str
@@ -179,6 +180,7 @@ class Failure:
     reason: str
     run_id: str
     attempts: int = 1
+    stand_in: str = ""
 
     @property
     def is_final(self) -> bool:
