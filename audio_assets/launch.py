@@ -37,6 +37,8 @@ from audio_assets.song import (
 from audio_assets.song_sources import RemixRequest, SceneBrief, SongFile, SongLyrics, SongSettings
 from audio_assets.source import Source
 from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.stem_sources import MessageRequest, StemText
+from audio_assets.stems import Message, Stem, StemIndex
 from audio_assets.storyboard import ScenePrompt, Storyboard
 from audio_assets.studio import Studio
 from audio_assets.takes import ContactSheet, SceneTake, SelectedTake, TakeQuality, TakeReview
@@ -94,7 +96,8 @@ FILM = Pipeline(
         *(SceneClip, FinalVideo, Timeline, Deliverable, CostReport),
     ),
 )
-PIPELINES = (DIALOGUE, MUSIC, FILM)
+VOICE_STEMS = Pipeline("render_messages", (StemText, MessageRequest, Stem, StemIndex, Message))
+PIPELINES = (DIALOGUE, MUSIC, FILM, VOICE_STEMS)
 RECIPES: tuple[type[Recipe], ...] = tuple(recipe for pipeline in PIPELINES for recipe in pipeline.recipes)
 """Every rendered asset."""
 SOURCES: tuple[type[Source], ...] = tuple(source for pipeline in PIPELINES for source in pipeline.sources)
@@ -112,6 +115,8 @@ def sync(instance: dg.DagsterInstance, studio: Studio) -> None:
     partitions.sync(instance, partitions.mixes, [*studio.dialogue.sheets, *studio.dialogue.mix_specs])
     partitions.sync(instance, partitions.songs, list(studio.songs.records))
     partitions.sync(instance, partitions.remixes, list(studio.songs.remixes))
+    partitions.sync(instance, partitions.stems, list(studio.stems.entries))
+    partitions.sync(instance, partitions.messages, list(studio.stems.messages))
     changed = [
         (source, key)
         for source in (kind(studio) for kind in SOURCES)
