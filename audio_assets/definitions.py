@@ -31,6 +31,7 @@ from resources.store import ArtifactStore
 from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
 from sensors.messages import new_stems
+from sensors.rotation import next_pairs
 from sensors.songs import uploaded_songs
 
 _STAGES = (
@@ -55,6 +56,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
         jobs=[render_dialogue, render_music, render_film, render_messages],
         sensors=[new_dialogue, uploaded_songs, planned_films, new_stems],
+        schedules=[next_pairs],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,
     )

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     workflows: Path = Field(
         default=_REPOSITORY / "workflows", description="shipped prompt templates, price card and remix styles"
     )
+    rotation_seed: str = Field(default="1", max_length=200, description="orders the rotations of names and developers")
+    pairs_per_tick: int = Field(default=5, ge=1, le=1000, description="messages that each tick of `next_pairs` makes")
+    pairs_template: str = Field(default="simple", description="template of the messages of pairs")
     voice_menu_choices: bool = Field(default=False, description="speak Ren'Py's menu choices too")
     server_host: str = Field(default="127.0.0.1", description="address that the artifact server listens on")
     server_port: int = Field(default=3001, description="port of the artifact server")

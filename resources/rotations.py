@@ -1,4 +1,4 @@
-"""Whose turn it is: the state of the rotations, in the studio's database; the orders themselves are in `domain/rotation`.
+"""Whose turn it is: the state of the rotations, in the studio's database; their orders are in `domain/rotation`.
 
 A hand-out is one transaction: the row of what was given and the place that it was given at are kept together, before
 it is answered. So two processes share a rotation, and a killed one repeats nothing and leaves nothing out. One that
@@ -211,7 +211,7 @@ class Rotations:
             self._forget(connection, turn)
             picked = pick(turn.order, 0, is_given, place.last)
         if picked is None:
-            raise PermanentError(f"the rotation of {PLURALS[turn.kind]} has nothing to give in cycle {turn.place.cycle}")
+            raise PermanentError(f"the rotation of {PLURALS[turn.kind]} has nothing to give")
         time = self._time()
         given = {
             "kind": turn.kind, "cycle": turn.place.cycle, "number": turn.n_given + 1, "item": _text(picked.item),

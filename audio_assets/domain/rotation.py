@@ -1,8 +1,8 @@
 """Rotation: names, developers, scripts and pairs in cycles, each once before any comes again.
 
-An item is a tuple of stem ids: `("stem.name.jose",)`, or a pair `("stem.name.jose", "stem.developer.ana")`. The order of
-a cycle follows from the seed, the cycle's number and the data set alone, so that no list has to be kept. What was given
-in a cycle is not given again in it, whatever happens to the data set meanwhile.
+An item is a tuple of stem ids: `("stem.name.jose",)`, or a pair `("stem.name.jose", "stem.developer.ana")`. The order
+of a cycle follows from the seed, the cycle's number and the data set alone, so that no list has to be kept. What was
+given in a cycle is not given again in it, whatever happens to the data set meanwhile.
 
 - `order_of`: the order of a cycle.
 - `pick`: the next item of an order.
