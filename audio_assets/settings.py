@@ -21,6 +21,10 @@ class Settings(BaseSettings):
     store: str = Field(
         default="", description="where artifacts live: a folder or an s3:// or gs:// URL; empty: the data root"
     )
+    bucket: str = Field(
+        default="",
+        description="where stems and messages go: a folder or an s3:// or gs:// URL; empty: nowhere",
+    )
     cache: Path = Field(
         default=Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "audio-assets",
         description="model files, fetched once and shared by every data root",

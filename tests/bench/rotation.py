@@ -1,4 +1,4 @@
-"""10,000 pairs handed out by two processes at once, each of them killed with SIGKILL at random moments and started anew.
+"""10,000 pairs handed out by two processes at once, each killed with SIGKILL at random moments and started anew.
 
 Aimed at: no pair twice before all of them were given, none left out, and what a killed process asked for is what it
 gets when it asks again. The processes write down what they were answered, which may be less than was given.
@@ -49,15 +49,11 @@ def measure() -> Iterator[Figure]:
         "0 and 0", n_twice == 0 and len(counted) == SIZE == len(given),
     )  # fmt: skip
     expected = list(islice(stream("pair", SETS, "bench"), SIZE))
-    yield Figure(
-        "pairs out of the order of seed and data set", str(sum(a != b for a, (_, b) in zip(given, expected, strict=True))),
-        "0", given == [item for _, item in expected],
-    )  # fmt: skip
+    n_astray = sum(one != item for one, (_, item) in zip(given, expected, strict=False))
+    yield Figure("pairs out of the order of seed and data set", str(n_astray), "0", n_astray == 0)
     told = [pair for line in answered for pair in line.split()]
-    yield Figure(
-        "pairs that were given and not answered, or answered to two", str(SIZE - len(set(told)) + len(told) - len(set(told))),
-        "0", sorted(told) == sorted("+".join(item) for item in given),
-    )  # fmt: skip
+    n_wrong = (Counter(told) - Counter("+".join(item) for item in given)).total() + SIZE - len(set(told))
+    yield Figure("pairs that were given and not answered, or answered to two", str(n_wrong), "0", n_wrong == 0)
     yield Figure(f"requests that were answered again, of {N_REQUESTS * N_WORKERS}", str(n_asked_again))
     yield Figure(f"one request of {AT_ONCE} pairs, two processes at once", f"{seconds / N_REQUESTS * 1000:.0f} ms")
 

@@ -161,5 +161,5 @@ def test_processes_at_once_share_a_rotation(url: str) -> None:
     taken = [item for queue in queues for item in queue.get()]
     for process in processes:
         process.join(30)
-    assert Counter(taken) == {item: 3 for item in expected(SIZE)}
+    assert Counter(taken) == dict.fromkeys(expected(SIZE), 3)
     assert [one.item for one in reversed(Rotations(url).history("pair", 1000))] == expected(3 * SIZE)
