@@ -81,6 +81,10 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
             return Path(self.url).expanduser().absolute()
         return Path(self.url.removeprefix("file://")) if self.url.startswith("file://") else None
 
+    @property
+    def _is_google(self) -> bool:
+        return self.url.startswith("gs:")
+
     @cached_property
     def _store(self) -> ObjectStore:
         if not self.url:
@@ -120,7 +124,7 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
             for page in found:
                 for entry in page:
                     if entry["path"].startswith(prefix):
-                        yield Held(entry["path"], entry["size"], version=entry["e_tag"] or "")
+                        yield Held(entry["path"], entry["size"])
 
     def page(self, prefix: str, count: int, after: str = "") -> tuple[list[Held], bool]:
         """The first `count` objects after a key, sorted, and whether there are more."""
@@ -186,7 +190,7 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
             raise PermanentError(f"{wanted.key} was uploaded, but {self.label} holds other bytes; upload it again")
 
     def _put(self, wanted: Wanted, data: bytes, held: Held | None) -> None:
-        mode: Any = "create" if held is None else {"e_tag": held.version, "version": None}
+        mode: Any = "create" if held is None else {"version" if self._is_google else "e_tag": held.version}
         if self.folder is not None or (held is not None and not held.version):
             mode = "overwrite" if held is not None else "create"
         told = {"sha256": wanted.sha256, "Content-Type": _type_of(wanted.key)}
@@ -268,8 +272,9 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
         if said in ("NoSuchBucket", "InvalidBucketName"):
             return PermanentError(f"there is no bucket {self.label} ({said}); make it, or correct {SETTING}")
         if isinstance(error, PermissionDeniedError | UnauthenticatedError) or said in _REFUSED:
-            is_google = self.url.startswith("gs:")
-            keys = "GOOGLE_APPLICATION_CREDENTIALS" if is_google else "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            keys = (
+                "GOOGLE_APPLICATION_CREDENTIALS" if self._is_google else "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
             return PermanentError(f"{where} can not be used with these credentials ({said or 'refused'}); check {keys}")
         if isinstance(error, PermissionError):
             return PermanentError(f"{where} can not be read or written by this user")
