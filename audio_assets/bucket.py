@@ -126,7 +126,12 @@ def audit(studio: Studio, bucket: Bucket, prefix: str = "", *, is_deep: bool = F
     findings = list(audit_here(rows, here(studio, prefix)))
     held = in_bucket(bucket, rows, prefix, is_deep=is_deep) if bucket.is_set else []
     findings += audit_bucket(rows, held) if bucket.is_set else []
-    return summed(findings, rows, held)
+    found = summed(findings, rows, held)
+    studio.audit_log.append(
+        "audit", bucket=bucket.label, prefix=prefix, is_deep=is_deep, n_expected=found.n_wanted,
+        n_in_bucket=found.n_held, n_by_size=found.n_by_size, counts=found.counts,
+    )  # fmt: skip
+    return found
 
 
 def in_bucket(bucket: Bucket, rows: Sequence[Wanted], prefix: str = "", *, is_deep: bool = False) -> list[Held]:

@@ -34,7 +34,14 @@ def give(studio: Studio, kind: Kind, count: int = 1, *, request_id: str = "") ->
         RotationError: its data set is empty.
     """
     seed = studio.settings.rotation_seed
-    return rotations(studio).next_ones(kind, members(studio), seed, count, request_id=request_id)
+    given = rotations(studio).next_ones(kind, members(studio), seed, count, request_id=request_id)
+    for one in given:
+        told = {"note": one.note, "request_id": one.request_id}
+        studio.audit_log.append(
+            "rotation", what=kind, item=list(one.item), cycle=one.cycle, number=one.number, given_at=one.given_at,
+            is_repeated=one.is_repeated, **{name: value for name, value in told.items() if value},
+        )  # fmt: skip
+    return given
 
 
 def requests(studio: Studio, template: str, pairs: Sequence[Item], *, request_id: str = "") -> list[MessageRequest]:

@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     workflows: Path = Field(
         default=_REPOSITORY / "workflows", description="shipped prompt templates, price card and remix styles"
     )
+    log_days: int = Field(default=30, ge=1, description="days that the audit log is kept")
     rotation_seed: str = Field(default="1", max_length=200, description="orders the rotations of names and developers")
     pairs_per_tick: int = Field(default=5, ge=1, le=1000, description="messages that each tick of `next_pairs` makes")
     pairs_template: str = Field(default="simple", description="template of the messages of pairs")
@@ -69,6 +70,11 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """Files in the making; nothing here outlives its run but after a crash."""
         return self.root / "scratch"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the audit log."""
+        return self.root / "logs"
 
     def render_lock(self, job: str) -> Path:
         """Held while a run of `job` renders into this data root."""

@@ -45,6 +45,7 @@ _AT_ONCE = 16
 _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 _TIMES = {"timeout": "60s", "connect_timeout": "5s"}
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_AWS_KEYS, _GOOGLE_KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _REFUSED = ("SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied", "ExpiredToken", "InvalidToken",
             "AuthorizationHeaderMalformed", "403 Forbidden", "401 Unauthorized")  # fmt: skip
@@ -143,7 +144,8 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
                 return None
         told = {name.lower(): str(value) for name, value in found.attributes.items()}
         meta = found.meta
-        held = Held(key, meta["size"], told.get("sha256", ""), told.get("contract_signature", ""), meta["e_tag"] or "")
+        version = (meta["version"] if self._is_google else meta["e_tag"]) or ""
+        held = Held(key, meta["size"], told.get("sha256", ""), told.get("contract_signature", ""), version)
         return replace(held, sha256=self.sha256(key)) if self.folder is not None else held
 
     def look_at_all(self, keys: Sequence[str]) -> list[Held]:
@@ -272,9 +274,7 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
         if said in ("NoSuchBucket", "InvalidBucketName"):
             return PermanentError(f"there is no bucket {self.label} ({said}); make it, or correct {SETTING}")
         if isinstance(error, PermissionDeniedError | UnauthenticatedError) or said in _REFUSED:
-            keys = (
-                "GOOGLE_APPLICATION_CREDENTIALS" if self._is_google else "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-            )
+            keys = _GOOGLE_KEYS if self._is_google else _AWS_KEYS
             return PermanentError(f"{where} can not be used with these credentials ({said or 'refused'}); check {keys}")
         if isinstance(error, PermissionError):
             return PermanentError(f"{where} can not be read or written by this user")

@@ -29,9 +29,12 @@ def measure() -> Iterator[Figure]:
         if reason:
             yield Figure(f"{N} stems on {kind}", f"skipped: {reason}")
             continue
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder, serving(kind, Path(folder)) as server:
-            with mock.patch.dict(os.environ, server.environment):
-                yield from _cycle(server, Path(folder))
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-") as folder,
+            serving(kind, Path(folder)) as server,
+            mock.patch.dict(os.environ, server.environment),
+        ):
+            yield from _cycle(server, Path(folder))
 
 
 def _cycle(server: S3, folder: Path) -> Iterator[Figure]:

@@ -118,7 +118,8 @@ def test_the_whole_cycle(server: S3, house: House, tmp_path: Path) -> None:
     assert (house.root / row.key).read_bytes() == (tmp_path / "copy.wav").read_bytes() == data
 
 
-def test_what_is_of_another_contract_is_stale_and_sent_again(server: S3, house: House) -> None:
+@pytest.mark.usefixtures("server")
+def test_what_is_of_another_contract_is_stale_and_sent_again(house: House) -> None:
     stems(house.root, 2)
     bucket = Bucket(url=URL)
     send(house.studio(), bucket)
@@ -128,7 +129,8 @@ def test_what_is_of_another_contract_is_stale_and_sent_again(server: S3, house: 
     assert counts(house.studio(), bucket) == {}
 
 
-def test_a_bucket_is_listed_page_by_page(server: S3, house: House) -> None:
+@pytest.mark.usefixtures("server")
+def test_a_bucket_is_listed_page_by_page(house: House) -> None:
     """More than a server lists at once are in `tests/bench/bucket.py`."""
     stems(house.root, 12)
     bucket = Bucket(url=URL)
@@ -156,7 +158,7 @@ def test_what_vanishes_between_list_and_look_counts_as_missing(
 
     monkeypatch.setattr(Bucket, "look_at_all", late)
     assert [(one.key, one.problem) for one in stage.audit(studio, bucket).findings] == [(gone, "missing_in_bucket")]
-    with pytest.raises(BucketGone, match="there is no stems/name/stem.name.n0001.wav in s3://"):
+    with pytest.raises(BucketGone, match=r"there is no stems/name/stem\.name\.n0001\.wav in s3://"):
         bucket.download(gone, house.root / "x.wav")
     assert bucket.hashed([replace(next(bucket.listed("stems/")), key=gone)]) == []
 
@@ -195,7 +197,8 @@ def test_a_wrong_secret_is_one_sentence_without_it(server: S3, house: House, mon
         assert not [word for word in (secret, key, "Traceback", "StringToSign") if word in done.output]
 
 
-def test_a_bucket_that_is_not_there_is_said(server: S3, house: House) -> None:
+@pytest.mark.usefixtures("server")
+def test_a_bucket_that_is_not_there_is_said() -> None:
     with pytest.raises(PermanentError, match=r"there is no bucket s3://no-such-bucket .*; make it, or correct AUDIO"):
         list(Bucket(url="s3://no-such-bucket").listed())
 

