@@ -352,18 +352,18 @@ def retire(name: str) -> int:
     if record is not None:
         retired = replace(record, lines=(), retired=(*record.retired, *record.lines))
         studio.store.write(f"{SCRIPTS}/{name}.json", retired.to_bytes())
-    elif mix_spec_partition(name) in studio.dialogue.mix_specs:
-        studio.store.delete(f"{MIX_SPECS}/{name}.json")
-    elif name in studio.songs.records:
-        studio.store.delete(f"{SONGS}/{name}.json")
-    elif name in studio.songs.remixes:
-        studio.store.delete(f"{REMIXES}/{name}.json")
     elif studio.store.size(f"{MESSAGE_REQUESTS}/{name}.json") is not None:
         studio.store.delete(f"{MESSAGE_REQUESTS}/{name}.json")
     elif name in studio.stems.asked:
         studio.store.delete(f"{STEM_REQUESTS}/{name}.json")
     elif name in {**studio.stems.entries, **studio.stems.messages}:
         raise ValueError(f"{name} is asked for in a file ({_said_in(studio, name)}); take it out there")
+    elif mix_spec_partition(name) in studio.dialogue.mix_specs:
+        studio.store.delete(f"{MIX_SPECS}/{name}.json")
+    elif name in studio.songs.records:
+        studio.store.delete(f"{SONGS}/{name}.json")
+    elif name in studio.songs.remixes:
+        studio.store.delete(f"{REMIXES}/{name}.json")
     else:
         registered = [
             *studio.dialogue.scripts,

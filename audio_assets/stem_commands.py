@@ -21,8 +21,10 @@ from audio_assets.instance import open_instance
 from audio_assets.launch import VOICE_STEMS, order, sync
 from audio_assets.plan import Plan, plan
 from audio_assets.running import RunReport, run_here
-from audio_assets.stems import Message, Stem, StemIndex, message_path, stem_path
+from audio_assets.stembook import MESSAGE_REQUESTS
+from audio_assets.stems import COPIES_FOLDER, Message, Stem, StemIndex, message_path, stem_path
 from audio_assets.studio import Studio
+from resources import render_lock
 from resources.store import record_path
 
 _LISTED = 20
@@ -120,6 +122,7 @@ def show_stem(said: str) -> dict[str, Any]:
         return row
     facts = sidecar.facts
     edges = {name: facts[name] for name in ("leading_silence_samples", "trailing_silence_samples", "n_samples")}
+    edges["wanted_signature"] = Stem(studio).signature(stem, facts["sample_rate_hz"])
     files = {"sidecar": where(studio, f"{ref.object}/sidecar.json"), "sha256": sidecar.files[WAV].sha256}
     return {**row, **edges, **files, "cost_usd": sidecar.cost_usd, **remarks(sidecar)}
 
@@ -158,8 +161,11 @@ def invalidate(pattern: str) -> dict[str, Any]:
 
     Raises:
         ValueError: none fits.
+        RuntimeError: something is rendering them.
     """
     studio = open_studio()
+    if render_lock.is_held(studio.settings.render_lock(VOICE_STEMS.job)):
+        raise RuntimeError("stems are being rendered; wait for its end, then invalidate")
     refs = studio.refs("stem").all()
     found = [stem for stem in refs if fnmatchcase(stem, pattern)]
     if not found:
@@ -207,7 +213,9 @@ def make_message(values: Mapping[str, str | None], *, is_copied: bool, retry: bo
         raise PermanentError(f"the message {request.id} was not made: {row['why']}")
     is_cached = not made.run.rendered.get("message")
     if is_copied and is_cached:  # asked for anew: a copy of what is there
-        row["copy"] = str(Message(studio).copy(request.id, Path(row["path"]).read_bytes()))
+        Message(studio).copy(request.id, Path(row["path"]).read_bytes())
+    if is_copied:
+        row["copy"] = str(max((studio.settings.root / COPIES_FOLDER).glob(f"{request.id}-*.wav")))
     return {**row, "cached": is_cached, "run_id": made.run.run_id}
 
 
@@ -244,9 +252,21 @@ def _register(requests: Sequence[MessageRequest]) -> None:
                 studio.stems.entry(value)
             studio.stems.ask_for(kind, value)
     for request in requests:
-        known = studio.stems.messages.get(request.id)
-        if known is None or known.is_copied != request.is_copied:
-            studio.stems.keep(request)
+        _keep(studio, request)
+
+
+def _keep(studio: Studio, request: MessageRequest) -> None:
+    """Keep one request, in place of what a command asked for under its id before."""
+    known = studio.stems.messages.get(request.id)
+    is_same = known is not None and _meant(known) == _meant(request)
+    if known is not None and not is_same and studio.store.size(f"{MESSAGE_REQUESTS}/{request.id}.json") is None:
+        raise ValueError(f"a file in messages/ asks for another message {request.id}; give this one another --id")
+    if known is None or not is_same or known.is_copied != request.is_copied:
+        studio.stems.keep(request)
+
+
+def _meant(request: MessageRequest) -> tuple[str, ...]:
+    return request.template, *(request.stem(kind) for kind in KINDS)
 
 
 def _stems_of(requests: Sequence[MessageRequest]) -> list[str]:
@@ -265,11 +285,14 @@ def list_messages() -> dict[str, Any]:
 
 def _message_row(studio: Studio, message: str, found: Plan) -> dict[str, Any]:
     request, ref = studio.stems.message(message), studio.refs("message").get(message)
-    mine = [one for one in (*found.stuck, *found.stale) if one.asset == "message" and one.partition == message]
-    why = "; ".join(getattr(one, "reason", "") or "; ".join(getattr(one, "causes", ())) for one in mine)
+    reasons = [one.reason for one in found.stuck if (one.asset, one.partition) == (Message.asset, message)]
+    causes = [
+        cause for one in found.stale if (one.asset, one.partition) == (Message.asset, message) for cause in one.causes
+    ]
+    why = "; ".join([*reasons, *causes])
     row: dict[str, Any] = {
         "message": message, "template": request.template, "name": request.name, "developer": request.developer,
-        "script": request.script, "state": "missing" if ref is None else "stale" if mine else "current", "why": why,
+        "script": request.script, "state": "missing" if ref is None else "stale" if why else "current", "why": why,
     }  # fmt: skip
     sidecar = studio.store.find(ref.object) if ref else None
     if ref is None or sidecar is None:

@@ -1,6 +1,6 @@
 """Stage `stems`: names, developers and scripts become stems of one contract, and stems, bit for bit, messages."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -119,8 +119,7 @@ class Stem(Spoken):
 
     def left_behind(self) -> Iterator[str]:
         """Plain files of stems that nobody asks for any more."""
-        wanted = {stem_path(stem) for stem in self.partitions()}
-        return _left_behind(self, f"{STEMS_FOLDER}/*/stem.*.wav", wanted)
+        return _left_behind(self, stem_path)
 
 
 def _api_version(identity: Mapping[str, str]) -> str:
@@ -300,7 +299,7 @@ class Message(Recipe):
 
     def left_behind(self) -> Iterator[str]:
         """Plain files of messages that nobody asks for any more; the dated copies are people's own."""
-        return _left_behind(self, f"{MESSAGES_FOLDER}/*.wav", {message_path(key) for key in self.partitions()})
+        return _left_behind(self, message_path)
 
     def _is_copied(self, partition: str) -> bool:
         request = self.studio.stems.message(partition)
@@ -346,12 +345,13 @@ def _not_published(recipe: Recipe, partition: str, path: str) -> str:
     return ""
 
 
-def _left_behind(recipe: Recipe, pattern: str, wanted: set[str]) -> Iterator[str]:
+def _left_behind(recipe: Recipe, path_of: Callable[[str], str]) -> Iterator[str]:
+    """Plain files that this recipe published for what is asked for no more; others in the folder are people's own."""
     root: Path = recipe.studio.settings.root
     if recipe.store.local_root != root:  # a clean-up deletes what is in the store
         return
-    found = (path.relative_to(root).as_posix() for path in sorted(root.glob(pattern)))
-    yield from (path for path in found if path not in wanted)
+    gone = recipe.refs.all().keys() - set(recipe.partitions())
+    yield from (path for path in map(path_of, sorted(gone)) if (root / path).is_file())
 
 
 # Assets

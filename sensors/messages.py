@@ -57,7 +57,7 @@ def new_stems(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg
     except OSError as error:
         return dg.SkipReason(f"{error.filename} can not be read: {error.strerror}")
     moving = sorted(Path(path).name for path, signature in now.items() if cursor.seen.get(path) != signature)
-    if moving and cursor.seen:
+    if moving:
         context.update_cursor(replace(cursor, seen=now, planned_at=0.0).dump())
         return dg.SkipReason(f"waiting for {', '.join(moving)} to settle")
     ready = settled(cursor.seen, now, cursor.done)

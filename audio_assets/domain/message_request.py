@@ -20,7 +20,7 @@ FOLDER = "messages"
 SUFFIXES = (".json", ".jsonl", ".csv")
 KEYS = ("template", *KINDS, "id")
 _LONGEST_ID = 180
-_PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_PLAIN = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 
 
 class MessageError(ValueError):

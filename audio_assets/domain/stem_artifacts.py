@@ -13,7 +13,7 @@ import orjson
 from numpy.typing import NDArray
 
 from audio_assets.domain.artifacts import PICTURE, SPOKEN, WAV, Speak, voice_artifact, voice_name, wav_bytes
-from audio_assets.domain.audio_contract import ANY_RATE, AudioContract, ContractError, decode
+from audio_assets.domain.audio_contract import ANY_RATE, AudioContract, Container, ContractError, Encoding, decode
 from audio_assets.domain.bitmerge import Part, Trim, bitmerge, check_merged, samples_of, silent_ends
 from audio_assets.domain.dsp.levels import clipped_runs, measure_levels
 from audio_assets.domain.pictures import waveform_picture
@@ -23,7 +23,8 @@ from audio_assets.domain.speech import SpeechRequest
 
 MERGE = "merge.json"
 MERGE_SCHEMA = "merge.1"
-STEM_CONTAINER, STEM_ENCODING = "wav", "pcm_s16le"
+STEM_CONTAINER: Container = "wav"
+STEM_ENCODING: Encoding = "pcm_s16le"
 SILENT_BELOW_DB = -50.0
 """Edges are measured, and silence is told, by this level of single samples."""
 
