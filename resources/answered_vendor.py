@@ -14,6 +14,7 @@ from typing import Any
 
 from audio_assets.domain.rendering import PermanentError
 from resources.paid_vendor import JobGone, Look, PaidVendor, Unknowable
+from resources.secrets import hide_in_file
 
 
 @dataclass
@@ -32,6 +33,7 @@ class AnsweredVendor(PaidVendor):
         part = self.kept / f".{idempotency_key}.part"
         try:
             self.answer(request, files, idempotency_key, part)
+            hide_in_file(part)
             part.replace(self._file(idempotency_key))
         finally:
             part.unlink(missing_ok=True)

@@ -6,7 +6,9 @@ Every value that was read is known to `hide`, which takes it out of any text, al
 import os
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from audio_assets.domain.redaction import without_secrets
@@ -59,12 +61,26 @@ class Key:
 
 def hide(text: str, *, longest: int = 500) -> str:
     """The text on one line without any key that was read, what looks like one, or the query of a URL (a signature)."""
-    for value in sorted(_read, key=len, reverse=True):
-        if len(value) >= _SHORTEST:
-            for form in (value, quote(value, safe=""), quote_plus(value), *_in_base64(value)):
-                text = text.replace(form, _HIDDEN)
+    for form in _forms():
+        text = text.replace(form, _HIDDEN)
     text = _QUERY.sub(rf"\1?{_HIDDEN}", text)
     return without_secrets(text, longest=longest)
+
+
+def hide_in_file(path: Path) -> None:
+    """Star out any key that was read where the file repeats it, so that everything else stays where it is."""
+    data = found = path.read_bytes()
+    for form in _forms():
+        data = data.replace(form.encode(), b"*" * len(form.encode()))
+    if data != found:
+        path.write_bytes(data)
+
+
+def _forms() -> Iterator[str]:
+    """Every key that was read, as it may be written."""
+    for value in sorted(_read, key=len, reverse=True):
+        if len(value) >= _SHORTEST:
+            yield from (value, quote(value, safe=""), quote_plus(value), *_in_base64(value))
 
 
 def _in_base64(value: str) -> list[str]:

@@ -1,5 +1,6 @@
-"""What becomes of 1,000 lines of Cartesia, half of them streamed, and 300 takes of fal where things go wrong: each
-class of faults (`tests/trouble.py`) is met by three in ten of the orders, twice in five of these again and again.
+"""What becomes of 1,000 lines of Cartesia, half of them streamed, and of 200 takes of fal where things go wrong.
+
+Each class of faults (`tests/trouble.py`) is met by three in ten of the orders, by two in five of these again and again.
 
 A row is a class. It holds that no artifact is wrong or partial, nothing is done or billed twice, every failure names
 its cause, and a second run without the fault finishes the rest: what does not hold breaks the row. Below it stand the
@@ -16,7 +17,7 @@ from audio_assets.settings import current
 from tests.bench.measuring import Figure
 from tests.trouble import KEYS, OF_LINES, OF_TAKES, Lines, Scene, Takes
 
-N_LINES, N_TAKES = 1000, 300
+N_LINES, N_TAKES = 1000, 200
 _LONGEST_CAUSE = 230
 
 

@@ -192,6 +192,19 @@ def cut_short(share: float = 0.5) -> Fault:
     return Fault("shortened body", act)
 
 
+def ends_between_events() -> Fault:
+    """A stream of events that ends as a whole one does, but too early; what is no stream is a part, as `cut_short`."""
+
+    def act(exchange: Exchange) -> bool:
+        whole = exchange.forwarded()
+        half = whole.body[: len(whole.body) // 2]
+        events, end, _ = half.rpartition(b"\n\n")
+        exchange.send(replace(whole, body=events + end or half).bytes_())
+        return True
+
+    return Fault("shortened stream", act)
+
+
 def wrong_type(content_type: str = "text/html; charset=utf-8") -> Fault:
     """The right status and body under another type."""
 
