@@ -258,7 +258,7 @@ class AuditConfig(dg.Config):
     description="What differs between the studio's stems and messages, their index, and the bucket.",
     deps=[StemIndex.asset, Message.asset],
     code_version="1",
-    group_name="stems",
+    group_name="bucket",
     kinds={"table"},
     owners=["team:audio"],
     tags={"stage": "bucket"},
