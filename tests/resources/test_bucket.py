@@ -18,6 +18,7 @@ from audio_assets.domain.bucket_audit import Wanted
 from audio_assets.domain.rendering import PermanentError, TransientError
 from audio_assets.settings import current
 from audio_assets.studio import Studio
+from resources import bucket as module
 from resources.bucket import Bucket, BucketGone, ChangedMeanwhile
 from tests.house import House
 from tests.servers.s3 import BUCKET, HONOURS_CONDITIONS, S3, SERVERS, serving
@@ -195,6 +196,10 @@ def test_a_wrong_secret_is_one_sentence_without_it(server: S3, house: House, mon
         assert "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in done.output
         assert len(done.output.splitlines()) == 1
         assert not [word for word in (secret, key, "Traceback", "StringToSign") if word in done.output]
+    with pytest.raises(PermanentError) as refused:
+        list(Bucket(url=URL).listed())
+    assert refused.value.__suppress_context__  # nor is what the server said in a trace
+    assert refused.value.__cause__ is None
 
 
 @pytest.mark.usefixtures("server")
@@ -256,6 +261,16 @@ def test_a_file_that_is_not_that_of_the_index_is_not_uploaded(house: House, tmp_
     assert sent["stems/name/stem.name.n0000.wav"] == ""
     assert "its sha256 is not that of the index" in sent["stems/name/stem.name.n0001.wav"]
     assert not (tmp_path / "bucket/stems/name/stem.name.n0001.wav").exists()
+
+
+def test_what_a_server_keeps_otherwise_is_found_when_it_is_read_back(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stems(house.root, 1)
+    put = module.obstore.put
+    monkeypatch.setattr(module.obstore, "put", lambda store, key, data, **said: put(store, key, data[:-1], **said))
+    sent = send(house.studio(), Bucket(url=str(tmp_path / "bucket")))
+    assert ["holds other bytes; upload it again" in one.problem for one in sent] == [True, True]
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "s3://", "https://host/bucket"])
