@@ -12,8 +12,10 @@ from typing import Any
 
 import click
 
+from audio_assets.cli_bucket import bucket
 from audio_assets.cli_film import budget, film, take
 from audio_assets.cli_plain import FAILED, STALE, finish, json_option, plainly, print_json
+from audio_assets.cli_rotation import rotation
 from audio_assets.cli_stems import message, stem
 
 # Dagster warns of `backfill_policy` and of check specs, which are beta; the exact pin in pyproject.toml answers that.
@@ -271,7 +273,7 @@ def serve() -> None:
     dev_server.serve_artifacts()
 
 
-for command in (film, take, budget, stem, message):
+for command in (film, take, budget, stem, message, rotation, bucket):
     main.add_command(command)
 
 

@@ -2,7 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -10,6 +12,9 @@ import click
 import orjson
 
 FAILED, STALE = 1, 3
+_KILLED = 130
+_ONLY_LOOKS = ("plan", "align", "voices", "providers", "models list", "take list", "budget show", "dev", "serve")
+"""Commands that change nothing, of the groups whose changes alone are of interest."""
 
 
 class UserError(click.ClickException):
@@ -26,16 +31,64 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*args: object, **kwargs: object) -> object:
-        try:
-            return command(*args, **kwargs)
-        except BrokenPipeError:  # `| head` has read enough: click ends quietly
-            raise
-        except (ValueError, RuntimeError, OSError) as error:
-            if os.environ.get("AUDIO_ASSETS_DEBUG"):
+        with _logged():
+            try:
+                return command(*args, **kwargs)
+            except BrokenPipeError:  # `| head` has read enough: click ends quietly
                 raise
-            raise UserError(" ".join(str(error).split())) from error
+            except (ValueError, RuntimeError, OSError) as error:
+                if os.environ.get("AUDIO_ASSETS_DEBUG"):
+                    raise
+                raise UserError(" ".join(str(error).split())) from error
 
     return wrapped
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Within: a command, which is written to the audit log with its exit code, unless it only looks."""
+    context = click.get_current_context(silent=True)
+    name = _name_of(context)
+    started, code = time.monotonic(), 0
+    try:
+        yield
+    except BaseException as error:
+        code = _exit_code(error)
+        raise
+    finally:
+        if context is not None and name and name not in _ONLY_LOOKS:
+            _write_down(name, context.params, code, time.monotonic() - started)
+
+
+def _name_of(context: click.Context | None) -> str:
+    """`rotation next`, without the program's own name."""
+    names: list[str] = []
+    while context is not None and context.parent is not None:
+        names.insert(0, str(context.info_name))
+        context = context.parent
+    return " ".join(names)
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if isinstance(error, click.exceptions.Exit | click.ClickException):
+        return error.exit_code
+    return _KILLED if isinstance(error, KeyboardInterrupt) else FAILED
+
+
+def _write_down(name: str, params: Mapping[str, Any], code: int, seconds: float) -> None:
+    """Append the line; with settings that can not be read there is no place for it."""
+    from audio_assets.settings import current
+    from resources.audit_log import AuditLog
+
+    try:
+        settings = current()
+    except ValueError:
+        return
+    said = {key: value for key, value in params.items() if value not in (None, False, "", ())}
+    log = AuditLog(settings.logs, days=settings.log_days)
+    log.append("command", command=name, arguments=said, exit_code=code, seconds=round(seconds, 3))
 
 
 def print_json(value: object) -> None:

@@ -34,6 +34,7 @@ from audio_assets.speech import Alignment, VoiceLine
 from audio_assets.stembook import MESSAGE_REQUESTS, STEM_REQUESTS
 from audio_assets.studio import Studio
 from resources import models, render_lock
+from resources.bucket import Bucket
 
 _LISTED = 20
 _HEARD = 4
@@ -104,6 +105,12 @@ def open_studio() -> Studio:
     """The studio on the settings' data root."""
     studio: Studio = build_resources(current())["studio"].open()
     return studio
+
+
+def open_bucket() -> Bucket:
+    """The bucket that the settings name."""
+    bucket: Bucket = build_resources(current())["bucket"]
+    return bucket
 
 
 def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet: bool) -> Ingested:

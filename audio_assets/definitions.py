@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from audio_assets import (
+    bucket,
     catalog,
     costs,
     deliverables,
@@ -27,24 +28,26 @@ from audio_assets.jobs import render_dialogue, render_film, render_messages, ren
 from audio_assets.settings import Settings, current
 from audio_assets.shipped_providers import shipped_providers
 from audio_assets.studio import studio_resource
+from resources.bucket import Bucket
 from resources.store import ArtifactStore
 from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
 from sensors.messages import new_stems
+from sensors.rotation import next_pairs
 from sensors.songs import uploaded_songs
 
 _STAGES = (
     *(script, speech, lipsync, mix, upload, song, storyboard, remix),
     *(takes, performance, film, deliverables, costs, catalog),
-    stems,
+    *(stems, bucket),
 )
 
 
 def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Every resource by its key; `overrides` replace the named ones, as tests do."""
-    store = {"store": ArtifactStore(url=settings.store_url)}
-    parts: dict[str, Any] = {**store, **shipped_providers(settings), **(overrides or {})}
-    providers = {key: part for key, part in parts.items() if key != "store"}
+    ground = {"store": ArtifactStore(url=settings.store_url), "bucket": Bucket(url=settings.bucket)}
+    parts: dict[str, Any] = {**ground, **shipped_providers(settings), **(overrides or {})}
+    providers = {key: part for key, part in parts.items() if key not in ground}
     return {**parts, "studio": studio_resource(parts["store"], providers)}
 
 
@@ -55,6 +58,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
         jobs=[render_dialogue, render_music, render_film, render_messages],
         sensors=[new_dialogue, uploaded_songs, planned_films, new_stems],
+        schedules=[next_pairs],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,
     )

@@ -5,6 +5,7 @@ holds up the others; the last op brings the checks up to date and fails if anyth
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -72,10 +73,21 @@ def _concluding_op(pipeline: Pipeline) -> dg.OpDefinition:
             ]
             for asset in pipeline.rendered
         }
+        n_failed = {asset: len(outcomes) for asset, outcomes in failed.items() if outcomes}
+        opened.audit_log.append(
+            "batch", job=pipeline.job, run=context.run.run_id, asked=_asked(context), failed=n_failed
+        )
         if any(failed.values()):
             raise Failed(failed)
 
     return conclude
+
+
+def _asked(context: dg.OpExecutionContext) -> dict[str, int]:
+    """How many partitions of each asset this run was asked for; a song may stand for its scenes."""
+    ops: dict[str, Any] = dict(context.run.run_config).get("ops", {})  # type: ignore[assignment]
+    counts = {name.removeprefix("render_"): len(op["config"]["partition_keys"]) for name, op in ops.items()}
+    return {asset: n for asset, n in counts.items() if n}
 
 
 def _job(pipeline: Pipeline, description: str) -> dg.JobDefinition:

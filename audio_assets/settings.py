@@ -21,6 +21,10 @@ class Settings(BaseSettings):
     store: str = Field(
         default="", description="where artifacts live: a folder or an s3:// or gs:// URL; empty: the data root"
     )
+    bucket: str = Field(
+        default="",
+        description="where stems and messages go: a folder or an s3:// or gs:// URL; empty: nowhere",
+    )
     cache: Path = Field(
         default=Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "audio-assets",
         description="model files, fetched once and shared by every data root",
@@ -35,6 +39,10 @@ class Settings(BaseSettings):
     workflows: Path = Field(
         default=_REPOSITORY / "workflows", description="shipped prompt templates, price card and remix styles"
     )
+    log_days: int = Field(default=30, ge=1, description="days that the audit log is kept")
+    rotation_seed: str = Field(default="1", max_length=200, description="orders the rotations of names and developers")
+    pairs_per_tick: int = Field(default=5, ge=1, le=1000, description="messages that each tick of `next_pairs` makes")
+    pairs_template: str = Field(default="simple", description="template of the messages of pairs")
     voice_menu_choices: bool = Field(default=False, description="speak Ren'Py's menu choices too")
     server_host: str = Field(default="127.0.0.1", description="address that the artifact server listens on")
     server_port: int = Field(default=3001, description="port of the artifact server")
@@ -62,6 +70,11 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """Files in the making; nothing here outlives its run but after a crash."""
         return self.root / "scratch"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the audit log."""
+        return self.root / "logs"
 
     def render_lock(self, job: str) -> Path:
         """Held while a run of `job` renders into this data root."""

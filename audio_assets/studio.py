@@ -24,6 +24,7 @@ from audio_assets.stembook import StemBook
 from audio_assets.takebook import TakeBook
 from resources import models
 from resources.alignment import Aligner, fill_identity, filler
+from resources.audit_log import AuditLog
 from resources.ledger import Ledger
 from resources.lip_sync import LipSyncProvider
 from resources.music import MusicProvider
@@ -81,6 +82,11 @@ class Studio:
     def ledger(self) -> Ledger:
         """Budgets and costs; opened on first use."""
         return Ledger(self.settings.ledger_url)
+
+    @cached_property
+    def audit_log(self) -> AuditLog:
+        """Who did what, as JSON lines below `logs/`."""
+        return AuditLog(self.settings.logs, days=self.settings.log_days)
 
     def model(self, name: str) -> Path | None:
         """The folder of a model's files, None where they were not fetched."""

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration that this version knows. They are numbered: a greater one comes from a newer version."""
 
 VERSION_TABLE = "ledger_version"
@@ -72,3 +72,43 @@ caps = Table(
     Column("set_by", String(200), nullable=False),
     Column("set_at", String(32), nullable=False),
 )
+
+rotations = Table(
+    "rotations",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("seed", String(200), nullable=False),
+    Column("members", Text, nullable=False),  # the data set at the last hand-out, as JSON
+    Column("note", Text, nullable=False),
+    Column("noted_at", String(32), nullable=False),
+    Column("started_at", String(32), nullable=False),
+)
+"""A row per kind; written only when the seed or the data set is another."""
+
+rotation_places = Table(
+    "rotation_places",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("cycle", Integer, nullable=False),
+    Column("looked", Integer, nullable=False),
+    Column("n_given", Integer, nullable=False),
+    Column("last_item", Text, nullable=False),
+    Column("digest", String(64), nullable=False),  # of seed and data set: they order the cycle
+    Column("updated_at", String(32), nullable=False),
+)
+"""Where each rotation is: written with every hand-out, in its transaction."""
+
+rotation_handouts = Table(
+    "rotation_handouts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(20), nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("request_id", String(200)),
+    Column("given_at", String(32), nullable=False),
+    UniqueConstraint("kind", "cycle", "item", name="rotation_handouts_once"),
+    UniqueConstraint("kind", "request_id", name="rotation_handouts_request"),
+)
+"""What was given: the cycle that runs, and the newest of those before."""

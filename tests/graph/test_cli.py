@@ -260,7 +260,9 @@ def test_a_language_that_there_is_not_is_a_mistake() -> None:
 def test_what_is_no_language_tag_is_a_mistake(lang: str, root: Path) -> None:
     if lang:
         mistake("say", "Hello.", "--lang", lang)
-    assert {path.name for path in root.iterdir()} <= {"cast.toml", "dagster", "scratch", "audio", "refs", "failures"}
+    assert {path.name for path in root.iterdir()} <= {
+        *("cast.toml", "dagster", "scratch", "audio", "refs", "failures", "logs")
+    }
 
 
 def test_a_model_that_is_not_here_is_named_with_the_command_that_fetches_it(cast: Path) -> None:

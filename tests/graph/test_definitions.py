@@ -92,9 +92,10 @@ TABLE = {
     "stem": ("stems", "wav", "team:audio", "1", STEMS, ("stem_text",)),
     "stem_index": ("stems", "json", "team:audio", "1", "all", ("stem",)),
     "message": ("stems", "wav", "team:audio", "1", MESSAGES, ("message_request", "stem")),
+    "bucket_audit": ("bucket", "table", "team:audio", "1", None, ("message", "stem_index")),
     "provider_catalogue": ("providers", "json", "team:production", "1", None, ()),
 }
-WITHOUT_PARTITIONS = {"provider_catalogue"}
+WITHOUT_PARTITIONS = {"bucket_audit", "provider_catalogue"}
 """Looked up anew each time: no recipe, nothing in the plan."""
 
 CHECKS = {
@@ -132,6 +133,7 @@ CHECKS = {
     "stem_text": {"data_sets_are_whole"},
     "stem": {"intended_provider", "not_truncated", "edges_not_silent", "not_over_long"},
     "message": {"bit_exact"},
+    "bucket_audit": {"bucket_agrees"},
     "provider_catalogue": {"none_retired", "all_in_use_answer"},
 }
 """Assets that are not named here have none."""
@@ -142,6 +144,8 @@ COMMANDS = {
     *("film", "take", "take add", "take list", "take remix", "take score", "take select", "take unselect", "take want"),
     *("stem", "stem generate", "stem invalidate", "stem list", "stem show"),
     *("message", "message bulk", "message list", "message make", "message show"),
+    *("rotation", "rotation next", "rotation pair", "rotation reset", "rotation status", "rotation stream"),
+    *("bucket", "bucket audit", "bucket check", "bucket list", "bucket resolve", "bucket upload"),
     *(
         "budget",
         "budget again",

@@ -1,0 +1,146 @@
+"""Rotations over a studio's data sets: the commands, and the schedule that makes the messages of the next pairs."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner
+
+from audio_assets import launch, rotating
+from audio_assets.cli import main
+from audio_assets.instance import open_instance
+from audio_assets.settings import current
+from resources import render_lock
+from sensors.rotation import next_pairs
+from tests.house import House
+
+TICK = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def listed(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A studio with three names, two developers and two scripts."""
+    house.write("datasets/names.txt", "Ann\nBob\nJosé\n")
+    house.write("datasets/developers.txt", "Hilton\nMarriott\n")
+    house.write(
+        "datasets/scripts.json", json.dumps([{"value": "hi", "text": "Hello."}, {"value": "bye", "text": "Bye."}])
+    )
+    monkeypatch.setenv("AUDIO_ASSETS_PAIRS_PER_TICK", "2")
+    current.cache_clear()
+    return house
+
+
+def run(*words: str) -> str:
+    done = CliRunner().invoke(main, ["rotation", *words])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def tick(house: House, instance: dg.DagsterInstance, at: datetime = TICK) -> dg.RunRequest | dg.SkipReason:
+    studio = house.resources["studio"]
+    with dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=at, resources={"studio": studio}
+    ) as context:
+        found = next_pairs(context)
+    assert isinstance(found, dg.RunRequest | dg.SkipReason)
+    return found
+
+
+@pytest.fixture
+def instance(root: Path) -> Iterator[dg.DagsterInstance]:
+    """The data root's own: a schedule takes no instance in memory."""
+    assert root.is_dir()
+    with open_instance(current()) as found:
+        yield found
+
+
+@pytest.mark.usefixtures("listed")
+def test_next_gives_each_once_and_stream_shows_the_same_before() -> None:
+    shown = [json.loads(line) for line in run("stream", "pairs", "--jsonl").splitlines()]
+    given = [json.loads(run("next", "pair", "--json")) for _ in range(6)]
+    assert [(one["name"], one["developer"]) for one in given] == [(one["name"], one["developer"]) for one in shown]
+    assert len({(one["name"]["id"], one["developer"]["id"]) for one in given}) == 6
+    assert [one["number"] for one in given] == [1, 2, 3, 4, 5, 6]
+    assert run("stream", "pairs") == ""
+    assert json.loads(run("next", "pair", "--json"))["cycle"] == 2
+    assert "of 3 in cycle 1" in run("next", "name")
+
+
+@pytest.mark.usefixtures("listed")
+def test_stream_takes_and_request_ids_repeat() -> None:
+    (first, *_) = run("stream", "scripts", "--take", "--count", "1").splitlines()
+    assert first in ("hi", "bye")
+    again = [json.loads(run("next", "script", "--request-id", "r1", "--json")) for _ in range(2)]
+    assert again[0]["script"]["value"] == ({"hi", "bye"} - {first}).pop()
+    assert again[1] == {**again[0], "is_repeated": True}
+
+
+def test_a_changed_data_set_is_said(listed: House) -> None:
+    run("next", "name")
+    listed.write("datasets/names.txt", "Ann\nBob\nJosé\nZoë\nMax\n")
+    assert "2 names joined since the last hand-out" in run("status")
+    assert "2 names joined; 1 of 5 names given in this cycle" in run("next", "name")
+    assert run("reset", "name") == "name: begins anew, 2 hand-outs forgotten\n"
+    assert json.loads(run("status", "--json"))[0]["n_given"] == 0
+
+
+@pytest.mark.usefixtures("house")
+def test_a_studio_without_data_sets_is_told_what_to_write() -> None:
+    done = CliRunner().invoke(main, ["rotation", "next", "name"])
+    assert (done.exit_code, done.output) == (
+        2, "Error: there are no names to rotate; write some to datasets/names.txt\n",
+    )  # fmt: skip
+    assert run("status").count("to rotate") == 4
+
+
+def test_the_schedule_asks_for_one_run_that_makes_the_messages(listed: House, instance: dg.DagsterInstance) -> None:
+    asked = tick(listed, instance)
+    assert isinstance(asked, dg.RunRequest)
+    wanted = {
+        name.removeprefix("render_"): op["config"]["partition_keys"] for name, op in asked.run_config["ops"].items()
+    }
+    assert len(wanted["message"]) == 2
+    assert len(wanted["stem"]) == 4
+    again = tick(listed, instance)
+    assert isinstance(again, dg.RunRequest)
+    assert (again.run_key, again.run_config) == (asked.run_key, asked.run_config)
+    done = launch.execute(instance, listed.defs.resolve_job_def("render_messages"), wanted)
+    assert done.success
+    assert sorted(path.stem for path in (listed.root / "messages").glob("*.wav")) == sorted(wanted["message"])
+    assert isinstance(tick(listed, instance), dg.SkipReason)
+    log = [json.loads(line) for path in (listed.root / "logs").iterdir() for line in path.read_text().splitlines()]
+    (batch,) = [one for one in log if one["kind"] == "batch"]
+    assert batch["job"] == "render_messages"
+    assert (batch["asked"]["message"], batch["asked"]["stem"], batch["failed"]) == (2, 4, {})
+    assert [one["is_repeated"] for one in log if one["kind"] == "rotation"] == [False] * 2 + [True] * 4
+
+
+def test_the_schedule_waits_and_says_why(
+    listed: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIO_ASSETS_PAIRS_TEMPLATE", "simpel")
+    current.cache_clear()
+    assert "there is no message template 'simpel'" in str(tick(listed, instance))
+    monkeypatch.setenv("AUDIO_ASSETS_PAIRS_TEMPLATE", "announcement")
+    current.cache_clear()
+    monkeypatch.setattr(render_lock, "is_held", lambda _: True)
+    assert "a run is making messages" in str(tick(listed, instance))
+    monkeypatch.undo()
+    assert rotating.rotations(listed.studio()).history("pair") == ()  # nothing was given for nothing
+
+
+def test_a_template_with_a_script_has_the_next_one(listed: House) -> None:
+    studio = listed.studio()
+    pairs = [one.item for one in rotating.give(studio, "pair", 2)]
+    wanted = rotating.requests(studio, "announcement", pairs)
+    assert {one.script for one in wanted} == {"stem.script.hi", "stem.script.bye"}
+    assert [(one.name, one.developer) for one in wanted] == pairs
+
+
+def test_the_schedule_is_stopped_until_somebody_starts_it(house: House) -> None:
+    (found,) = house.defs.schedules or ()
+    assert isinstance(found, dg.ScheduleDefinition)
+    assert (found.name, found.default_status) == ("next_pairs", dg.DefaultScheduleStatus.STOPPED)
