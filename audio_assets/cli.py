@@ -14,6 +14,7 @@ import click
 
 from audio_assets.cli_film import budget, film, take
 from audio_assets.cli_plain import FAILED, STALE, finish, json_option, plainly, print_json
+from audio_assets.cli_queue import queue
 
 # Dagster warns of `backfill_policy` and of check specs, which are beta; the exact pin in pyproject.toml answers that.
 warnings.filterwarnings("ignore", module=r"dagster|audio_assets\.partitions")
@@ -270,7 +271,7 @@ def serve() -> None:
     dev_server.serve_artifacts()
 
 
-for command in (film, take, budget):
+for command in (film, take, budget, queue):
     main.add_command(command)
 
 

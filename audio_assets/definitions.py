@@ -11,6 +11,7 @@ from audio_assets import (
     deliverables,
     film,
     lipsync,
+    live,
     mix,
     performance,
     remix,
@@ -22,18 +23,19 @@ from audio_assets import (
     upload,
 )
 from audio_assets.checks import ASSET_CHECKS
-from audio_assets.jobs import render_dialogue, render_film, render_music
+from audio_assets.jobs import render_dialogue, render_film, render_live, render_music
 from audio_assets.settings import Settings, current
 from audio_assets.shipped_providers import shipped_providers
 from audio_assets.studio import studio_resource
 from resources.store import ArtifactStore
 from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
+from sensors.live import autoplay, new_messages
 from sensors.songs import uploaded_songs
 
 _STAGES = (
     *(script, speech, lipsync, mix, upload, song, storyboard, remix),
-    *(takes, performance, film, deliverables, costs, catalog),
+    *(takes, performance, film, deliverables, costs, catalog, live),
 )
 
 
@@ -50,8 +52,8 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=dg.load_assets_from_modules(_STAGES),
         asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
-        jobs=[render_dialogue, render_music, render_film],
-        sensors=[new_dialogue, uploaded_songs, planned_films],
+        jobs=[render_dialogue, render_music, render_film, render_live],
+        sensors=[new_dialogue, uploaded_songs, planned_films, new_messages, autoplay],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,
     )

@@ -12,7 +12,7 @@ from audio_assets.batch import Batch, Failed, run_op, source_event
 from audio_assets.checks import evaluations
 from audio_assets.domain.scene_key import SEPARATOR
 from audio_assets.event_log import keeping_logs_open
-from audio_assets.launch import DIALOGUE, FILM, MUSIC, Pipeline, Step, members
+from audio_assets.launch import DIALOGUE, FILM, LIVE, MUSIC, Pipeline, Step, members
 from audio_assets.render import Outcome, Recipe
 from audio_assets.source import Source
 from audio_assets.studio import Studio, StudioResource
@@ -49,7 +49,9 @@ def _render_op(recipe: type[Recipe], job: str) -> dg.OpDefinition:
         if config.partition_keys:
             opened = studio.open()
             render_lock.hold(opened.settings.render_lock(job))
-            failed = run_op(context, recipe(opened), _keys(context, opened, recipe, config.partition_keys))
+            made = recipe(opened)
+            keys = made.take_on(_keys(context, opened, recipe, config.partition_keys))
+            failed = run_op(context, made, keys)
             if not all(outcome.is_kept for outcome in failed):
                 raise Failed({recipe.asset: failed})
 
@@ -100,3 +102,4 @@ render_music = _job(
 render_film = _job(
     FILM, "Make takes of the named scenes, and from the selected ones the film; the sensor and the command launch it."
 )
+render_live = _job(LIVE, "Speak the named live messages; a sensor launches it where no `queue serve` is there to.")

@@ -18,6 +18,7 @@ from audio_assets.domain.scene_key import song_of
 from audio_assets.film import FinalVideo, SceneClip
 from audio_assets.film_sources import DeliveryRequest, SceneSpan, SceneTreatment, TakeRequest
 from audio_assets.lipsync import LipSync
+from audio_assets.live import MessageAudio
 from audio_assets.mix import DialogueMix
 from audio_assets.performance import LipsyncedTake, SceneAlignment, VocalSegment
 from audio_assets.plan import Plan, plan
@@ -94,7 +95,8 @@ FILM = Pipeline(
         *(SceneClip, FinalVideo, Timeline, Deliverable, CostReport),
     ),
 )
-PIPELINES = (DIALOGUE, MUSIC, FILM)
+LIVE = Pipeline("render_live", (MessageAudio,))
+PIPELINES = (DIALOGUE, MUSIC, FILM, LIVE)
 RECIPES: tuple[type[Recipe], ...] = tuple(recipe for pipeline in PIPELINES for recipe in pipeline.recipes)
 """Every rendered asset."""
 SOURCES: tuple[type[Source], ...] = tuple(source for pipeline in PIPELINES for source in pipeline.sources)
@@ -112,6 +114,7 @@ def sync(instance: dg.DagsterInstance, studio: Studio) -> None:
     partitions.sync(instance, partitions.mixes, [*studio.dialogue.sheets, *studio.dialogue.mix_specs])
     partitions.sync(instance, partitions.songs, list(studio.songs.records))
     partitions.sync(instance, partitions.remixes, list(studio.songs.remixes))
+    partitions.sync(instance, partitions.live_messages, studio.live.partitions())
     changed = [
         (source, key)
         for source in (kind(studio) for kind in SOURCES)

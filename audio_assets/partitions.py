@@ -32,6 +32,9 @@ deliveries = dg.MultiPartitionsDefinition({"song": songs, "delivery": dg.StaticP
 remixes = dg.DynamicPartitionsDefinition(name="audio_assets_remixes")
 """One remix: the slug of its request."""
 
+live_messages = dg.DynamicPartitionsDefinition(name="audio_assets_live_messages")
+"""One message of a live stream: `m` and the number of its arrival."""
+
 of_song = dg.MultiToSingleDimensionPartitionMapping("song")
 """Between a song and its scenes or deliveries, in both directions."""
 

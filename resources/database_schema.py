@@ -90,6 +90,7 @@ live_messages = Table(
     Column("audio", Text, nullable=False),
     Column("n_bytes", BigInteger, nullable=False),
     Column("duration_ms", Integer, nullable=False),
+    Column("n_claims", Integer, nullable=False),
     Column("n_plays", Integer, nullable=False),
     Column("arrived_at", String(32), nullable=False),
     Column("ready_at", String(32)),

@@ -95,9 +95,9 @@ def _line(path: Path, header: bytes, number: int, line: bytes) -> Line | None:
     if not line.strip() or (is_csv and number == 1):
         return None
     key = f"line:{sha256_hex(b'%s:%d:%s' % (path.name.encode(), number, line.strip()))}"
+    if len(line) >= _LONGEST_LINE:
+        return Line(key, fault=f"{path.name} line {number}: it is longer than {_LONGEST_LINE >> 10} KiB")
     try:
-        if len(line) >= _LONGEST_LINE:
-            raise MessageError(f"it is longer than {_LONGEST_LINE >> 10} KiB")
         message = read_csv_line(line, header) if is_csv else read_jsonl_line(line)
     except MessageError as error:
         return Line(key, fault=f"{path.name} line {number}: {error}")

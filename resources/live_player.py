@@ -1,4 +1,4 @@
-"""Plays live messages: takes the next one, puts it on air, keeps since when. Any number of players may do so at once."""
+"""Plays live messages: takes the next one, puts it on air, keeps since when. Many players may do so at once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,12 +56,15 @@ class Player:
             except (ValueError, RuntimeError, OSError) as error:
                 self._queue.failed(message.number, f"its audio can not be had: {error}; requeue it")
                 continue
+            at = self._now()
             try:
-                at = self._now()
                 record = self._now_playing.publish(message, spoken_text(message), wav, at)
             except OSError as error:
-                reason = f"{self._now_playing.folder} can not be written ({error.strerror}); mend that, then requeue it"
-                self._queue.failed(message.number, reason)
+                where = f"{self._now_playing.folder} can not be written ({error.strerror}); mend that, then requeue it"
+                self._queue.failed(message.number, where)
+                raise
+            except Exception as error:  # this process lives on, so nobody else would ever end the message
+                self._queue.failed(message.number, f"it could not be put on air: {type(error).__name__}: {error}")
                 raise
             return Played(self._queue.started(message, at), record)
 
@@ -72,4 +75,4 @@ class Player:
 
 def spoken_text(message: Message) -> str:
     """The text as it is spoken."""
-    return str(orjson.loads(message.request)["text"]) if message.request else message.text
+    return str(orjson.loads(message.request)["speech"]["text"]) if message.request else message.text

@@ -38,6 +38,7 @@ class Message:
     audio: str
     n_bytes: int
     duration_s: float
+    n_claims: int
     n_plays: int
     arrived_at: datetime
     ready_at: datetime | None
@@ -85,6 +86,7 @@ def as_message(row: Mapping[Any, Any]) -> Message:
         audio=row["audio"],
         n_bytes=row["n_bytes"],
         duration_s=row["duration_ms"] / 1000,
+        n_claims=row["n_claims"],
         n_plays=row["n_plays"],
         arrived_at=datetime.fromisoformat(row["arrived_at"]),
         ready_at=time_of(row["ready_at"]),

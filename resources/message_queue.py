@@ -43,8 +43,11 @@ from resources.process_owner import Owner, is_alive, this_process
 STALE_S = 120.0
 """After so long without a change a claim of another host, whose processes can not be looked at, counts as left."""
 
+MAX_CLAIMS = 3
+"""So many renderers may die at a message before it has failed."""
+
 _columns = live_messages.c
-_NO_OWNER = {"owner_pid": None, "owner_host": None, "owner_started": None}
+_NO_OWNER: dict[str, Any] = {"owner_pid": None, "owner_host": None, "owner_started": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ class MessageQueue:
             "source": source[:300],
             "state": "PENDING" if line.message else "FAILED",
             "reason": without_secrets(line.fault, longest=500),
-            "request": "", "audio": "", "n_bytes": 0, "duration_ms": 0, "n_plays": 0,
+            "request": "", "audio": "", "n_bytes": 0, "duration_ms": 0, "n_claims": 0, "n_plays": 0,
             "arrived_at": self._time(),
             "updated_at": self._time(),
             "version": 1,
@@ -185,10 +188,12 @@ class MessageQueue:
             claimed: list[Message] = []
             for message in self._free(connection, limit, *chosen):
                 asked = Asked(message.request) if message.request else ask(message)
-                if asked.refusal:
-                    self._changed(connection, message, "FAILED", reason=asked.refusal)
+                refusal = asked.refusal or self._given_up(message)
+                if refusal:
+                    self._changed(connection, message, "FAILED", reason=refusal, ended_at=self._time())
                 else:
-                    claimed.append(self._changed(connection, message, "PENDING", owned=True, request=asked.request))
+                    kept: dict[str, Any] = {"request": asked.request, "n_claims": message.n_claims + 1}
+                    claimed.append(self._changed(connection, message, "PENDING", owned=True, **kept))
         return tuple(claimed)
 
     def release(self, numbers: Collection[int]) -> None:
@@ -196,11 +201,11 @@ class MessageQueue:
         with self._database.writing() as connection:
             for message in messages_of(connection, _columns.id.in_(numbers), _columns.state == "PENDING"):
                 if message.owner == self._owner():
-                    self._changed(connection, message, "PENDING")
+                    self._changed(connection, message, "PENDING", n_claims=message.n_claims - 1)
 
     def ready(self, number: int, audio: str, *, duration_s: float, n_bytes: int) -> bool:
         """Keep that its audio is made; False for a message that waits for none (cleared away meanwhile, or played)."""
-        made = {"audio": audio, "duration_ms": round(duration_s * 1000), "n_bytes": n_bytes}
+        made: dict[str, Any] = {"audio": audio, "duration_ms": round(duration_s * 1000), "n_bytes": n_bytes}
         with self._database.writing() as connection:
             message = message_of(connection, number)
             if message.state == "PENDING":
@@ -342,9 +347,12 @@ class MessageQueue:
                     raise MessageConflict(f"message {message.number} is {message.state}; it is not over")
                 if not message.text:
                     raise MessageConflict(f"message {message.number} has no text: it was a faulty line; add it anew")
-            fresh = {"request": "", "reason": "", "audio": "", "n_bytes": 0, "duration_ms": 0}
-            times = {"ready_at": None, "started_at": None, "ended_at": None}
-            return tuple(self._changed(connection, one, "PENDING", **fresh, **times) for one in found)
+            fresh: dict[str, Any] = {
+                **dict.fromkeys(("request", "reason", "audio"), ""),
+                **dict.fromkeys(("n_bytes", "duration_ms", "n_claims"), 0),
+                **dict.fromkeys(("ready_at", "started_at", "ended_at")),
+            }
+            return tuple(self._changed(connection, one, "PENDING", **fresh) for one in found)
 
     def switch(self, queue: Queue) -> Switches:
         """Make a queue the active one."""
@@ -353,7 +361,7 @@ class MessageQueue:
 
     def autoplay(self, *, is_on: bool, cooldown_s: float | None = None) -> Switches:
         """Play by itself or not; a cooldown holds until another is given."""
-        given = {} if cooldown_s is None else {"cooldown_ms": round(cooldown_s * 1000)}
+        given: dict[str, Any] = {} if cooldown_s is None else {"cooldown_ms": round(cooldown_s * 1000)}
         with self._database.writing() as connection:
             return self._switched(connection, is_autoplay=is_on, **given)
 
@@ -417,6 +425,13 @@ class MessageQueue:
         return found
 
     # --- Within a transaction ----------------------------------------------------------------------------------
+
+    def _given_up(self, message: Message) -> str:
+        """Why it is not claimed once more, "" where it is: what kills every renderer would hold up all behind it."""
+        if message.n_claims < MAX_CLAIMS:
+            return ""
+        number = message.number
+        return f"{MAX_CLAIMS} renderers died at it; `audio-assets queue requeue {number}` has it tried again"
 
     def _free(self, connection: Connection, limit: int, *conditions: Any) -> tuple[Message, ...]:
         """The first that wait for a renderer; a long queue is not read to its end for them."""

@@ -2,7 +2,7 @@
 
     voice = "am_adam50_am_michael50"   # one voice, or a mix in percent that sums to 100
     engine = "kokoro"                  # any speech provider
-    language = "a"                     # Kokoro's letter (a American, b British, e Spanish, f French ...), or a tag: "de"
+    language = "a"                     # Kokoro's letter (a American, b British, e Spanish, ...) or a tag: "de"
     speed = 0.85
     cooldown_s = 10                    # silence between two messages under autoplay
     max_age_days = 7                   # what was played, deleted or has failed is forgotten after that
@@ -60,7 +60,7 @@ class LiveSettings:
     cooldown_s: float = 10.0
     max_age_days: float = 7.0
     names: Mapping[str, str] = field(default_factory=dict)
-    text: TextRules = TextRules()
+    text: TextRules = field(default_factory=TextRules)
 
     def request(self, text: str, known_voices: Mapping[str, Collection[str]]) -> SpeechRequest:
         """What is asked of the engine for a text that is safe to speak.

@@ -119,7 +119,7 @@ def _plain_letters(text: str, notes: list[str]) -> str:
 def _without_links(text: str, rules: TextRules, notes: list[str]) -> str:
     def replaced(found: re.Match[str]) -> str:
         link = found[0].rstrip(_AFTER_A_LINK)
-        return f" {rules.link} {found[0][len(link):]}" if link else found[0]
+        return f" {rules.link} {found[0][len(link) :]}" if link else found[0]
 
     said, n_links = _LINK.subn(replaced, text)
     _note(notes, n_links, f"link is spoken as '{rules.link}'", f"links are spoken as '{rules.link}'")

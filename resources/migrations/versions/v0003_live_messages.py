@@ -1,4 +1,4 @@
-"""Live messages: their queue, its switches, and how far the files of the inbox were read. Frozen, as every migration."""
+"""Live messages: their queue, its switches, and how far the files of the inbox were read. Frozen."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("audio", sa.Text, nullable=False),
         sa.Column("n_bytes", sa.BigInteger, nullable=False),
         sa.Column("duration_ms", sa.Integer, nullable=False),
+        sa.Column("n_claims", sa.Integer, nullable=False),
         sa.Column("n_plays", sa.Integer, nullable=False),
         sa.Column("arrived_at", sa.String(32), nullable=False),
         sa.Column("ready_at", sa.String(32)),
