@@ -232,6 +232,10 @@ class MessageQueue:
         Raises:
             MessageConflict: a person asks while another message plays.
         """
+        with self._database.reading() as connection:  # most looks of autoplay end here and keep no writer waiting
+            due = sa.or_(_columns.state == "PLAYING", _columns.state == "READY")
+            if not messages_of(connection, due, limit=1):
+                return None
         with self._database.writing() as connection:
             self._tend(connection, was_published)
             switches = switches_of(connection)
