@@ -1,21 +1,21 @@
 """A small studio for films in a temporary folder: songs as in `concert`, takes drawn in plain colours."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from audio_assets import launch
-from audio_assets.definitions import build_defs, build_resources
 from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_selection import Selection
 from audio_assets.launch import FILM
 from audio_assets.plan import Plan, plan
-from audio_assets.settings import current
 from audio_assets.studio import Studio
 from resources.engines.take_records import SELECTION, TAKES
+from tests.assembled import definitions, resources
 from tests.concert import SONG, Concert
 from tests.video_fakes import ColourVideo
 
@@ -53,15 +53,15 @@ class Cinema(Concert):
 
     @property
     def resources(self) -> dict[str, Any]:
-        return build_resources(current(), self._videos)
+        return resources(self._videos)
 
     @property
     def defs(self) -> dg.Definitions:
-        return build_defs(self._videos)
+        return definitions(self._videos)
 
     @property
     def _videos(self) -> dict[str, Any]:
-        return {"animatic": ColourVideo(folder=str(self.easel), **self.more), **self.beside}
+        return {"animatic": _painter(str(self.easel), tuple(self.more.items())), **self.beside}
 
     def studio(self) -> Studio:
         studio: Studio = self.resources["studio"].open()
@@ -108,6 +108,11 @@ class Cinema(Concert):
 
     def selected(self, scene: str) -> Selection:
         return selection_from_bytes((self.object_of("selected_take", scene) / SELECTION).read_bytes())[1]
+
+
+@lru_cache(maxsize=8)
+def _painter(folder: str, more: tuple[tuple[str, Any], ...]) -> ColourVideo:
+    return ColourVideo(folder=folder, **dict(more))
 
 
 def touched(cinema: Cinema, instance: dg.DagsterInstance) -> set[str]:

@@ -11,15 +11,14 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
 from audio_assets import launch
-from audio_assets.definitions import build_defs, build_resources
 from audio_assets.domain.schemas.storyboard import from_bytes
 from audio_assets.domain.storyboard import Storyboard
 from audio_assets.launch import MUSIC
 from audio_assets.plan import Plan, plan
-from audio_assets.settings import current
 from audio_assets.song_registration import SongRegistration, register_songs
 from audio_assets.studio import Studio
 from tests import songs
+from tests.assembled import definitions, resources
 
 SETTINGS = """
 title = "Harbour Light"
@@ -88,7 +87,7 @@ class Concert:
         assert not self.register().problems
 
     def studio(self) -> Studio:
-        studio: Studio = build_resources(current())["studio"].open()
+        studio: Studio = resources()["studio"].open()
         return studio
 
     def plan(self, *, retry_failed: bool = False) -> Plan:
@@ -121,7 +120,7 @@ class Concert:
 
     @property
     def defs(self) -> dg.Definitions:
-        return build_defs()
+        return definitions()
 
     def order(self, instance: dg.DagsterInstance) -> launch.Order:
         studio = self.studio()
@@ -139,7 +138,7 @@ class Concert:
             [found for found in self.defs.assets or () if isinstance(found, dg.AssetsDefinition)],
             instance=instance,
             selection=[asset],
-            resources=build_resources(current()),
+            resources=resources(),
             raise_on_error=False,
             partition_key=key,
         )

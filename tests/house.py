@@ -10,12 +10,11 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
 from audio_assets import launch
-from audio_assets.definitions import build_defs, build_resources
 from audio_assets.plan import Plan, plan
 from audio_assets.render import Outcome, Recipe, render
 from audio_assets.script_registration import Registration, SourceFile, register
-from audio_assets.settings import current
 from audio_assets.studio import Studio
+from tests.assembled import definitions, resources
 from tests.fakes import ToneAligner, ToneSpeech
 
 CAST = """
@@ -79,7 +78,7 @@ class House:
 
     @property
     def resources(self) -> dict[str, Any]:
-        return build_resources(current(), self.overrides)
+        return resources(self.overrides)
 
     def studio(self) -> Studio:
         studio: Studio = self.resources["studio"].open()
@@ -135,7 +134,7 @@ class House:
 
     @property
     def defs(self) -> dg.Definitions:
-        return build_defs(self.overrides)
+        return definitions(self.overrides)
 
     def sync(self, instance: dg.DagsterInstance) -> None:
         launch.sync(instance, self.studio())

@@ -52,6 +52,9 @@ _X_HEIGHT = 0.53
 _COMBINING_TILDE = "\N{COMBINING TILDE}"
 _FONT_HAS = frozenset("abcdefghijklmnopqrstuvwxyzæœøçðŋθβχħ")
 
+_WEIGHT = 300
+"""Said each time: OpenCV has one face for all of a process, which else keeps the weight that others set last."""
+
 
 def baseline_px(size_px: int) -> int:
     """Return the row on which letters stand."""
@@ -97,7 +100,8 @@ def _set(text: str, size_px: int, scale: float = 1.0) -> Coverage:
     """Draw `text` in the font, cut to its advance."""
     height = round(size_px * 1.5)
     canvas = np.zeros((height, 16 + 2 * size_px * max(1, len(text))), dtype=np.uint8)
-    end, _ = cv2.putText(canvas, text, (2, baseline_px(size_px)), 255, cv2.FontFace("sans"), round(size_px * scale))
+    font, letter_px = cv2.FontFace("sans"), round(size_px * scale)
+    end, _ = cv2.putText(canvas, text, (2, baseline_px(size_px)), 255, font, letter_px, _WEIGHT)
     return np.ascontiguousarray(canvas[:, 2 : max(3, end[0])])
 
 

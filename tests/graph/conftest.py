@@ -9,9 +9,13 @@ import dagster as dg
 import pytest
 
 from audio_assets import settings
+from audio_assets.domain import storyboard
 from tests.cinema import PRICES, SETTINGS, Cinema
 from tests.vendors import ShopVendor
 from tests.video_fakes import write_colours
+
+SIZE = "640x360"
+"""Of these films: a quarter of the pixels, and of the time."""
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +27,7 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("AUDIO_ASSETS_WORKERS", "1")
         patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))  # no models, as in every other test
         patch.delenv("DAGSTER_HOME", raising=False)
+        patch.setitem(storyboard.SIZES, "landscape", SIZE)
         settings.current.cache_clear()
         cinema = Cinema(home / "studio")
         cinema.drop(settings=SETTINGS, duration_s=12.0)
@@ -35,8 +40,9 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cinema(root: Path, shot: Path) -> Cinema:
+def cinema(root: Path, shot: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
     """A studio whose song is filmed, unknown to Dagster so far."""
+    monkeypatch.setitem(storyboard.SIZES, "landscape", SIZE)
     shutil.copytree(shot / "studio", root, dirs_exist_ok=True)
     cinema = Cinema(root)
     shutil.copytree(shot / "easel", cinema.easel, dirs_exist_ok=True)
@@ -56,7 +62,7 @@ def shown(cinema: Cinema, instance: dg.DagsterInstance) -> Iterator[Cinema]:
 def shop(shown: Cinema, tmp_path: Path) -> ShopVendor:
     """The song's takes are ordered from a shop at 0.40 USD a clip."""
     clip = tmp_path / "bought.mp4"
-    write_colours(clip, "bought", 1280, 720, Fraction(12), 48)
+    write_colours(clip, "bought", 640, 360, Fraction(12), 48)
     shown.write("price_card.toml", PRICES)
     shown.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
     return ShopVendor(tmp_path / "shop.db")

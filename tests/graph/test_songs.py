@@ -18,6 +18,7 @@ from audio_assets.render import render
 from audio_assets.song import SongAudio
 from sensors.inbox import Cursor
 from sensors.songs import songs_of, uploaded_songs
+from tests.assembled import resources
 from tests.concert import OF_SONGS, SONG, Concert
 from tests.servers.ace_step import AceStep
 from tests.servers.serving import serving
@@ -289,12 +290,9 @@ class Ticks:
 
     def tick(self) -> dict[str, list[str]]:
         """The order of the tick's request, nothing where it asks for none."""
-        from audio_assets.definitions import build_resources
 
-        resources = {"studio": build_resources(settings.current())["studio"]}
-        with dg.build_sensor_context(
-            instance=self.instance, cursor=self.cursor or None, resources=resources
-        ) as context:
+        studio = {"studio": resources()["studio"]}
+        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor or None, resources=studio) as context:
             data = uploaded_songs.evaluate_tick(context)
         self.cursor = data.cursor or ""
         assert len(data.run_requests) <= 1

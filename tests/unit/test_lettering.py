@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from audio_assets.domain import lettering
+from audio_assets.domain.ipa_text import plain_text
 
 
 @pytest.mark.parametrize("text", ["Plain text?", "Naïve café", "Łódź, Ærø", "Привет", "日本語", "“Quoted” — dash…"])
@@ -39,3 +40,9 @@ def test_ink_stands_on_its_baseline_and_outlines_grow_it() -> None:
     grown = lettering.outline(ink, 3)
     assert grown.shape == (ink.shape[0] + 6, ink.shape[1] + 6)
     assert (grown > 128).sum() > (ink > 128).sum()
+
+
+def test_small_text_does_not_take_the_weight_that_was_set_last() -> None:
+    before = plain_text.__wrapped__("hello", 12)
+    lettering.coverage("hello", 33, lettering.BOLD)
+    assert np.array_equal(plain_text.__wrapped__("hello", 12), before)
