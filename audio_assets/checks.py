@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 
 from audio_assets.domain.rendering import INTENDED
-from audio_assets.launch import DIALOGUE, RECIPES, Pipeline
+from audio_assets.launch import DIALOGUE, RECIPES, VOICE_STEMS, Pipeline
 from audio_assets.render import Recipe
 from audio_assets.script_sources import DialogueLine
+from audio_assets.stem_sources import StemText
 from audio_assets.studio import Studio, StudioResource
 
 _BY_INTENDED = "The provider that the settings name made it, no stand-in."
@@ -31,6 +32,8 @@ BLOCKING: Mapping[str, Mapping[str, str]] = {
     "sections": {"sections_cover_song": "Sections cover the song without gap or overlap."},
     "storyboard": {"scenes_cover_song": "Scenes cover every frame of the song once."},
     "music_remix": {"not_silent": "There is sound in it."},
+    "stem": {"not_truncated": "It is long enough for its phonemes."},
+    "message": {"bit_exact": "Every stem's samples stand in it bit for bit, at the recorded offsets."},
     "vocal_segment": {"as_long_as_scene": "It has the very samples of the scene."},
     "scene_alignment": {"times_rise": "Every time lies in the scene and rises."},
     "scene_clip": {
@@ -94,6 +97,11 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         "loudness": "Integrated loudness within 1 LU of the style's target, where it is remixed here.",
         "as_long_as_asked": "Bought music lasts what was asked for, within 1 s or 5 %.",
     },
+    "stem": {
+        INTENDED: _BY_INTENDED,
+        "edges_not_silent": "No long silence before or after the words.",
+        "not_over_long": "Not longer than its phonemes can need.",
+    },
     "scene_take": {
         INTENDED: "There is a take of the provider that the settings name.",
         "wanted_takes_are_there": "Every take that is wanted was made.",
@@ -137,6 +145,7 @@ def specs(asset: str) -> list[dg.AssetCheckSpec]:
 def evaluations(studio: Studio, pipeline: Pipeline) -> Iterator[dg.AssetCheckEvaluation]:
     """Every check of every asset of a pipeline, as the current artifacts stand."""
     of_sources = [voice_in_cast_result(studio)] if pipeline is DIALOGUE else []
+    of_sources += [data_sets_are_whole_result(studio)] if pipeline is VOICE_STEMS else []
     rendered = [result for recipe in pipeline.opened(studio) for result in results(recipe)]
     for result in [*of_sources, *rendered]:
         yield dg.AssetCheckEvaluation(
@@ -205,4 +214,26 @@ def voice_in_cast_result(studio: Studio) -> dg.AssetCheckResult:
     )
 
 
-ASSET_CHECKS = [voice_in_cast, *(_check(recipe) for recipe in RECIPES if recipe.asset in CHECKED)]
+@dg.asset_check(
+    asset=StemText.asset,
+    description="Every line of data sets and message requests can be used, and no two values normalise alike.",
+)
+def data_sets_are_whole(studio: StudioResource) -> dg.AssetCheckResult:
+    """What can not be used of what people listed."""
+    return data_sets_are_whole_result(studio.open())
+
+
+def data_sets_are_whole_result(studio: Studio) -> dg.AssetCheckResult:
+    """The result of `data_sets_are_whole`: a warning, for the rest goes on."""
+    problems = studio.stems.problems
+    return dg.AssetCheckResult(
+        asset_key=StemText.asset,
+        check_name="data_sets_are_whole",
+        passed=not problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(problems[:3]) or "everything can be used",
+        metadata={"n_problems": len(problems), "problems": dg.MetadataValue.json(list(problems[:_LISTED]))},
+    )
+
+
+ASSET_CHECKS = [voice_in_cast, data_sets_are_whole, *(_check(recipe) for recipe in RECIPES if recipe.asset in CHECKED)]

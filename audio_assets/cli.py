@@ -15,6 +15,7 @@ import click
 from audio_assets.cli_film import budget, film, take
 from audio_assets.cli_plain import FAILED, STALE, finish, json_option, plainly, print_json
 from audio_assets.cli_queue import queue
+from audio_assets.cli_stems import message, stem
 
 # Dagster warns of `backfill_policy` and of check specs, which are beta; the exact pin in pyproject.toml answers that.
 warnings.filterwarnings("ignore", module=r"dagster|audio_assets\.partitions")
@@ -131,7 +132,7 @@ def voices(engine: str | None, as_json: bool) -> None:
 @click.argument("name")
 @plainly
 def retire(name: str) -> None:
-    """Take a script's lines, a mix, a song or a remix out of the partitions; what was rendered stays until `clean`."""
+    """Take a script's lines, a mix, song, remix, stem or message out of the partitions; files stay until `clean`."""
     from audio_assets import commands
 
     click.echo(f"retired {name}: {commands.retire(name)} partitions")
@@ -271,7 +272,7 @@ def serve() -> None:
     dev_server.serve_artifacts()
 
 
-for command in (film, take, budget, queue):
+for command in (film, take, budget, stem, message, queue):
     main.add_command(command)
 
 

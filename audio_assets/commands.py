@@ -31,6 +31,7 @@ from audio_assets.script_registration import Registration, ScriptReport, find_fi
 from audio_assets.settings import current
 from audio_assets.songbook import REMIXES, SONGS
 from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.stembook import MESSAGE_REQUESTS, STEM_REQUESTS
 from audio_assets.studio import Studio
 from resources import models, render_lock
 
@@ -331,7 +332,8 @@ def voices(engine: str | None) -> dict[str, list[str]]:
 def retire(name: str) -> int:
     """Retire every line of a script (a later ingest finds them again), a mix from a specification, a song or a remix.
 
-    How many line, mix, song and remix partitions went comes back.
+    Also a stem or a message that a command asked for; what a file asks for is taken out there.
+    How many partitions went comes back.
 
     Raises:
         ValueError: none of them is called `name`.
@@ -343,6 +345,12 @@ def retire(name: str) -> int:
     if record is not None:
         retired = replace(record, lines=(), retired=(*record.retired, *record.lines))
         studio.store.write(f"{SCRIPTS}/{name}.json", retired.to_bytes())
+    elif studio.store.size(f"{MESSAGE_REQUESTS}/{name}.json") is not None:
+        studio.store.delete(f"{MESSAGE_REQUESTS}/{name}.json")
+    elif name in studio.stems.asked:
+        studio.store.delete(f"{STEM_REQUESTS}/{name}.json")
+    elif name in {**studio.stems.entries, **studio.stems.messages}:
+        raise ValueError(f"{name} is asked for in a file ({_said_in(studio, name)}); take it out there")
     elif mix_spec_partition(name) in studio.dialogue.mix_specs:
         studio.store.delete(f"{MIX_SPECS}/{name}.json")
     elif name in studio.songs.records:
@@ -355,10 +363,10 @@ def retire(name: str) -> int:
             *studio.dialogue.mix_specs,
             *studio.songs.records,
             *studio.songs.remixes,
+            *studio.stems.asked,
         ]
-        raise ValueError(
-            f"no script, mix, song or remix '{name}' is registered; there are {', '.join(registered) or 'none'}"
-        )
+        known = ", ".join(registered) or "none"
+        raise ValueError(f"no script, mix, song, remix, stem or message '{name}' is registered; there are {known}")
     studio = open_studio()
     with open_instance(studio.settings) as instance:
         sync(instance, studio)
@@ -367,7 +375,23 @@ def retire(name: str) -> int:
 
 def _n_partitions(studio: Studio) -> int:
     dialogue, book = studio.dialogue, studio.songs
-    return sum(map(len, (dialogue.cues, dialogue.sheets, dialogue.mix_specs, book.records, book.remixes)))
+    stems = studio.stems
+    sets = (
+        dialogue.cues,
+        dialogue.sheets,
+        dialogue.mix_specs,
+        book.records,
+        book.remixes,
+        stems.entries,
+        stems.messages,
+    )
+    return sum(map(len, sets))
+
+
+def _said_in(studio: Studio, name: str) -> str:
+    """Where a stem or a message is asked for."""
+    entry = studio.stems.entries.get(name)
+    return entry.said_in if entry else "messages/"
 
 
 def clean(*, is_dry: bool) -> dict[str, int]:

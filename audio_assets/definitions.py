@@ -18,12 +18,13 @@ from audio_assets import (
     script,
     song,
     speech,
+    stems,
     storyboard,
     takes,
     upload,
 )
 from audio_assets.checks import ASSET_CHECKS
-from audio_assets.jobs import render_dialogue, render_film, render_live, render_music
+from audio_assets.jobs import render_dialogue, render_film, render_live, render_messages, render_music
 from audio_assets.settings import Settings, current
 from audio_assets.shipped_providers import shipped_providers
 from audio_assets.studio import studio_resource
@@ -31,11 +32,13 @@ from resources.store import ArtifactStore
 from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
 from sensors.live import autoplay, new_messages
+from sensors.messages import new_stems
 from sensors.songs import uploaded_songs
 
 _STAGES = (
     *(script, speech, lipsync, mix, upload, song, storyboard, remix),
-    *(takes, performance, film, deliverables, costs, catalog, live),
+    *(takes, performance, film, deliverables, costs, catalog),
+    *(stems, live),
 )
 
 
@@ -52,8 +55,8 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=dg.load_assets_from_modules(_STAGES),
         asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
-        jobs=[render_dialogue, render_music, render_film, render_live],
-        sensors=[new_dialogue, uploaded_songs, planned_films, new_messages, autoplay],
+        jobs=[render_dialogue, render_music, render_film, render_messages, render_live],
+        sensors=[new_dialogue, uploaded_songs, planned_films, new_stems, new_messages, autoplay],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,
     )

@@ -185,12 +185,20 @@ class Dialogue:
         cue = self.cues.get(partition)
         if cue is None:
             raise PermanentError(f"{partition} is no line of a registered script (retired, or never ingested)")
-        try:
-            request = request_line(partition, cue.line, cue.lang, self.cast, self.lexicon, self._known_voices)
-        except (CastError, LexiconError) as error:
-            raise PermanentError(str(error)) from error
+        request = self.resolve(partition, cue.line, cue.lang)
         self._requests[partition] = request
         return request
+
+    def resolve(self, partition: str, line: Line, lang: str) -> LineRequest:
+        """What to render for any line, in a script or not, as cast and lexicon say.
+
+        Raises:
+            PermanentError: cast or lexicon can not serve it.
+        """
+        try:
+            return request_line(partition, line, lang, self.cast, self.lexicon, self._known_voices)
+        except (CastError, LexiconError) as error:
+            raise PermanentError(str(error)) from error
 
     def script(self, partition: str) -> str:
         """The script that a line is in: the project that its costs count for."""

@@ -24,7 +24,8 @@ _SHOWN = (
     "paid_usd", "n_measured", "best_quality_score", "best_character_consistency", "best_mouth_visibility", "n_reviews",
     "user_scores", "reviewed_by", "take", "chosen_by", "by", "method", "made", "why", "n_with_face", "n_changed",
     "sounding_share", "confidence", "n_clips", "drift_frames", "n_chapters", "n_markers", "video", "audio", "width",
-    "height", "source_file", "subtitles", "n_cues", "n_bytes", "n_orders", "spent_usd", "held_usd",
+    "height", "source_file", "subtitles", "n_cues", "n_bytes", "n_orders", "spent_usd", "held_usd", "model",
+    "api_version", "encoding", "contract_signature", "n_parts", "n_stems", "n_contracts",
 )  # fmt: skip
 _LONGEST_TEXT = 240
 _PICTURES = {PICTURE: "png", "picture.jpg": "jpeg"}

@@ -12,7 +12,7 @@ from audio_assets.batch import Batch, Failed, run_op, source_event
 from audio_assets.checks import evaluations
 from audio_assets.domain.scene_key import SEPARATOR
 from audio_assets.event_log import keeping_logs_open
-from audio_assets.launch import DIALOGUE, FILM, LIVE, MUSIC, Pipeline, Step, members
+from audio_assets.launch import DIALOGUE, FILM, LIVE, MUSIC, VOICE_STEMS, Pipeline, Step, members
 from audio_assets.render import Outcome, Recipe
 from audio_assets.source import Source
 from audio_assets.studio import Studio, StudioResource
@@ -101,5 +101,8 @@ render_music = _job(
 )
 render_film = _job(
     FILM, "Make takes of the named scenes, and from the selected ones the film; the sensor and the command launch it."
+)
+render_messages = _job(
+    VOICE_STEMS, "Speak the named stems, list them, join the named messages; the sensor and the commands launch it."
 )
 render_live = _job(LIVE, "Speak the named live messages; a sensor launches it where no `queue serve` is there to.")

@@ -38,6 +38,8 @@ from audio_assets.song import (
 from audio_assets.song_sources import RemixRequest, SceneBrief, SongFile, SongLyrics, SongSettings
 from audio_assets.source import Source
 from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.stem_sources import MessageRequest, StemText
+from audio_assets.stems import Message, Stem, StemIndex
 from audio_assets.storyboard import ScenePrompt, Storyboard
 from audio_assets.studio import Studio
 from audio_assets.takes import ContactSheet, SceneTake, SelectedTake, TakeQuality, TakeReview
@@ -95,8 +97,9 @@ FILM = Pipeline(
         *(SceneClip, FinalVideo, Timeline, Deliverable, CostReport),
     ),
 )
+VOICE_STEMS = Pipeline("render_messages", (StemText, MessageRequest, Stem, StemIndex, Message))
 LIVE = Pipeline("render_live", (MessageAudio,))
-PIPELINES = (DIALOGUE, MUSIC, FILM, LIVE)
+PIPELINES = (DIALOGUE, MUSIC, FILM, VOICE_STEMS, LIVE)
 RECIPES: tuple[type[Recipe], ...] = tuple(recipe for pipeline in PIPELINES for recipe in pipeline.recipes)
 """Every rendered asset."""
 SOURCES: tuple[type[Source], ...] = tuple(source for pipeline in PIPELINES for source in pipeline.sources)
@@ -114,6 +117,8 @@ def sync(instance: dg.DagsterInstance, studio: Studio) -> None:
     partitions.sync(instance, partitions.mixes, [*studio.dialogue.sheets, *studio.dialogue.mix_specs])
     partitions.sync(instance, partitions.songs, list(studio.songs.records))
     partitions.sync(instance, partitions.remixes, list(studio.songs.remixes))
+    partitions.sync(instance, partitions.stems, list(studio.stems.entries))
+    partitions.sync(instance, partitions.messages, list(studio.stems.messages))
     partitions.sync(instance, partitions.live_messages, studio.live.partitions())
     changed = [
         (source, key)

@@ -23,7 +23,7 @@ FILE = "live.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SpokenMessage:
     """What is asked of an engine for a message, and what was changed in its text."""
 
     engine: str
@@ -35,7 +35,7 @@ class Spoken:
         return orjson.dumps(asdict(self)).decode()
 
     @classmethod
-    def from_json(cls, text: str) -> "Spoken":
+    def from_json(cls, text: str) -> "SpokenMessage":
         """What `as_json` wrote."""
         kept = orjson.loads(text)
         speech = kept["speech"]
@@ -103,21 +103,21 @@ class LiveBook:
             raise PermanentError(f"there is no message {partition}")
         return self.queue.message(number_of(partition))
 
-    def spoken(self, message: Message) -> Spoken:
+    def spoken(self, message: Message) -> SpokenMessage:
         """What is spoken of a message: as it was fixed when it was claimed, else by the settings of today.
 
         Raises:
             PermanentError: nothing can be; one sentence.
         """
         if message.request:
-            return Spoken.from_json(message.request)
+            return SpokenMessage.from_json(message.request)
         settings = self.settings
         try:
             found = speakable(message.text, settings.text)
             speech = settings.request(found.text, self._known_voices)
         except (UnspeakableError, LiveSettingsError) as error:
             raise PermanentError(str(error)) from error
-        return Spoken(settings.engine, speech, found.notes)
+        return SpokenMessage(settings.engine, speech, found.notes)
 
     def ask(self, message: Message) -> Asked:
         """What a claim fixes."""

@@ -32,6 +32,16 @@ deliveries = dg.MultiPartitionsDefinition({"song": songs, "delivery": dg.StaticP
 remixes = dg.DynamicPartitionsDefinition(name="audio_assets_remixes")
 """One remix: the slug of its request."""
 
+stems = dg.DynamicPartitionsDefinition(name="audio_assets_stems")
+"""One stem: `stem.name.jose`."""
+
+messages = dg.DynamicPartitionsDefinition(name="audio_assets_messages")
+"""One message: `double_anchor.jose.ana`, or the id of its request."""
+
+INDEX = "all"
+stem_indexes = dg.StaticPartitionsDefinition([INDEX])
+"""The one index over all stems."""
+
 live_messages = dg.DynamicPartitionsDefinition(name="audio_assets_live_messages")
 """One message of a live stream: `m` and the number of its arrival."""
 

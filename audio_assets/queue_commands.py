@@ -151,6 +151,7 @@ def _shown(studio: Studio, message: Message) -> dict[str, Any]:
         "sent_by": message.sent_by,
         "text": message.text,
         "spoken": spoken_text(message) if message.request else "",
+        "notes": list(studio.live.spoken(message).notes) if message.request else [],
         "bits_amount": message.bits_amount,
         "reason": message.reason,
         "source": message.source,

@@ -298,7 +298,13 @@ def _in_stage_order(assets: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _sound(refs: Mapping[str, Ref | None]) -> str:
-    for asset, name in (("dialogue_mix", "mix.wav"), ("voice_line", "out.wav"), (REMIX, "remix.wav")):
+    for asset, name in (
+        ("dialogue_mix", "mix.wav"),
+        ("voice_line", "out.wav"),
+        ("message", "out.wav"),
+        ("stem", "out.wav"),
+        (REMIX, "remix.wav"),
+    ):
         ref = refs.get(asset)
         if ref is not None:
             return f"{ref.object}/{name}"

@@ -11,7 +11,8 @@ from audio_assets.site_catalog import FILM_STAGES, MUSIC_STAGES, SONG_STAGES, Sa
 
 # The stages in the order of the graph; an asset that is not named here follows in order of its name.
 DIALOGUE_STAGES = ("voice_line", "alignment", "lipsync", "dialogue_mix")
-STAGES = (*DIALOGUE_STAGES, *MUSIC_STAGES, *FILM_STAGES)
+MESSAGE_STAGES = ("stem", "stem_index", "message")
+STAGES = (*DIALOGUE_STAGES, *MUSIC_STAGES, *FILM_STAGES, *MESSAGE_STAGES)
 
 _MANY_ASSETS = 6  # more than a line has: a row names only those of a song or scene that need a look
 # What a row of many leaves out while it is as it should be.

@@ -1,7 +1,6 @@
 """Stage `speech`: a dialogue line becomes a voice, and the voice a timeline of phonemes and words."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,30 +8,26 @@ from numpy.typing import NDArray
 
 from audio_assets import ordering, partitions
 from audio_assets.domain.action import Action
-from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, SPOKEN, WAV, alignment_artifact, voice_artifact
+from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, SPOKEN, WAV, alignment_artifact
+from audio_assets.domain.line_request import LineRequest
 from audio_assets.domain.rendering import INTENDED, Rendered
 from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.domain.speech import SpeechRequest
 from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe, StandIn
 from audio_assets.script_sources import DialogueLine
+from audio_assets.spoken import Spoken
 from audio_assets.stage import rendered_asset
 from audio_assets.studio import Timing
 from resources.pool import Call
 from resources.remote import RemoteProvider
-from resources.speech import SpeechProvider
-
-_LETTERS_PER_S = 15.0
-"""About how fast people speak; for estimates."""
 
 
-class VoiceLine(Recipe):
+class VoiceLine(Spoken):
     """Speaks a line."""
 
     asset = "voice_line"
     code_version = "1"
-    pool = "speech"
     folder = "audio/tts"
     source = DialogueLine
     published = {"alignment": ALIGNMENT, "lipsync": LIPSYNC}
@@ -41,75 +36,13 @@ class VoiceLine(Recipe):
         """Every line of every script."""
         return list(self.studio.dialogue.cues)
 
-    def describe(self, partition: str) -> Action:
-        """The engine, and everything that cast, lexicon and script say of the line."""
-        request = self.studio.dialogue.request(partition)
-        return self._action(request.engine, request.speech, request.character)
+    def request(self, partition: str) -> LineRequest:
+        """The line with all that cast, lexicon and script say of it."""
+        return self.studio.dialogue.request(partition)
 
-    def call(self, partition: str, action: Action) -> Call:
-        """The engine's call, or the order."""
-        request = self.studio.dialogue.request(partition)
-        return self._call(partition, action, request.engine, request.speech)
-
-    def stand_in(self, partition: str, action: Action) -> StandIn | None:
-        """The engine that the cast, or the studio, names for that."""
-        request = self.studio.dialogue.request(partition)
-        if request.fallback is None:
-            return None
-        engine, speech = request.fallback
-        instead = self._action(engine, speech, request.character, stands_in_for=request.engine)
-        return StandIn(engine, instead, lambda: self._call(partition, instead, engine, speech))
-
-    def unavailable(self, partition: str) -> str:
-        """What the provider lacks."""
-        request = self.studio.dialogue.request(partition)
-        return unavailable(lambda: self.studio.speaker(request.engine).remote(self.studio.kept_answers))
-
-    def _action(self, engine: str, speech: SpeechRequest, character: str, **more: str) -> Action:
-        return Action(
-            self.asset,
-            self.code_version,
-            self.studio.speaker(engine).identity(speech),
-            {
-                "character": character,
-                "text": speech.text,
-                "lang": speech.lang,
-                "voice": [list(part) for part in speech.voice],
-                "speed": speech.speed,
-                "style": speech.style,
-                "seed": speech.seed,
-                "pronunciations": [list(pair) for pair in speech.pronunciations],
-                **more,
-            },
-        )
-
-    def _call(self, partition: str, action: Action, engine: str, speech: SpeechRequest) -> Call:
-        provider = self.studio.speaker(engine)
-        character = action.params["character"]
-        remote = provider.remote(self.studio.kept_answers)
-        if remote is None:
-            return Call(voice_artifact, (provider.speaker(), engine, speech, character))
-        order = ordering.order(
-            self.studio, remote, action, self.studio.dialogue.script(partition), provider.request(speech),
-            seconds=len(speech.text) / _LETTERS_PER_S, n_characters=len(speech.text),
-        )  # fmt: skip
-        scratch = self.studio.scratch_file(".answer")
-        make = partial(_heard, provider, engine, speech, character)
-        return ordering.call(self.studio, remote, order, {}, scratch, make, lambda path: _check(provider, speech, path))
-
-    def estimate_s(self, partition: str) -> float:
-        """By the engine's speed."""
-        request = self.studio.dialogue.request(partition)
-        return len(request.speech.text) / _LETTERS_PER_S * self.studio.speaker(request.engine).realtime_factor
-
-    def estimate_usd(self, partition: str) -> float:
-        """The price of a line that is ordered, 0 where it can not be."""
-        request = self.studio.dialogue.request(partition)
-        text = request.speech.text
-        return ordering.estimate_usd(
-            self.studio, lambda: self.studio.speaker(request.engine).remote(self.studio.kept_answers),
-            seconds=len(text) / _LETTERS_PER_S, n_characters=len(text),
-        )  # fmt: skip
+    def project(self, partition: str) -> str:
+        """The script."""
+        return self.studio.dialogue.script(partition)
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """A voice rendered anew to the same bytes keeps its alignment and mouth: they come along into its directory."""
@@ -207,15 +140,6 @@ class Alignment(Recipe):
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""
         self.publish_into("voice_line", partition, ALIGNMENT, folder, sidecar)
-
-
-def _heard(provider: SpeechProvider, engine: str, speech: SpeechRequest, character: str, answer: Path) -> Rendered:
-    """The artifact of a voice that came from elsewhere."""
-    return voice_artifact(lambda request: provider.hear(answer, request), engine, speech, character)
-
-
-def _check(provider: SpeechProvider, speech: SpeechRequest, answer: Path) -> None:
-    provider.hear(answer, speech)
 
 
 voice_line = rendered_asset(

@@ -21,6 +21,7 @@ from audio_assets.livebook import LiveBook
 from audio_assets.providerbook import Provider, ProviderBook
 from audio_assets.settings import Settings, current
 from audio_assets.songbook import SongBook
+from audio_assets.stembook import StemBook
 from audio_assets.takebook import TakeBook
 from resources import models
 from resources.alignment import Aligner, fill_identity, filler
@@ -65,6 +66,12 @@ class Studio:
         provider = self.providers.use("video")
         default_video = (provider, self.providers.model("video") or provider)
         return SongBook(self.store, self.settings.root, self.settings.workflows, default_video)
+
+    @cached_property
+    def stems(self) -> StemBook:
+        """Today's stems and messages."""
+        settings = self.settings
+        return StemBook(self.dialogue, self.store, settings.root, settings.workflows, settings.language)
 
     @cached_property
     def takes(self) -> TakeBook:

@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # asset: group, kind, owner, code version, partitions, upstream assets
 LINES, MIXES, SONGS, REMIXES = (f"audio_assets_{name}" for name in ("lines", "mixes", "songs", "remixes"))
+STEMS, MESSAGES = "audio_assets_stems", "audio_assets_messages"
 LIVE_MESSAGES = "audio_assets_live_messages"
 SCENES, DELIVERIES = "scene, song", "delivery, song"
 TABLE = {
@@ -87,6 +88,11 @@ TABLE = {
         ("delivery_request", "final_video", "lyric_alignment", "sections", "song_audio"),
     ),
     "cost_report": ("film", "json", "team:production", "1", SONGS, ("scene_take",)),
+    "stem_text": ("stems", "text", "team:audio", "1", STEMS, ()),
+    "message_request": ("stems", "text", "team:audio", "1", MESSAGES, ("stem_text",)),
+    "stem": ("stems", "wav", "team:audio", "1", STEMS, ("stem_text",)),
+    "stem_index": ("stems", "json", "team:audio", "1", "all", ("stem",)),
+    "message": ("stems", "wav", "team:audio", "1", MESSAGES, ("message_request", "stem")),
     "message_audio": ("live", "wav", "team:audio", "1", LIVE_MESSAGES, ()),
     "provider_catalogue": ("providers", "json", "team:production", "1", None, ()),
 }
@@ -126,6 +132,9 @@ CHECKS = {
         *("has_every_frame", "as_long_as_song", "sound_starts_with_picture", "loudness", "true_peak"),
         *("lyrics_are_shown", "text_can_be_drawn"),
     },
+    "stem_text": {"data_sets_are_whole"},
+    "stem": {"intended_provider", "not_truncated", "edges_not_silent", "not_over_long"},
+    "message": {"bit_exact"},
     "provider_catalogue": {"none_retired", "all_in_use_answer"},
 }
 """Assets that are not named here have none."""
@@ -134,6 +143,8 @@ COMMANDS = {
     *("align", "analyze", "clean", "dev", "ingest", "mix", "models", "models fetch", "models list", "plan"),
     *("providers", "remix", "retire", "say", "serve", "voices"),
     *("film", "take", "take add", "take list", "take remix", "take score", "take select", "take unselect", "take want"),
+    *("stem", "stem generate", "stem invalidate", "stem list", "stem show"),
+    *("message", "message bulk", "message list", "message make", "message show"),
     *(
         "budget",
         "budget again",
@@ -161,6 +172,8 @@ def partitions(definition: dg.PartitionsDefinition | None) -> str | None:
         return None
     if isinstance(definition, dg.MultiPartitionsDefinition):
         return ", ".join(sorted(definition.partition_dimension_names))
+    if isinstance(definition, dg.StaticPartitionsDefinition):
+        return ", ".join(definition.get_partition_keys())
     assert isinstance(definition, dg.DynamicPartitionsDefinition)
     return definition.name
 
@@ -248,10 +261,11 @@ def test_jobs_and_sensors_are_these(house: House) -> None:
         "render_dialogue",
         "render_music",
         "render_film",
+        "render_messages",
         "render_live",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
-        *("new_dialogue", "uploaded_songs", "planned_films"),
+        *("new_dialogue", "uploaded_songs", "planned_films", "new_stems"),
         *("new_messages", "autoplay"),
     }
     for sensor in repository.sensor_defs:

@@ -66,7 +66,7 @@ def test_a_dropped_file_is_spoken_by_one_run_and_played(house: House, instance: 
     assert sidecar is not None
     assert message.duration_s == pytest.approx(sidecar.facts["duration_s"], abs=0.001)
     assert message.n_bytes == (house.root / message.audio).stat().st_size
-    assert sidecar.notes == ("1 link is spoken as 'link'",)
+    assert house.studio().live.spoken(message).notes == ("1 link is spoken as 'link'",)
     (event,) = instance.fetch_materializations(dg.AssetKey("message_audio"), limit=9).records
     assert event.partition_key == "m0000001"
     assert tick(house, instance, "new_messages", cursor)[0].skip_message == "no message waits"

@@ -1,0 +1,138 @@
+"""What every recipe does that has something spoken: the engine's call or the order, its price, who stands in.
+
+The lines of scripts (`speech`), stems (`stems`) and live messages (`live`) are made here; what each is, and what is
+kept of it, is theirs.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from audio_assets import ordering
+from audio_assets.domain.action import Action
+from audio_assets.domain.artifacts import Speak, voice_artifact
+from audio_assets.domain.line_request import LineRequest
+from audio_assets.domain.rendering import Rendered
+from audio_assets.domain.speech import SpeechRequest
+from audio_assets.ordering import unavailable
+from audio_assets.render import Recipe, StandIn
+from resources.pool import Call
+from resources.speech import SpeechProvider
+
+LETTERS_PER_S = 15.0
+"""About how fast people speak; for estimates."""
+
+MakeVoice = Callable[[Speak, str, SpeechRequest, str], Rendered]
+"""From who speaks, the engine's name, what, and the character to the artifact; picklable."""
+
+
+class Spoken(Recipe):
+    """A recipe whose partitions are spoken by the engine that the cast names."""
+
+    pool = "speech"
+    n_threads = 1
+    """Of an engine on this machine, for one partition."""
+
+    @abstractmethod
+    def request(self, partition: str) -> LineRequest:
+        """What is to be spoken, by whom, and who stands in.
+
+        Raises:
+            PermanentError: nothing can be.
+        """
+
+    @abstractmethod
+    def project(self, partition: str) -> str:
+        """What the costs count for."""
+
+    def contract(self) -> Mapping[str, Any]:
+        """What the action says besides the request; a change of it makes every partition stale."""
+        return {}
+
+    def maker(self, engine: str, speech: SpeechRequest) -> MakeVoice:
+        """What makes the artifact."""
+        return voice_artifact
+
+    def describe(self, partition: str) -> Action:
+        """The engine, and everything that cast, lexicon and the text's source say."""
+        request = self.request(partition)
+        return self._action(request.engine, request.speech, request.character)
+
+    def call(self, partition: str, action: Action) -> Call:
+        """The engine's call, or the order."""
+        request = self.request(partition)
+        return self._call(partition, action, request.engine, request.speech)
+
+    def stand_in(self, partition: str, action: Action) -> StandIn | None:
+        """The engine that the cast, or the studio, names for that."""
+        request = self.request(partition)
+        if request.fallback is None:
+            return None
+        engine, speech = request.fallback
+        instead = self._action(engine, speech, request.character, stands_in_for=request.engine)
+        return StandIn(engine, instead, lambda: self._call(partition, instead, engine, speech))
+
+    def unavailable(self, partition: str) -> str:
+        """What the provider lacks."""
+        request = self.request(partition)
+        return unavailable(lambda: self.studio.speaker(request.engine).remote(self.studio.kept_answers))
+
+    def _action(self, engine: str, speech: SpeechRequest, character: str, **more: str) -> Action:
+        return Action(
+            self.asset,
+            self.code_version,
+            self.studio.speaker(engine).identity(speech),
+            {
+                "character": character,
+                "text": speech.text,
+                "lang": speech.lang,
+                "voice": [list(part) for part in speech.voice],
+                "speed": speech.speed,
+                "style": speech.style,
+                "seed": speech.seed,
+                "pronunciations": [list(pair) for pair in speech.pronunciations],
+                **self.contract(),
+                **more,
+            },
+        )
+
+    def _call(self, partition: str, action: Action, engine: str, speech: SpeechRequest) -> Call:
+        provider = self.studio.speaker(engine)
+        character = action.params["character"]
+        remote, maker = provider.remote(self.studio.kept_answers), self.maker(engine, speech)
+        if remote is None:
+            return Call(maker, (provider.speaker(self.n_threads), engine, speech, character))
+        order = ordering.order(
+            self.studio, remote, action, self.project(partition), provider.request(speech),
+            seconds=len(speech.text) / LETTERS_PER_S, n_characters=len(speech.text),
+        )  # fmt: skip
+        scratch = self.studio.scratch_file(".answer")
+        make = partial(_heard, maker, provider, engine, speech, character)
+        return ordering.call(self.studio, remote, order, {}, scratch, make, lambda path: _check(provider, speech, path))
+
+    def estimate_s(self, partition: str) -> float:
+        """By the engine's speed."""
+        request = self.request(partition)
+        return len(request.speech.text) / LETTERS_PER_S * self.studio.speaker(request.engine).realtime_factor
+
+    def estimate_usd(self, partition: str) -> float:
+        """The price of what is ordered, 0 where it can not be."""
+        request = self.request(partition)
+        text = request.speech.text
+        return ordering.estimate_usd(
+            self.studio, lambda: self.studio.speaker(request.engine).remote(self.studio.kept_answers),
+            seconds=len(text) / LETTERS_PER_S, n_characters=len(text),
+        )  # fmt: skip
+
+
+def _heard(
+    maker: MakeVoice, provider: SpeechProvider, engine: str, speech: SpeechRequest, character: str, answer: Path
+) -> Rendered:
+    """The artifact of a voice that came from elsewhere."""
+    return maker(lambda request: provider.hear(answer, request), engine, speech, character)
+
+
+def _check(provider: SpeechProvider, speech: SpeechRequest, answer: Path) -> None:
+    provider.hear(answer, speech)
