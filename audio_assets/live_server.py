@@ -30,6 +30,7 @@ from audio_assets.domain.live_message import MessageError, read_message
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.instance import open_instance
 from audio_assets.live_desk import Desk
+from audio_assets.queue_commands import stats_of
 from audio_assets.settings import Settings, current
 from audio_assets.studio import Studio
 
@@ -96,12 +97,10 @@ def build_app(open_: Callable[[], Studio], host: str, token: str) -> Starlette:
         return _answer(201 if taken["is_new"] else 200, **taken)
 
     async def get_queue(request: Request) -> Response:
-        from audio_assets import queue_commands
-
         refused = refusal(request)
         if refused is not None:
             return refused
-        return _answer(200, **await run_in_threadpool(queue_commands.stats))
+        return _answer(200, **await run_in_threadpool(lambda: stats_of(open_())))
 
     return Starlette(
         routes=[

@@ -32,7 +32,11 @@ def add(message: Mapping[str, Any], source: str = "command") -> dict[str, Any]:
 
 def stats() -> dict[str, Any]:
     """What the queue holds, and how it is switched."""
-    studio = open_studio()
+    return stats_of(open_studio())
+
+
+def stats_of(studio: Studio) -> dict[str, Any]:
+    """See `stats`."""
     found = studio.live.queue.stats()
     active = found.counts[found.switches.active_queue]
     return {

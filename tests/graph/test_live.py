@@ -1,5 +1,6 @@
 """Live messages from the inbox to the air, with tones for voices."""
 
+import asyncio
 import json
 import threading
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import httpx
 import orjson
 import pytest
 from click.testing import CliRunner
@@ -18,6 +20,7 @@ from audio_assets.domain.live_message import NewMessage
 from audio_assets.launch import LIVE
 from audio_assets.live import MessageAudio
 from audio_assets.live_desk import Desk, prune, render_waiting
+from audio_assets.live_server import build_app
 from audio_assets.render import render
 from resources import render_lock
 from resources.now_playing import RECORD
@@ -217,6 +220,18 @@ def test_the_desk_takes_renders_and_plays(house: House, instance: dg.DagsterInst
     ]
     assert threading.active_count() < 10
     assert not render_lock.is_held(house.studio().settings.render_lock("queue_serve"))
+
+
+def test_the_server_shows_the_queue_of_its_studio(house: House) -> None:
+    add(house, "one", "two")
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(build_app(house.studio, "127.0.0.1", ""))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as asking:
+            return await asking.get("/api/queue")
+
+    shown = asyncio.run(ask()).json()
+    assert (shown["pending"], shown["active_queue"], shown["is_served"]) == (2, "mentions", False)
 
 
 # The commands
