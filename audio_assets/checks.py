@@ -22,6 +22,10 @@ BLOCKING: Mapping[str, Mapping[str, str]] = {
         "not_silent": "There is sound in it.",
         "not_truncated": "It is long enough for its phonemes.",
     },
+    "message_audio": {
+        "not_silent": "There is sound in it.",
+        "not_truncated": "It is long enough for its phonemes.",
+    },
     "alignment": {"times_rise": "Every time lies in the file and rises."},
     "lipsync": {"as_long_as_audio": "There is a frame for every moment of the audio."},
     "dialogue_mix": {"not_silent": "There is sound in it."},
@@ -49,6 +53,11 @@ BLOCKING: Mapping[str, Mapping[str, str]] = {
     },
 }
 WARNING: Mapping[str, Mapping[str, str]] = {
+    "message_audio": {
+        "not_clipped": "No run of samples at full scale.",
+        "ends_not_silent": "No long silence before or after the words.",
+        "not_over_long": "Not longer than its phonemes can need.",
+    },
     "voice_line": {
         INTENDED: _BY_INTENDED,
         "not_clipped": "No run of samples at full scale.",

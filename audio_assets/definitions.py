@@ -12,6 +12,7 @@ from audio_assets import (
     deliverables,
     film,
     lipsync,
+    live,
     mix,
     performance,
     remix,
@@ -24,7 +25,7 @@ from audio_assets import (
     upload,
 )
 from audio_assets.checks import ASSET_CHECKS
-from audio_assets.jobs import render_dialogue, render_film, render_messages, render_music
+from audio_assets.jobs import render_dialogue, render_film, render_live, render_messages, render_music
 from audio_assets.settings import Settings, current
 from audio_assets.shipped_providers import shipped_providers
 from audio_assets.studio import studio_resource
@@ -32,6 +33,7 @@ from resources.bucket import Bucket
 from resources.store import ArtifactStore
 from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
+from sensors.live import autoplay, new_messages
 from sensors.messages import new_stems
 from sensors.rotation import next_pairs
 from sensors.songs import uploaded_songs
@@ -39,7 +41,7 @@ from sensors.songs import uploaded_songs
 _STAGES = (
     *(script, speech, lipsync, mix, upload, song, storyboard, remix),
     *(takes, performance, film, deliverables, costs, catalog),
-    *(stems, bucket),
+    *(stems, bucket, live),
 )
 
 
@@ -56,8 +58,8 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=dg.load_assets_from_modules(_STAGES),
         asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
-        jobs=[render_dialogue, render_music, render_film, render_messages],
-        sensors=[new_dialogue, uploaded_songs, planned_films, new_stems],
+        jobs=[render_dialogue, render_music, render_film, render_messages, render_live],
+        sensors=[new_dialogue, uploaded_songs, planned_films, new_stems, new_messages, autoplay],
         schedules=[next_pairs],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,

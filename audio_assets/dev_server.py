@@ -1,4 +1,4 @@
-"""`audio-assets dev`: the Dagster UI with daemon and the artifact server, started together, ended together."""
+"""`audio-assets dev`: Dagster's UI and daemon, the artifact server, live messages; started and ended together."""
 
 import os
 import signal
@@ -19,20 +19,23 @@ _STOP_WITHIN_S = 5.0
 
 
 def run() -> int:
-    """Run both until one ends or Ctrl-C; each is a process group of its own, so that no daemon is left behind."""
+    """Run all until one ends or Ctrl-C; each is a process group of its own, so that no daemon is left behind."""
     settings = current()
-    for inbox in (settings.dialogue_inbox, settings.song_inbox):
+    for inbox in (settings.dialogue_inbox, settings.song_inbox, settings.live_inbox):
         inbox.mkdir(parents=True, exist_ok=True)
     prepare_home(settings)
     url = f"http://{settings.server_host}:{settings.dagster_port}"
     click.echo(
         f"Dagster UI        {url}\nartifacts         {settings.artifact_url}\n"
-        f"drop scripts into {settings.dialogue_inbox}\ndrop songs into   {settings.song_inbox}"
+        f"drop scripts into {settings.dialogue_inbox}\ndrop songs into   {settings.song_inbox}\n"
+        f"live messages to  http://{settings.live_host}:{settings.live_port}/api/messages"
     )
     dagster = [sys.executable, "-m", "dagster", "dev", "--log-level", "warning", "--workspace", str(_WORKSPACE)]
+    ours = [sys.executable, "-c", "from audio_assets.cli import main; main()"]
     commands = [
         [*dagster, "--host", settings.server_host, "--port", str(settings.dagster_port)],
-        [sys.executable, "-c", "from audio_assets.cli import main; main()", "serve"],
+        [*ours, "serve"],
+        [*ours, "queue", "serve", "--quiet"],
     ]
     quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}  # Dagster's of its own beta parameters, at every start
     children = [
@@ -42,7 +45,7 @@ def run() -> int:
     threading.Thread(target=_dismiss_pop_up, args=(url,), daemon=True).start()
     stopping = threading.Event()
     for asked in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(asked, lambda *_: stopping.set())  # asking twice changes nothing: both are being ended
+        signal.signal(asked, lambda *_: stopping.set())  # asking twice changes nothing: all are being ended
     while not stopping.wait(0.5) and all(child.poll() is None for child in children):
         pass
     ended = [child.returncode for child in children if child.returncode is not None]

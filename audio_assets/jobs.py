@@ -13,7 +13,7 @@ from audio_assets.batch import Batch, Failed, run_op, source_event
 from audio_assets.checks import evaluations
 from audio_assets.domain.scene_key import SEPARATOR
 from audio_assets.event_log import keeping_logs_open
-from audio_assets.launch import DIALOGUE, FILM, MUSIC, VOICE_STEMS, Pipeline, Step, members
+from audio_assets.launch import DIALOGUE, FILM, LIVE, MUSIC, VOICE_STEMS, Pipeline, Step, members
 from audio_assets.render import Outcome, Recipe
 from audio_assets.source import Source
 from audio_assets.studio import Studio, StudioResource
@@ -50,7 +50,9 @@ def _render_op(recipe: type[Recipe], job: str) -> dg.OpDefinition:
         if config.partition_keys:
             opened = studio.open()
             render_lock.hold(opened.settings.render_lock(job))
-            failed = run_op(context, recipe(opened), _keys(context, opened, recipe, config.partition_keys))
+            made = recipe(opened)
+            keys = made.take_on(_keys(context, opened, recipe, config.partition_keys))
+            failed = run_op(context, made, keys)
             if not all(outcome.is_kept for outcome in failed):
                 raise Failed({recipe.asset: failed})
 
@@ -115,3 +117,4 @@ render_film = _job(
 render_messages = _job(
     VOICE_STEMS, "Speak the named stems, list them, join the named messages; the sensor and the commands launch it."
 )
+render_live = _job(LIVE, "Speak the named live messages; a sensor launches it where no `queue serve` is there to.")

@@ -18,6 +18,7 @@ from audio_assets.domain.scene_key import song_of
 from audio_assets.film import FinalVideo, SceneClip
 from audio_assets.film_sources import DeliveryRequest, SceneSpan, SceneTreatment, TakeRequest
 from audio_assets.lipsync import LipSync
+from audio_assets.live import MessageAudio
 from audio_assets.mix import DialogueMix
 from audio_assets.performance import LipsyncedTake, SceneAlignment, VocalSegment
 from audio_assets.plan import Plan, plan
@@ -97,7 +98,8 @@ FILM = Pipeline(
     ),
 )
 VOICE_STEMS = Pipeline("render_messages", (StemText, MessageRequest, Stem, StemIndex, Message))
-PIPELINES = (DIALOGUE, MUSIC, FILM, VOICE_STEMS)
+LIVE = Pipeline("render_live", (MessageAudio,))
+PIPELINES = (DIALOGUE, MUSIC, FILM, VOICE_STEMS, LIVE)
 RECIPES: tuple[type[Recipe], ...] = tuple(recipe for pipeline in PIPELINES for recipe in pipeline.recipes)
 """Every rendered asset."""
 SOURCES: tuple[type[Source], ...] = tuple(source for pipeline in PIPELINES for source in pipeline.sources)
@@ -117,6 +119,7 @@ def sync(instance: dg.DagsterInstance, studio: Studio) -> None:
     partitions.sync(instance, partitions.remixes, list(studio.songs.remixes))
     partitions.sync(instance, partitions.stems, list(studio.stems.entries))
     partitions.sync(instance, partitions.messages, list(studio.stems.messages))
+    partitions.sync(instance, partitions.live_messages, studio.live.partitions())
     changed = [
         (source, key)
         for source in (kind(studio) for kind in SOURCES)

@@ -23,6 +23,7 @@ from resources.pool import Call
 _CAPABILITY: Mapping[str, Capability] = {
     "voice_line": "speech",
     "stem": "speech",
+    "message_audio": "speech",
     "alignment": "alignment",
     "music_remix": "music",
     "scene_take": "video",

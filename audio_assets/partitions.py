@@ -42,6 +42,9 @@ INDEX = "all"
 stem_indexes = dg.StaticPartitionsDefinition([INDEX])
 """The one index over all stems."""
 
+live_messages = dg.DynamicPartitionsDefinition(name="audio_assets_live_messages")
+"""One message of a live stream: `m` and the number of its arrival."""
+
 of_song = dg.MultiToSingleDimensionPartitionMapping("song")
 """Between a song and its scenes or deliveries, in both directions."""
 

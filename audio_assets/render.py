@@ -160,6 +160,13 @@ class Recipe(ABC):
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Called after the ref points at the object; most assets have nothing more to do."""
 
+    def take_on(self, partitions: Sequence[str]) -> Sequence[str]:
+        """Which of these partitions this process shall render, asked once before a job does; most assets take all."""
+        return partitions
+
+    def give_up(self, partition: str, failure: Failure) -> None:
+        """Called after a failure was recorded; most assets have nothing more to do."""
+
     def left_behind(self) -> Iterator[str]:
         """Paths that `publish` wrote outside of objects for what is registered no more."""
         return iter(())
@@ -482,6 +489,7 @@ def _fail(
     failure = Failure(key, kind, reason, run_id, attempts, stand_in)
     try:
         recipe.store.record_failure(recipe.asset, partition, failure)
+        recipe.give_up(partition, failure)
     except StoreError:  # a full disk takes no failure either; the outcome says it all the same
         return Outcome(partition, "failed", action, failure=failure, is_kept=False)
     return Outcome(partition, "failed", action, failure=failure)

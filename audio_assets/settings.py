@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     server_url: str = Field(
         default="", description="the artifact server as a browser reaches it; empty: from host and port"
     )
+    live_host: str = Field(default="127.0.0.1", description="address that `queue serve` takes live messages on")
+    live_port: int = Field(default=8008, description="port of `queue serve`")
     dagster_port: int = Field(default=3000, description="port of the Dagster UI under `audio-assets dev`")
 
     @property
@@ -65,6 +67,11 @@ class Settings(BaseSettings):
     def song_inbox(self) -> Path:
         """Where songs are dropped."""
         return self.root / "inbox" / "songs"
+
+    @property
+    def live_inbox(self) -> Path:
+        """Where files of live messages grow."""
+        return self.root / "inbox" / "live"
 
     @property
     def scratch(self) -> Path:

@@ -1,6 +1,7 @@
 """What every recipe does that has something spoken: the engine's call or the order, its price, who stands in.
 
-The lines of scripts (`speech`) and stems (`stems`) are made here; what each is, and what is kept of it, is theirs.
+The lines of scripts (`speech`), stems (`stems`) and live messages (`live`) are made here; what each is, and what is
+kept of it, is theirs.
 """
 
 from abc import abstractmethod
@@ -31,6 +32,8 @@ class Spoken(Recipe):
     """A recipe whose partitions are spoken by the engine that the cast names."""
 
     pool = "speech"
+    n_threads = 1
+    """Of an engine on this machine, for one partition."""
 
     @abstractmethod
     def request(self, partition: str) -> LineRequest:
@@ -100,7 +103,7 @@ class Spoken(Recipe):
         character = action.params["character"]
         remote, maker = provider.remote(self.studio.kept_answers), self.maker(engine, speech)
         if remote is None:
-            return Call(maker, (provider.speaker(), engine, speech, character))
+            return Call(maker, (provider.speaker(self.n_threads), engine, speech, character))
         order = ordering.order(
             self.studio, remote, action, self.project(partition), provider.request(speech),
             seconds=len(speech.text) / LETTERS_PER_S, n_characters=len(speech.text),

@@ -17,6 +17,7 @@ from audio_assets.dialogue import Dialogue
 from audio_assets.domain.artifacts import Fill, Refine
 from audio_assets.domain.price_card import Price
 from audio_assets.domain.rendering import PermanentError
+from audio_assets.livebook import LiveBook
 from audio_assets.providerbook import Provider, ProviderBook
 from audio_assets.settings import Settings, current
 from audio_assets.songbook import SongBook
@@ -77,6 +78,14 @@ class Studio:
     def takes(self) -> TakeBook:
         """Today's takes, and what people asked for and said of them."""
         return TakeBook(self.songs, self.store, self.settings.root, self.providers)
+
+    @cached_property
+    def live(self) -> LiveBook:
+        """Today's live messages."""
+        voices = {name: speaker.voices() for name, speaker in self.providers.of("speech").items()}
+        return LiveBook(
+            self.settings.root, self.settings.ledger_url, voices, default_engine=self.providers.use("speech")
+        )
 
     @cached_property
     def ledger(self) -> Ledger:

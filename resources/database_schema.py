@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration that this version knows. They are numbered: a greater one comes from a newer version."""
 
 VERSION_TABLE = "ledger_version"
@@ -112,3 +112,59 @@ rotation_handouts = Table(
     UniqueConstraint("kind", "request_id", name="rotation_handouts_request"),
 )
 """What was given: the cycle that runs, and the newest of those before."""
+
+live_messages = Table(
+    "live_messages",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("dedup_key", String(200), unique=True),
+    Column("queue", String(20), nullable=False),
+    Column("message_type", String(20), nullable=False),
+    Column("sent_by", String(200), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("bits_amount", Integer),
+    Column("source", String(300), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("audio", Text, nullable=False),
+    Column("n_bytes", BigInteger, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("n_claims", Integer, nullable=False),
+    Column("n_plays", Integer, nullable=False),
+    Column("arrived_at", String(32), nullable=False),
+    Column("ready_at", String(32)),
+    Column("started_at", String(32)),
+    Column("ended_at", String(32)),
+    Column("updated_at", String(32), nullable=False),
+    Column("owner_pid", Integer),
+    Column("owner_host", String(300)),
+    Column("owner_started", String(40)),
+    Column("version", Integer, nullable=False),
+    Index("live_messages_queue", "queue", "state", "id"),
+    Index("live_messages_state", "state", "id"),
+    sqlite_autoincrement=True,  # the number of a message that was pruned is never given to another
+)
+
+live_state = Table(
+    "live_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("active_queue", String(20), nullable=False),
+    Column("is_autoplay", Boolean, nullable=False),
+    Column("cooldown_ms", Integer),
+    Column("last_ended_at", String(32)),
+    Column("updated_at", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+live_inbox = Table(
+    "live_inbox",
+    metadata,
+    Column("name", String(400), primary_key=True),
+    Column("offset_bytes", BigInteger, nullable=False),
+    Column("n_lines", Integer, nullable=False),
+    Column("tail_sha256", String(64), nullable=False),
+    Column("updated_at", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+)

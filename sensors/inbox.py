@@ -96,7 +96,7 @@ def ask(
 
     `only` leaves out what a sensor may not start.
     """
-    if render_lock.is_held(studio.settings.render_lock(pipeline.job)) or _has_queued_run(context.instance, pipeline):
+    if render_lock.is_held(studio.settings.render_lock(pipeline.job)) or has_queued_run(context.instance, pipeline):
         context.update_cursor(replace(cursor, planned_at=0.0).dump())
         return dg.SkipReason("a run is rendering; what is still stale after it comes next")
     if not has_news and not cursor.is_due(time.time()):
@@ -123,7 +123,7 @@ def _fingerprint(studio: Studio, wanted: Order, pipeline: Pipeline) -> str:
     return sha256_hex(canonical([wanted, versions]))
 
 
-def _has_queued_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> bool:
+def has_queued_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> bool:
     """Whether a run of the pipeline holds no lock yet: it has not begun, or only just."""
     waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
     if instance.get_runs_count(dg.RunsFilter(job_name=pipeline.job, statuses=waiting)) > 0:

@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # asset: group, kind, owner, code version, partitions, upstream assets
 LINES, MIXES, SONGS, REMIXES = (f"audio_assets_{name}" for name in ("lines", "mixes", "songs", "remixes"))
 STEMS, MESSAGES = "audio_assets_stems", "audio_assets_messages"
+LIVE_MESSAGES = "audio_assets_live_messages"
 SCENES, DELIVERIES = "scene, song", "delivery, song"
 TABLE = {
     "dialogue_line": ("script", "text", "team:writing", "1", LINES, ()),
@@ -93,6 +94,7 @@ TABLE = {
     "stem_index": ("stems", "json", "team:audio", "1", "all", ("stem",)),
     "message": ("stems", "wav", "team:audio", "1", MESSAGES, ("message_request", "stem")),
     "bucket_audit": ("bucket", "table", "team:audio", "1", None, ("message", "stem_index")),
+    "message_audio": ("live", "wav", "team:audio", "1", LIVE_MESSAGES, ()),
     "provider_catalogue": ("providers", "json", "team:production", "1", None, ()),
 }
 WITHOUT_PARTITIONS = {"bucket_audit", "provider_catalogue"}
@@ -108,6 +110,7 @@ CHECKS = {
         "ends_not_silent",
         "not_over_long",
     },
+    "message_audio": {"not_silent", "not_truncated", "not_clipped", "ends_not_silent", "not_over_long"},
     "alignment": {"intended_provider", "times_rise", "covers_speech", "text_is_spoken"},
     "lipsync": {"as_long_as_audio"},
     "dialogue_mix": {"not_silent", "loudness_on_target", "true_peak_below_ceiling"},
@@ -156,6 +159,9 @@ COMMANDS = {
         "budget set",
         "budget show",
     ),
+    *("queue", "queue add", "queue autoplay", "queue autoplay start", "queue autoplay stop", "queue clear"),
+    *("queue config", "queue list", "queue mark-played", "queue play-next", "queue requeue", "queue serve"),
+    *("queue stats", "queue switch"),
 }
 
 
@@ -260,9 +266,12 @@ def test_jobs_and_sensors_are_these(house: House) -> None:
         "render_music",
         "render_film",
         "render_messages",
+        "render_live",
     }
-    names = {"new_dialogue", "uploaded_songs", "planned_films", "new_stems"}
-    assert {sensor.name for sensor in repository.sensor_defs} == names
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        *("new_dialogue", "uploaded_songs", "planned_films", "new_stems"),
+        *("new_messages", "autoplay"),
+    }
     for sensor in repository.sensor_defs:
         assert sensor.description
 
