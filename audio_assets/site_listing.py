@@ -11,7 +11,7 @@ from audio_assets.site_catalog import FILM_STAGES, MUSIC_STAGES, SONG_STAGES, Sa
 
 # The stages in the order of the graph; an asset that is not named here follows in order of its name.
 DIALOGUE_STAGES = ("voice_line", "alignment", "lipsync", "dialogue_mix")
-MESSAGE_STAGES = ("stem", "stem_index", "message")
+MESSAGE_STAGES = ("stem", "stem_index", "message", "message_audio")
 STAGES = (*DIALOGUE_STAGES, *MUSIC_STAGES, *FILM_STAGES, *MESSAGE_STAGES)
 
 _MANY_ASSETS = 6  # more than a line has: a row names only those of a song or scene that need a look
@@ -166,7 +166,7 @@ class Listing:
     @property
     def groups(self) -> list[tuple[str, list[str]]]:
         """The assets that there are, by pipeline."""
-        named = {"dialogue": DIALOGUE_STAGES, "music": MUSIC_STAGES, "film": FILM_STAGES}
+        named = {"dialogue": DIALOGUE_STAGES, "music": MUSIC_STAGES, "film": FILM_STAGES, "messages": MESSAGE_STAGES}
         groups = [(name, [asset for asset in self.rendered if asset in stages]) for name, stages in named.items()]
         groups.append(("other", [asset for asset in self.rendered if asset not in STAGES]))
         return [(name, assets) for name, assets in groups if assets]

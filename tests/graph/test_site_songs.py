@@ -33,9 +33,9 @@ from audio_assets.domain.schemas.records import Check, Failure
 from audio_assets.domain.schemas.song import SongRecord
 from audio_assets.domain.song_settings import parse_song_settings
 from audio_assets.domain.storyboard import Storyboard, plan_storyboard
-from audio_assets.launch import DIALOGUE, FILM, MUSIC
+from audio_assets.launch import DIALOGUE, FILM, LIVE, MUSIC, VOICE_STEMS
 from audio_assets.site_catalog import FILM_STAGES, MUSIC_STAGES, SONG_STAGES
-from audio_assets.site_listing import DIALOGUE_STAGES, STAGES
+from audio_assets.site_listing import DIALOGUE_STAGES, MESSAGE_STAGES, STAGES
 from audio_assets.site_scenes import clock_ms
 from audio_assets.site_song import SongObject, song_objects
 from audio_assets.songbook import REMIX_SCHEMA, REMIXES, SONGS
@@ -548,7 +548,8 @@ def test_stages_stand_in_the_order_of_the_graph() -> None:
     assert tuple(recipe.asset for recipe in DIALOGUE.recipes) == DIALOGUE_STAGES
     assert tuple(recipe.asset for recipe in MUSIC.recipes) == MUSIC_STAGES
     assert tuple(recipe.asset for recipe in FILM.recipes) == FILM_STAGES
-    assert STAGES == DIALOGUE_STAGES + MUSIC_STAGES + FILM_STAGES
+    assert tuple(recipe.asset for recipe in (*VOICE_STEMS.recipes, *LIVE.recipes)) == MESSAGE_STAGES
+    assert STAGES == DIALOGUE_STAGES + MUSIC_STAGES + FILM_STAGES + MESSAGE_STAGES
 
 
 def test_the_files_are_those_that_the_engines_write(store: ArtifactStore) -> None:
