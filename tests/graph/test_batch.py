@@ -6,6 +6,7 @@ import pytest
 
 from audio_assets import launch, settings
 from audio_assets.batch import Failed
+from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import run_config
 from audio_assets.speech import VoiceLine
 from tests.fakes import ToneSpeech, spoken
@@ -512,3 +513,14 @@ def test_checks_are_brought_up_to_date_by_the_job_and_heal(house: House, instanc
     house.register()
     house.run(instance)
     assert set(latest_checks(instance, "voice_line").values()) == {True}
+
+
+def test_checks_count_for_what_was_rendered_in_the_same_second(house: House, instance: dg.DagsterInstance) -> None:
+    """Dagster compares whole seconds with fractions, unless both are of one run."""
+    house.register()
+    result = house.run(instance)
+    for name in (INTENDED, "not_silent"):
+        (record,) = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey("voice_line"), name), limit=5
+        )
+        assert record.run_id == result.run_id
