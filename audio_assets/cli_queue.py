@@ -50,8 +50,9 @@ def queue_stats(as_json: bool) -> None:
     "states",
     multiple=True,
     type=click.Choice(["PENDING", "READY", "PLAYING", "PLAYED", "DELETED", "FAILED"], case_sensitive=False),
+    help="Only messages in this state; may be given several times.",
 )
-@click.option("--queue", "of", type=click.Choice(QUEUES))
+@click.option("--queue", "of", type=click.Choice(QUEUES), help="Only messages of this queue.")
 @click.option("--newest", type=click.IntRange(1), default=50, show_default=True, help="How many.")
 @json_option
 @plainly

@@ -31,6 +31,7 @@ from audio_assets.shipped_providers import shipped_providers
 from audio_assets.studio import studio_resource
 from resources.bucket import Bucket
 from resources.store import ArtifactStore
+from sensors.catalogue import daily_catalogue, look_up_providers
 from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
 from sensors.live import autoplay, new_messages
@@ -58,9 +59,9 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=dg.load_assets_from_modules(_STAGES),
         asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
-        jobs=[render_dialogue, render_music, render_film, render_messages, render_live],
+        jobs=[render_dialogue, render_music, render_film, render_messages, render_live, look_up_providers],
         sensors=[new_dialogue, uploaded_songs, planned_films, new_stems, new_messages, autoplay],
-        schedules=[next_pairs],
+        schedules=[next_pairs, daily_catalogue],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,
     )

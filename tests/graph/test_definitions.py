@@ -267,6 +267,7 @@ def test_jobs_and_sensors_are_these(house: House) -> None:
         "render_film",
         "render_messages",
         "render_live",
+        "look_up_providers",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         *("new_dialogue", "uploaded_songs", "planned_films", "new_stems"),
