@@ -66,7 +66,8 @@ def _concluding_op(pipeline: Pipeline) -> dg.OpDefinition:
         opened = studio.open()
         render_lock.release(opened.settings.render_lock(pipeline.job))
         for evaluation in evaluations(opened, pipeline):
-            context.log_event(evaluation)  # of this run, or the UI may take it for older than what it checks
+            # of this run, or the UI may take it for older than what it checks; `log_event` takes it, its type does not
+            context.log_event(evaluation)  # type: ignore[arg-type]
         failed = {
             asset: [
                 Outcome(partition, "failed", failure=failure)

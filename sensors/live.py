@@ -22,7 +22,7 @@ from sensors.inbox import MAX_ATTEMPTS, Cursor, has_queued_run
 
 @dg.sensor(
     job=render_live,
-    minimum_interval_seconds=1,  # Dagster's daemon looks every 5 s at most; a `queue serve` looks four times a second
+    minimum_interval_seconds=5,  # Dagster looks no more often; a `queue serve` does, four times a second
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Takes new lines of the live inbox and starts one run for the messages that wait.",
 )
@@ -59,7 +59,7 @@ def new_messages(context: dg.SensorEvaluationContext, studio: StudioResource) ->
 
 
 @dg.sensor(
-    minimum_interval_seconds=1,
+    minimum_interval_seconds=5,  # Dagster looks no more often; a `queue serve` does, four times a second
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Plays the next ready message of the active queue when autoplay is on and the cooldown is over.",
 )

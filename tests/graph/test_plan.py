@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from audio_assets.lipsync import LipSync
@@ -9,12 +11,16 @@ from tests.house import CAST, GOOD, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLA
 
 
 @pytest.fixture
-def rendered(house: House) -> House:
-    """A house in which everything is up to date."""
-    house.write("lexicon.toml", '[en]\nwharf = "worf"\n')
-    house.register()
-    house.render()
-    assert not house.plan().stale
+def rendered(house: House, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house in which everything is up to date: rendered once, then copied."""
+    kept = tmp_path_factory.getbasetemp() / "rendered"
+    if not kept.exists():
+        house.write("lexicon.toml", '[en]\nwharf = "worf"\n')
+        house.register()
+        house.render()
+        assert not house.plan().stale
+        shutil.copytree(house.root, kept)
+    shutil.copytree(kept, house.root, dirs_exist_ok=True)
     return house
 
 
