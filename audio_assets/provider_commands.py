@@ -52,16 +52,22 @@ class Detail:
 
     row: Listed
     provider: Provider
+    mistake: str = ""
 
     @property
     def has_failures(self) -> bool:
-        """Whether it can not be asked, or does not answer."""
+        """Whether it can not be asked, or does not answer, or `providers.toml` has a mistake."""
         answer = self.row.provider.answer
-        return bool(self.row.problem) or (answer is not None and not answer.is_there)
+        return bool(self.row.problem or self.mistake) or (answer is not None and not answer.is_there)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values: the row of the artifact, with the settings that it takes and how to set it up."""
-        return {**row_record(self.row), "settings": settings(self.provider), "setup": list(setup(self.row.provider))}
+        return {
+            **row_record(self.row),
+            "settings": settings(self.provider),
+            "setup": list(setup(self.row.provider)),
+            "mistake": self.mistake,
+        }
 
     def as_text(self) -> str:
         """Everything about it, to read."""
@@ -81,7 +87,8 @@ class Detail:
         }
         lines = [row.name, *(f"  {name:13}  {value}" for name, value in said.items() if value)]
         lines += ["prices", *_price_lines(row)]
-        lines += [f"  look at: {sentence}" for sentence in (*row.ended, *row.ending)]
+        mistakes = (self.mistake,) if self.mistake else ()
+        lines += [f"  look at: {sentence}" for sentence in (*mistakes, *row.ended, *row.ending)]
         own = settings(self.provider)
         if own:
             lines += [f"settings, under [providers.{row.name}] in providers.toml"]
@@ -111,7 +118,7 @@ def detail(name: str, *, probe: bool) -> Detail:
     listed = catalog.take_stock(studio, catalog.ask(studio, name) if probe else {})
     row = listed.row(name)
     assert row is not None  # noqa: S101 - every provider has a row
-    return Detail(row, providers[name])
+    return Detail(row, providers[name], studio.providers.problem)
 
 
 def settings(provider: Provider) -> list[dict[str, Any]]:

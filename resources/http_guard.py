@@ -10,6 +10,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import httpcore
 import httpx
@@ -34,6 +35,8 @@ _NOT_PUBLIC = tuple(
 _GLOBAL_IPV6 = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+_NEAR = (".local", ".localhost", ".lan", ".internal", ".home.arpa")
+
 Resolve = Callable[[str, int], list[str]]
 """The addresses of a host; OSError where it has none."""
 
@@ -50,6 +53,21 @@ def is_public(address: str) -> bool:
         if ip not in _GLOBAL_IPV6:
             return False
     return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
+
+
+def would_be_read_on_the_way(text: str) -> bool:
+    """Whether an address is http, of a host that is not of this machine or the network around it."""
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError):
+        return False  # said elsewhere
+    host = url.host
+    if url.scheme != "http" or not host:
+        return False
+    with suppress(ValueError):
+        ipaddress.ip_address(host)
+        return is_public(host)
+    return "." in host and not host.endswith(_NEAR)
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int]:

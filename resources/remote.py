@@ -11,6 +11,7 @@ import dagster as dg
 
 from audio_assets.domain.rendering import Unavailable
 from resources.http_client import HttpClient, Service, client_of
+from resources.http_guard import would_be_read_on_the_way
 from resources.secrets import Key
 
 
@@ -62,7 +63,14 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
             return f"{self.name} has no address: set url under [providers.{self.name}] in providers.toml"
         if service.key is not None and not service.key.is_optional and not service.key.is_set:
             return f"{self.name} needs a key: set {service.key.variable} in the environment"
-        return service.key.problem() if service.key is not None else ""
+        if service.key is None or not service.key.is_set:
+            return ""
+        if would_be_read_on_the_way(service.url):
+            return (
+                f"{self.name} would be sent its key over plain http, for all on the way to read: write https:// in url "
+                f"under [providers.{self.name}] in providers.toml"
+            )
+        return service.key.problem()
 
     def key(self, *, header: str = "Authorization", form: str = "Bearer {}", is_optional: bool = False) -> Key:
         """Its key, from the environment."""

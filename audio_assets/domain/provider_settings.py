@@ -33,6 +33,7 @@ EMBEDDED: Mapping[Capability, str] = {
 """Who serves where nobody is named: the engines on this machine."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 class ProviderSettingsError(ValueError):
@@ -89,4 +90,12 @@ def _provider(name: str, part: object, path: str) -> Mapping[str, Any]:
             path, key, f"{secrets[0]} looks like a key, which must not stand in a file",
             "put the key into the environment, and name that variable with key_variable where it is another",
         )  # fmt: skip
+    variable = values.get("key_variable", "")
+    if isinstance(variable, str) and variable and not _VARIABLE.fullmatch(variable):
+        raise TomlError(
+            path, f"{key}.key_variable", "is no name of a variable", 'name the one that has the key, as "MY_API_KEY"'
+        )  # fmt: skip
+    at_once = values.get("at_once", 1)
+    if isinstance(at_once, int) and at_once < 1:
+        raise TomlError(path, f"{key}.at_once", f"is {at_once}", "write 1 or more")
     return values

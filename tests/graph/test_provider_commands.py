@@ -242,3 +242,11 @@ def test_one_that_there_is_not_is_one_sentence(name: str, says: str) -> None:
 )
 def test_types_are_said_as_people_say_them(annotation: Any, says: str) -> None:
     assert type_text(annotation) == says
+
+
+def test_one_provider_s_page_names_a_mistake_in_its_settings(studio: House) -> None:
+    studio.write("providers.toml", "[providers.box]\nat_once = 0\n")
+    result = run("box")
+    assert result.exit_code == FAILED
+    assert "look at: " in result.output
+    assert "at_once] is 0" in result.output

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from resources import http_transport
 from resources.http_client import HttpClient, Service, Timeouts
 from resources.http_errors import HttpProblem, NotAllowed, NotSent
-from resources.http_guard import CheckedNetwork, checked_url, is_public, shown
+from resources.http_guard import CheckedNetwork, checked_url, is_public, shown, would_be_read_on_the_way
 from resources.pausing import Timing
 from resources.secrets import Key
 from tests.servers.serving import serving
@@ -338,3 +338,15 @@ def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatc
             monkeypatch.setenv(name, proxy)
         HttpClient(Service("shop", own)).get("jobs")
     assert (len(ours), proxied) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("url", "is_read"),
+    [
+        ("http://api.vendor.com", True), ("http://8.8.8.8:80/v1", True), ("https://api.vendor.com", False),
+        ("http://127.0.0.1:8188", False), ("http://10.0.0.5:8188", False), ("http://gpu:8188", False),
+        ("http://gpu.local", False), ("http://[::1]:1", False), ("", False), ("http://a:b:c", False),
+    ],
+)  # fmt: skip
+def test_a_key_is_read_on_the_way_over_plain_http_to_the_open_internet(url: str, is_read: bool) -> None:
+    assert would_be_read_on_the_way(url) is is_read
