@@ -6,8 +6,9 @@ import click
 import orjson
 
 from audio_assets.cli_plain import json_option, plainly, print_json
+from audio_assets.domain.rotation import KINDS, PLURALS, Kind
 
-_KINDS = ("name", "developer", "pair", "script")
+_BY_PLURAL = {PLURALS[kind]: kind for kind in KINDS}
 _request = click.option(
     "--request-id", default="", help="Ask with the same one again after a crash, and get the same answer."
 )
@@ -19,15 +20,15 @@ def rotation() -> None:
 
 
 @rotation.command("next")
-@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("kind", type=click.Choice(KINDS))
 @_request
 @json_option
 @plainly
-def rotation_next(kind: str, request_id: str, as_json: bool) -> None:
+def rotation_next(kind: Kind, request_id: str, as_json: bool) -> None:
     """Give the next KIND."""
     from audio_assets import rotation_commands
 
-    given = rotation_commands.give(kind, request_id=request_id)  # type: ignore[arg-type]
+    given = rotation_commands.give(kind, request_id=request_id)
     print_json(given) if as_json else click.echo(rotation_commands.as_text(given))
 
 
@@ -54,7 +55,7 @@ def rotation_pair(generate: bool, template: str | None, request_id: str, as_json
 
 
 @rotation.command("stream")
-@click.argument("what", type=click.Choice(["names", "developers", "pairs", "scripts"]))
+@click.argument("what", type=click.Choice(list(_BY_PLURAL)))
 @click.option("--count", type=click.IntRange(1), help="How many; without it what is left of this cycle.")
 @click.option("--take", is_flag=True, help="Give them for good, one by one, as `next` does; else it is only shown.")
 @click.option("--jsonl", is_flag=True, help="One JSON object per line.")
@@ -64,7 +65,7 @@ def rotation_stream(what: str, count: int | None, take: bool, jsonl: bool, as_js
     """Show what comes next, in the order that seed and data set make."""
     from audio_assets import rotation_commands
 
-    rows = rotation_commands.upcoming(what.removesuffix("s"), count, is_taken=take)  # type: ignore[arg-type]
+    rows = rotation_commands.upcoming(_BY_PLURAL[what], count, is_taken=take)
     if as_json:
         print_json(list(rows))
         return
@@ -85,14 +86,14 @@ def rotation_status(as_json: bool) -> None:
 
 
 @rotation.command("reset")
-@click.argument("kinds", nargs=-1, type=click.Choice(_KINDS))
+@click.argument("kinds", nargs=-1, type=click.Choice(KINDS))
 @json_option
 @plainly
-def rotation_reset(kinds: Sequence[str], as_json: bool) -> None:
+def rotation_reset(kinds: Sequence[Kind], as_json: bool) -> None:
     """Begin the rotations of KINDS anew, without one all of them; what they gave is forgotten."""
     from audio_assets import rotation_commands
 
-    forgotten = rotation_commands.reset(kinds)  # type: ignore[arg-type]
+    forgotten = rotation_commands.reset(kinds)
     if as_json:
         print_json(forgotten)
     else:

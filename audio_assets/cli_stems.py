@@ -67,7 +67,7 @@ def stem_generate(what: Sequence[str], retry: bool, as_json: bool, **values: Seq
     """Speak the stems of the data sets, or of the values that are named, in one run; those that are there stay."""
     from audio_assets import stem_commands
 
-    _report(stem_commands.generate(what, values, retry=retry, is_quiet=as_json), as_json)  # type: ignore[arg-type]
+    _report(stem_commands.generate(what, values, retry=retry, is_quiet=as_json), as_json)
 
 
 @stem.command("invalidate")
@@ -121,7 +121,7 @@ def message_bulk(template: str, is_copied: bool, retry: bool, as_json: bool, **v
     """Make every combination of names, developers and scripts in one run; all of the data sets where none is named."""
     from audio_assets import stem_commands
 
-    done = stem_commands.bulk(template, values, is_copied=is_copied, retry=retry, is_quiet=as_json)  # type: ignore[arg-type]
+    done = stem_commands.bulk(template, values, is_copied=is_copied, retry=retry, is_quiet=as_json)
     _report(done, as_json)
 
 

@@ -143,12 +143,8 @@ def _judge(
 
 def _has_new_stand_in(recipe: Recipe, partition: str, action: Action, failure: Failure) -> bool:
     """Whether somebody was named who could make it, since it failed; one who fails as well is asked twice at most."""
-    if failure.stand_in or failure.attempts > _STAND_IN_TRIES:
-        return False
-    try:
-        return recipe.stand_in(partition, action) is not None
-    except (ValueError, RuntimeError):
-        return False
+    is_due = not failure.stand_in and failure.attempts <= _STAND_IN_TRIES
+    return is_due and recipe.able_stand_in(partition, action) is not None
 
 
 def _stale(recipe: Recipe, partition: str, causes: tuple[str, ...]) -> Stale:

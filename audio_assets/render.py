@@ -103,6 +103,13 @@ class Recipe(ABC):
         """
         return None
 
+    def able_stand_in(self, partition: str, action: Action) -> StandIn | None:
+        """The stand-in; None also where the one that is named could not serve: then the provider's error is told."""
+        try:
+            return self.stand_in(partition, action)
+        except (ValueError, RuntimeError):
+            return None
+
     def unavailable(self, partition: str) -> str:
         """Why the provider can not be asked as things stand, "" where it can."""
         return ""
@@ -346,10 +353,7 @@ def _stand_in(recipe: Recipe, partition: str, action: Action, error: BaseExcepti
     """Who stands in, where the provider is to blame; never for a cap, a refusal, or an order of unknown outcome."""
     if not isinstance(error, Unavailable | TransientError):
         return None
-    try:
-        return recipe.stand_in(partition, action)
-    except (ValueError, RuntimeError):  # nobody that could: the provider's own error is the one to tell
-        return None
+    return recipe.able_stand_in(partition, action)
 
 
 def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterator[Outcome]:

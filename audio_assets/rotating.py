@@ -14,12 +14,7 @@ from audio_assets.launch import VOICE_STEMS, Order, order, sync
 from audio_assets.plan import plan
 from audio_assets.stems import StemIndex
 from audio_assets.studio import Studio
-from resources.rotations import HandOut, Rotations
-
-
-def rotations(studio: Studio) -> Rotations:
-    """The rotations in the studio's database."""
-    return Rotations(studio.settings.ledger_url)
+from resources.rotations import HandOut
 
 
 def members(studio: Studio) -> Members:
@@ -34,7 +29,7 @@ def give(studio: Studio, kind: Kind, count: int = 1, *, request_id: str = "") ->
         RotationError: its data set is empty.
     """
     seed = studio.settings.rotation_seed
-    given = rotations(studio).next_ones(kind, members(studio), seed, count, request_id=request_id)
+    given = studio.rotations.next_ones(kind, members(studio), seed, count, request_id=request_id)
     for one in given:
         told = {"note": one.note, "request_id": one.request_id}
         studio.audit_log.append(

@@ -1,5 +1,6 @@
 """What `audio-assets rotation` does, apart from printing."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -39,12 +40,11 @@ def generate_pair(template: str, *, request_id: str, is_quiet: bool) -> dict[str
 def upcoming(kind: Kind, count: int | None, *, is_taken: bool) -> Iterator[dict[str, Any]]:
     """What comes next: `count` items, or what is left of this cycle; given for good where it `is_taken`."""
     studio = open_studio()
-    given = rotating.rotations(studio)
     members = rotating.members(studio)
-    place, seen = given.place(kind)
+    place, seen = studio.rotations.place(kind)
     if count is None:
         today = members_of(kind, members)
-        count = _size(today.values()) - sum(_is_of(item, list(today.values())) for item in seen)
+        count = math.prod(map(len, today.values())) - sum(_is_of(item, list(today.values())) for item in seen)
     if is_taken:
         for _ in range(count):
             (one,) = rotating.give(studio, kind)
@@ -61,7 +61,7 @@ def status() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for kind in KINDS:
         try:
-            found = rotating.rotations(studio).status(kind, rotating.members(studio), studio.settings.rotation_seed)
+            found = studio.rotations.status(kind, rotating.members(studio), studio.settings.rotation_seed)
         except RotationError as error:
             rows.append({"kind": kind, "problem": str(error)})
             continue
@@ -85,7 +85,7 @@ def status_text(rows: Sequence[dict[str, Any]]) -> str:
 def reset(kinds: Sequence[Kind]) -> dict[str, int]:
     """Begin rotations anew, all of them where none is named; how many hand-outs of each are forgotten."""
     studio = open_studio()
-    return {kind: rotating.rotations(studio).reset(kind) for kind in kinds or KINDS}
+    return {kind: studio.rotations.reset(kind) for kind in kinds or KINDS}
 
 
 def as_text(shown: dict[str, Any]) -> str:
@@ -111,13 +111,6 @@ def _said(studio: Studio, kind: Kind, item: Item) -> dict[str, dict[str, str]]:
         part: {"id": one, "value": entries[one].value if one in entries else one}
         for part, one in zip(PARTS[kind], item, strict=True)
     }
-
-
-def _size(columns: Any) -> int:
-    size = 1
-    for column in columns:
-        size *= len(column)
-    return size
 
 
 def _is_of(item: Item, columns: Sequence[Sequence[str]]) -> bool:

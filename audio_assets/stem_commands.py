@@ -11,12 +11,12 @@ import orjson
 
 from audio_assets.commands import open_studio, remarks, where
 from audio_assets.domain.artifacts import WAV
-from audio_assets.domain.datasets import PLURALS, kind_of
+from audio_assets.domain.datasets import kind_of
 from audio_assets.domain.message_request import MessageRequest, as_stem_id, message_request
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Ref
 from audio_assets.domain.stem_artifacts import MERGE
-from audio_assets.domain.stem_ids import KINDS, Kind, parse_stem_id
+from audio_assets.domain.stem_ids import KINDS, PLURALS, Kind, parse_stem_id
 from audio_assets.instance import open_instance
 from audio_assets.launch import VOICE_STEMS, order, sync
 from audio_assets.plan import Plan, plan
@@ -137,7 +137,7 @@ def _find(studio: Studio, said: str) -> str:
     return studio.stems.entry(said).id
 
 
-def generate(what: Sequence[str], values: Mapping[Kind, Sequence[str]], *, retry: bool, is_quiet: bool) -> Made:
+def generate(what: Sequence[str], values: Mapping[str, Sequence[str]], *, retry: bool, is_quiet: bool) -> Made:
     """Have every stem of the named kinds, and those of the named values, spoken in one run; without either, all."""
     studio = open_studio()
     stems = [studio.stems.ask_for(kind, value) for kind in KINDS for value in values.get(kind, ())]
@@ -219,7 +219,7 @@ def make_message(values: Mapping[str, str | None], *, is_copied: bool, retry: bo
     return {**row, "cached": is_cached, "run_id": made.run.run_id}
 
 
-def bulk(template: str, values: Mapping[Kind, Sequence[str]], *, is_copied: bool, retry: bool, is_quiet: bool) -> Made:
+def bulk(template: str, values: Mapping[str, Sequence[str]], *, is_copied: bool, retry: bool, is_quiet: bool) -> Made:
     """Every combination of the named values, of all of the data sets where none is named, in one run."""
     studio = open_studio()
     kinds = studio.stems.template(template).kinds

@@ -23,7 +23,7 @@ from audio_assets.domain.message_request import MessageError, MessageRequest, re
 from audio_assets.domain.message_template import Template, TemplateError, TemplatePart, parse_template
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.records import RecordError, read_record
-from audio_assets.domain.stem_ids import KINDS, Kind, parse_stem_id
+from audio_assets.domain.stem_ids import KINDS, PLURALS, Kind, parse_stem_id
 from audio_assets.domain.stem_settings import FILE as SETTINGS
 from audio_assets.domain.stem_settings import StemVoice, TomlError, parse_stem_settings
 from audio_assets.domain.toml_tables import nearest
@@ -60,7 +60,7 @@ class StemBook:
         return {kind: self._dataset(kind) for kind in KINDS}
 
     def _dataset(self, kind: Kind) -> Dataset:
-        paths = [self.root / datasets.FOLDER / f"{datasets.PLURALS[kind]}{suffix}" for suffix in datasets.SUFFIXES]
+        paths = [self.root / datasets.FOLDER / f"{PLURALS[kind]}{suffix}" for suffix in datasets.SUFFIXES]
         files, problems = _read(self.root, paths)
         found = read_dataset(kind, files)
         return Dataset(kind, found.entries, (*problems, *found.problems))

@@ -29,6 +29,7 @@ from resources.audit_log import AuditLog
 from resources.ledger import Ledger
 from resources.lip_sync import LipSyncProvider
 from resources.music import MusicProvider
+from resources.rotations import Rotations
 from resources.speech import SpeechProvider, Times
 from resources.store import ArtifactStore, Refs
 
@@ -96,6 +97,11 @@ class Studio:
     def audit_log(self) -> AuditLog:
         """Who did what, as JSON lines below `logs/`."""
         return AuditLog(self.settings.logs, days=self.settings.log_days)
+
+    @cached_property
+    def rotations(self) -> Rotations:
+        """What comes next of names, developers, scripts and pairs; opened on first use."""
+        return Rotations(self.settings.ledger_url)
 
     def model(self, name: str) -> Path | None:
         """The folder of a model's files, None where they were not fetched."""

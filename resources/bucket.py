@@ -12,7 +12,6 @@ Objects carry their `sha256` and `contract_signature` as metadata; a folder keep
 import hashlib
 import os
 import re
-import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from audio_assets.domain.bucket_audit import Held, Wanted
 from audio_assets.domain.redaction import without_secrets
 from audio_assets.domain.rendering import PermanentError, TransientError, Unavailable
+from resources.published import replacing
 
 SETTING = "AUDIO_ASSETS_BUCKET"
 PAGE = 1000
@@ -225,23 +225,15 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
         if held is None:
             raise BucketGone(f"there is no {key} in {self.label}")
         wanted, digest, size = sha256 or held.sha256, hashlib.sha256(), 0
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-        try:
-            with beside.open("wb") as out:
-                for chunk in self._chunks(key):
-                    digest.update(chunk)
-                    size += out.write(chunk)
-                out.flush()
-                os.fsync(out.fileno())
+        with replacing(target) as out:
+            for chunk in self._chunks(key):
+                digest.update(chunk)
+                size += out.write(chunk)
             if size != held.size or (wanted and digest.hexdigest() != wanted):
                 other = "that of the index" if sha256 else "the one that it tells"
                 raise PermanentError(
                     f"{key} in {self.label} is damaged: its sha256 is not {other}; nothing was written, upload it again"
                 )
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
         return digest.hexdigest()
 
     def _chunks(self, key: str) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ record first and then that file has the two of one message. The record is replac
 The sound of the message before stays until the next one.
 """
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import orjson
 
 from audio_assets.domain.action import sha256_hex
 from resources.live_rows import Message
+from resources.published import replace_file
 
 SCHEMA = "now_playing.1"
 WAV, RECORD = "now_playing.wav", "now_playing.json"
@@ -31,7 +31,6 @@ class NowPlaying:
         Raises:
             OSError: the folder can not be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         before = self.current()
         own = f"{message.partition}-{message.n_plays}.wav"
         record = {
@@ -47,9 +46,9 @@ class NowPlaying:
             "duration_s": message.duration_s,
             "started_at": at.isoformat(timespec="milliseconds"),
         }
-        self._replace(own, wav)
-        self._replace(WAV, wav)
-        self._replace(RECORD, orjson.dumps(record, option=orjson.OPT_INDENT_2))
+        replace_file(self.folder / own, wav)
+        replace_file(self.folder / WAV, wav)
+        replace_file(self.folder / RECORD, orjson.dumps(record, option=orjson.OPT_INDENT_2))
         kept = {own, WAV, str(before.get("wav", ""))}
         for old in self.folder.glob("m*-*.wav"):
             if old.name not in kept:
@@ -70,8 +69,3 @@ class NowPlaying:
         if (record.get("id"), record.get("play")) != (message.number, message.n_plays):
             return None
         return datetime.fromisoformat(record["started_at"])
-
-    def _replace(self, name: str, data: bytes) -> None:
-        partial = self.folder / f".{name}.{os.getpid()}"
-        partial.write_bytes(data)
-        partial.replace(self.folder / name)

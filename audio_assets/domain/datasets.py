@@ -10,19 +10,16 @@ Everything that can not be used is a problem, one sentence each, and costs nothi
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from audio_assets.domain.listed_rows import csv_rows, unrepeated
 from audio_assets.domain.scripts.reading import ScriptError, decode
-from audio_assets.domain.stem_ids import KINDS, Kind, stem_id
+from audio_assets.domain.stem_ids import KINDS, PLURALS, Kind, stem_id
 
 FOLDER = "datasets"
 SUFFIXES = (".csv", ".json", ".txt")
-PLURALS: Mapping[Kind, str] = {"name": "names", "developer": "developers", "script": "scripts"}
-"""How the files of a kind are called."""
-
 LONGEST_TEXT = 2000
 
 

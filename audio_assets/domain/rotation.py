@@ -18,6 +18,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, S
 from dataclasses import dataclass
 from typing import Literal, overload
 
+from audio_assets.domain import stem_ids
+
 Kind = Literal["name", "developer", "script", "pair"]
 Item = tuple[str, ...]
 Members = Mapping[str, tuple[str, ...]]
@@ -32,7 +34,7 @@ PARTS: Mapping[Kind, tuple[str, ...]] = {
 }
 """The data sets that an item of a kind is of."""
 
-PLURALS = {"name": "names", "developer": "developers", "script": "scripts", "pair": "pairs"}
+PLURALS: Mapping[str, str] = {**stem_ids.PLURALS, "pair": "pairs"}
 _LOOKS_AHEAD = 512
 """Items that are looked at for one that shares nothing with the last; after so many the best one has to do."""
 

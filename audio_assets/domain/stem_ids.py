@@ -7,11 +7,14 @@ letters, of any other script each letter becomes its code point (`u7f8e`): the s
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Literal
 
 Kind = Literal["name", "developer", "script"]
 
 KINDS: tuple[Kind, ...] = ("name", "developer", "script")
+PLURALS: Mapping[str, str] = {"name": "names", "developer": "developers", "script": "scripts"}
+"""How the data sets of a kind, and their files, are called."""
 PREFIX = "stem."
 LONGEST_SLUG = 64
 """Characters; a longer one ends in 8 hex digits of its sha256."""
