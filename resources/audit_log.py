@@ -98,4 +98,5 @@ def _plain(value: Any) -> Any:
         return _clean(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(one) for one in value]
-    return hide(str(value), longest=_LONGEST)
+    said = str(value).encode(errors="backslashreplace").decode()  # a file name may be no text
+    return hide(said, longest=_LONGEST)

@@ -37,6 +37,11 @@ def test_a_line_says_when_and_what(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "logs").iterdir()] == ["audit-2026-11-20.jsonl"]
 
 
+def test_a_file_name_that_is_no_text_is_written_as_far_as_it_is(tmp_path: Path) -> None:
+    AuditLog(tmp_path / "logs").append("command", arguments=["film", os.fsdecode(b"a\xff.mp4")])
+    assert lines(tmp_path / "logs")[0]["arguments"] == ["film", "a\\udcff.mp4"]
+
+
 def test_secrets_are_taken_out_at_any_depth(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "logs")
     log.append(
