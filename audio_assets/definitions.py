@@ -23,6 +23,7 @@ from audio_assets import (
     storyboard,
     takes,
     upload,
+    workflows,
 )
 from audio_assets.checks import ASSET_CHECKS
 from audio_assets.jobs import render_dialogue, render_film, render_live, render_messages, render_music
@@ -57,7 +58,7 @@ def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = No
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The asset graph with its job, sensors, checks and resources."""
     return dg.Definitions(
-        assets=dg.load_assets_from_modules(_STAGES),
+        assets=[*dg.load_assets_from_modules(_STAGES), *workflows.OBSERVED],
         asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
         jobs=[render_dialogue, render_music, render_film, render_messages, render_live, look_up_providers],
         sensors=[new_dialogue, uploaded_songs, planned_films, new_stems, new_messages, autoplay],

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import BudgetExceeded
 from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered, TransientError, Unavailable, UpstreamError
-from audio_assets.domain.scene_key import parse_scene_key
+from audio_assets.domain.scene_key import parse_scene_key, song_of
 from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, content_sha256
 from audio_assets.source import Source
 from audio_assets.studio import Studio
@@ -174,6 +174,22 @@ class Recipe(ABC):
     def give_up(self, partition: str, failure: Failure) -> None:
         """Called after a failure was recorded; most assets have nothing more to do."""
 
+    def project(self, partition: str) -> str:
+        """What its costs count for: its song, or itself."""
+        return song_of(partition)
+
+    def accept(self, partition: str, said: Mapping[str, str]) -> None:
+        """Take what is there for what today asks for; `said` is who says so, why and when.
+
+        Raises:
+            PermanentError: there is nothing that could be accepted.
+            UpstreamError: an input is missing.
+        """
+        ref = self.refs.get(partition)
+        if ref is None or not self.store.is_there(ref):
+            raise PermanentError("there is nothing to accept: it was never rendered, or its files are gone")
+        self.refs.point(partition, replace(ref, action_key=self.describe(partition).key, accepted=said))
+
     def left_behind(self) -> Iterator[str]:
         """Paths that `publish` wrote outside of objects for what is registered no more."""
         return iter(())
@@ -309,6 +325,8 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         sidecar = None if action.key in waiting else recipe.store.find(_folder(recipe, action))
         if sidecar is not None:
             yield _point(recipe, partition, action, sidecar, "cached", run_id)
+        elif (accepted := _accepted(recipe, partition, action)) is not None:
+            yield accepted
         else:
             waiting.setdefault(action.key, []).append(partition)
 
@@ -332,6 +350,18 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         for number, partition in enumerate(sharing):
             yield _point(recipe, partition, action, sidecar, "cached" if number else "rendered", run_id)
     yield from _stood_in(recipe, fallen, run_id)
+
+
+def _accepted(recipe: Recipe, partition: str, action: Action) -> Outcome | None:
+    """What somebody took for good under this very action, None where nobody did, or its files are gone."""
+    ref = recipe.refs.get(partition)
+    if ref is None or not ref.accepted or ref.action_key != action.key:
+        return None
+    sidecar = recipe.store.find(ref.object)
+    if sidecar is None:
+        return None
+    recipe.publish(partition, ref.object, sidecar)
+    return Outcome(partition, "cached", action, ref.object, sidecar)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,12 @@ class Studio:
         self.settings = settings
         self.store = store
         self.providers = ProviderBook(settings.root, providers)
+        self._given = providers
         self._refs: dict[str, Refs] = {}
+
+    def anew(self) -> "Studio":
+        """A snapshot of now, over the same store and providers."""
+        return Studio(self.settings, self.store, self._given)
 
     @cached_property
     def dialogue(self) -> Dialogue:

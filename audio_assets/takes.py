@@ -4,7 +4,7 @@ A take is no partition but lives inside its scene's: an immutable object with a 
 The missing ones are made first (`take_clips`), then the scene's list of takes is; one that fails costs no other.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -109,6 +109,12 @@ class SceneTake(OfScene):
             raise self._none_made(partition, missing)
         thumbnails = tuple(takes.thumbnails(partition).values())
         return Call(records.take_list, (partition, tuple(entries), tuple(missing), thumbnails))
+
+    def accept(self, partition: str, said: Mapping[str, str]) -> None:
+        """See `Recipe.accept`: the takes that are there serve for those that are wanted; nothing is ordered."""
+        self.studio.takes.accept(partition)
+        now = type(self)(self.studio.anew())
+        super(SceneTake, now).accept(partition, said)
 
     def unavailable(self, partition: str) -> str:
         """What the provider lacks that takes are ordered from."""

@@ -127,6 +127,8 @@ class Ref:
     """What a partition points at now.
 
     `sizes` (bytes by file) and `failed_checks` repeat the sidecar's, so that plans and summaries read refs only.
+    `accepted`: somebody took the object for good under today's action key, though it was made under another one; `by`
+    whom, `why`, `at` what time. Empty where nobody had to.
     """
 
     action_key: str
@@ -135,6 +137,7 @@ class Ref:
     sizes: Mapping[str, int] = field(default_factory=dict)
     failed_checks: tuple[str, ...] = ()
     is_blocked: bool = False
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""
@@ -156,6 +159,7 @@ class Ref:
                 record["sizes"],
                 tuple(record["failed_checks"]),
                 record["is_blocked"],
+                record.get("accepted", {}),  # not in refs from before there was accepting
             )
         except KeyError as error:
             raise RecordError(f"not a whole ref.1: {error} is missing") from error
