@@ -4,6 +4,7 @@ Reads, but for `accept`. How a selection is run is in `jobs.py`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -48,7 +49,9 @@ class Selection:
             if (entry.asset, entry.partition) in self.keys
             or (SEPARATOR in entry.partition and song_of(entry.partition) in self.replanned)
         ]
-        return replace(plan, stale=kept)
+        names = {(entry.asset, entry.partition) for entry in kept}
+        held = [entry for entry in plan.stale if (entry.asset, entry.partition) not in names]
+        return replace(plan, stale=kept, held=held)
 
 
 class Selector:
@@ -156,10 +159,8 @@ class Selector:
         before = recipe.store.find(ref.object) if ref else None
         if before is not None:
             found["before"] = before.action
-        try:
+        with suppress(PermanentError, UpstreamError):
             found["today"] = recipe.describe(entry.partition).as_record()
-        except (PermanentError, UpstreamError):
-            pass
         return found
 
     def _ahead(self, key: Key) -> Iterator[Key]:
@@ -182,7 +183,9 @@ class Selector:
         for key, entry in self._stale.items():
             if key not in keys:
                 continue
-            is_dear = max_cost_usd is not None and entry.estimated_usd > 0 and spent + entry.estimated_usd > max_cost_usd
+            is_dear = (
+                max_cost_usd is not None and entry.estimated_usd > 0 and spent + entry.estimated_usd > max_cost_usd
+            )
             if is_dear or any(need in dropped for need in self._ahead(key)):
                 dropped[key] = entry
                 continue

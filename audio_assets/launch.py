@@ -162,6 +162,7 @@ def order(instance: dg.DagsterInstance, studio: Studio, found: Plan, pipeline: P
     wanted: dict[str, Collection[str]] = {}
     stale, events = found.keys(), _Events(instance)
     stuck = {(entry.asset, entry.partition) for entry in found.stuck}
+    stuck |= {(entry.asset, entry.partition) for entry in found.held}
     for step in pipeline.steps:
         opened = step(studio)
         if isinstance(opened, Source):
@@ -210,7 +211,9 @@ def run_config(wanted: Order) -> dict[str, Any]:
     return {"ops": {f"render_{asset}": {"config": {"partition_keys": list(keys)}} for asset, keys in wanted.items()}}
 
 
-def execute(instance: dg.DagsterInstance, job: dg.JobDefinition, wanted: Order) -> dg.ExecuteInProcessResult:
-    """Run a pipeline's job in this process, with Dagster's own log kept off the terminal: it is in the run's record."""
+def execute(
+    instance: dg.DagsterInstance, job: dg.JobDefinition, config: Mapping[str, Any]
+) -> dg.ExecuteInProcessResult:
+    """Run a job in this process, with Dagster's own log kept off the terminal: it is in the run's record."""
     silent = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    return job.execute_in_process(run_config={**run_config(wanted), **silent}, instance=instance, raise_on_error=False)
+    return job.execute_in_process(run_config={**config, **silent}, instance=instance, raise_on_error=False)

@@ -51,9 +51,13 @@ class Stuck:
 
 @dataclass
 class Plan:
-    """What is stale, in the order in which it is rendered, what is stuck, and what a stand-in made."""
+    """What is stale, in the order in which it is rendered, what is stuck, and what a stand-in made.
+
+    `held`: stale too, and not to be rendered now.
+    """
 
     stale: list[Stale] = field(default_factory=list)
+    held: list[Stale] = field(default_factory=list)
     stuck: list[Stuck] = field(default_factory=list)
     stood_in: list[Stuck] = field(default_factory=list)
     n_current: int = 0
@@ -162,9 +166,7 @@ def _has_new_stand_in(recipe: Recipe, partition: str, action: Action, failure: F
     return is_due and recipe.able_stand_in(partition, action) is not None
 
 
-def _follows(
-    recipe: Recipe, partition: str, again: Sequence[tuple[tuple[str, str], Stale]], ref: Ref | None
-) -> Stale:
+def _follows(recipe: Recipe, partition: str, again: Sequence[tuple[tuple[str, str], Stale]], ref: Ref | None) -> Stale:
     """Stale because inputs of it are."""
     kinds = frozenset().union(*(before.kinds for _, before in again))
     if ref is None:

@@ -12,9 +12,9 @@ import orjson
 
 from audio_assets import partitions, stem_sources
 from audio_assets.domain.action import Action, canonical, sha256_hex
-from audio_assets.domain.causes import changes
 from audio_assets.domain.artifacts import WAV, voice_name
 from audio_assets.domain.audio_contract import ANY_RATE, AudioContract
+from audio_assets.domain.causes import changes
 from audio_assets.domain.line_request import LineRequest
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.schemas.records import Ref, Sidecar

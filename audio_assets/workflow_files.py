@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.message_template import FOLDER as SHIPPED_MESSAGES
 from audio_assets.domain.message_template import OWN_FOLDER as OWN_MESSAGES
-from audio_assets.domain.setting_entries import entries_of_toml
+from audio_assets.domain.setting_entries import entries_of_toml, entry_hash
 from audio_assets.settings import Settings
 
 Entries = Mapping[str, str]
-"""Sha256 by the name of an entry."""
+"""A hash by the name of an entry."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def _folder(shipped: Callable[[Settings], Path], own: Callable[[Settings], Path]
     def entries(settings: Settings) -> Entries:
         found: dict[str, str] = {}
         for folder in (shipped(settings), own(settings)):
-            found |= {path.name: sha256_hex(path.read_bytes()) for path in _files(folder)}
+            found |= {path.name: entry_hash(path.read_bytes()) for path in _files(folder)}
         return found
 
     return entries

@@ -19,14 +19,14 @@ _LISTED = 200
 
 def observation(asset: str, entries: Entries, before: Entries | None = None) -> dg.AssetObservation:
     """The event of a new version, with what changed since `before` where that is known."""
-    metadata: dict[str, dg.MetadataValue[object] | int] = {"entries": len(entries), "sha256": _table(entries)}
+    metadata: dict[str, dg.MetadataValue] = {"entries": dg.MetadataValue.int(len(entries)), "hashes": _table(entries)}
     if before is not None:
         metadata["changed"] = _table(changed_entries(before, entries))
     tags = {"dagster/data_version": version_of_entries(entries)}
     return dg.AssetObservation(asset, partition=partitions.WHOLE, tags=tags, metadata=metadata)
 
 
-def _table(rows: Mapping[str, str]) -> dg.MetadataValue[object]:
+def _table(rows: Mapping[str, str]) -> dg.TableMetadataValue:
     shown = [dg.TableRecord({"entry": name, "is": value[:12]}) for name, value in list(rows.items())[:_LISTED]]
     columns = [dg.TableColumn("entry", "string"), dg.TableColumn("is", "string")]
     return dg.MetadataValue.table(shown, dg.TableSchema(columns))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from audio_assets.domain.toml_tables import check_keys, parse_toml, table
-from audio_assets.domain.toml_values import choice
+from audio_assets.domain.toml_values import one_of
 
 FILE = "backfill.toml"
 Policy = Literal["auto", "ask", "off"]
@@ -44,5 +44,7 @@ def parse_policies(data: bytes, path: str, assets: Collection[str]) -> Policies:
     check_keys(tables, ("policy",), "", path)
     said = table(tables.get("policy", {}), "policy", path)
     check_keys(said, (_DEFAULT, *assets), "policy", path)
-    found: dict[str, Policy] = {name: policy for name in said if (policy := choice(said, name, POLICIES, "policy", path))}
+    found: dict[str, Policy] = {
+        name: policy for name in said if (policy := one_of(said, name, POLICIES, "policy", path))
+    }
     return Policies({name: policy for name, policy in found.items() if name != _DEFAULT}, found.get(_DEFAULT, ""))

@@ -15,13 +15,18 @@ WHOLE = "(the file)"
 _NAMES = ("provider", "model", "name", "id", "kind")
 
 
+def entry_hash(data: bytes) -> str:
+    """What stands for an entry: 16 hex digits of its sha256, for a sensor's cursor holds all of a long lexicon."""
+    return sha256_hex(data)[:16]
+
+
 def entries_of_toml(data: bytes) -> dict[str, str]:
-    """The sha256 of every value in a TOML file, by its path; a broken file is one entry."""
+    """The hash of every value in a TOML file, by its path; a broken file is one entry."""
     try:
         tables = parse_toml(data, "")
     except TomlError:
-        return {WHOLE: sha256_hex(data)}
-    return {path: sha256_hex(canonical(_plain(value))) for path, value in _leaves(tables, "")}
+        return {WHOLE: entry_hash(data)}
+    return {path: entry_hash(canonical(_plain(value))) for path, value in _leaves(tables, "")}
 
 
 def version_of_entries(entries: Mapping[str, str]) -> str:

@@ -37,7 +37,7 @@ class AddedClip:
 class TakeRequests:
     """All that people asked for in one scene; `n_takes` None leaves the number to the song's settings.
 
-    `accepted`: by the action key of a wanted take that is not to be made, the key of the earlier one that serves for it.
+    `accepted`: by the action key of a wanted take that is not to be made, the key of the one that serves for it.
     """
 
     n_takes: int | None = None
