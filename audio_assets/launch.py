@@ -211,7 +211,12 @@ def run_config(wanted: Order) -> dict[str, Any]:
     return {"ops": {f"render_{asset}": {"config": {"partition_keys": list(keys)}} for asset, keys in wanted.items()}}
 
 
-def execute(
+def execute(instance: dg.DagsterInstance, job: dg.JobDefinition, wanted: Order) -> dg.ExecuteInProcessResult:
+    """Run a pipeline's job in this process."""
+    return execute_job(instance, job, run_config(wanted))
+
+
+def execute_job(
     instance: dg.DagsterInstance, job: dg.JobDefinition, config: Mapping[str, Any]
 ) -> dg.ExecuteInProcessResult:
     """Run a job in this process, with Dagster's own log kept off the terminal: it is in the run's record."""

@@ -76,12 +76,12 @@ class Plan:
     @property
     def estimated_s(self) -> float:
         """Seconds of work on one core."""
-        return sum(entry.estimated_s for entry in self.stale)
+        return sum((entry.estimated_s for entry in self.stale), 0.0)
 
     @property
     def estimated_usd(self) -> float:
         """What paid providers ask for it."""
-        return round(sum(entry.estimated_usd for entry in self.stale), 4)
+        return round(sum((entry.estimated_usd for entry in self.stale), 0.0), 4)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -1,4 +1,4 @@
-"""A backfill that a running Dagster does, asked over its GraphQL: start the job, follow its run, say what came of it."""
+"""A backfill that a running Dagster does, asked over its GraphQL: start the job, follow its run, say how it ended."""
 
 import time
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from audio_assets.backfill_job import JOB as BACKFILL
 from audio_assets.backfill_job import Backfill
 from audio_assets.definitions import build_defs
-from audio_assets.launch import Order, Pipeline, execute, run_config
+from audio_assets.launch import Order, Pipeline, execute, execute_job
 from audio_assets.render import Outcome, Recipe, watched
 
 _LISTED = 20
@@ -88,7 +88,7 @@ def run_here(instance: dg.DagsterInstance, pipeline: Pipeline, wanted: Order, *,
             report.add(recipe, outcome)
 
         with watched(watch):
-            result = execute(instance, build_defs().resolve_job_def(pipeline.job), run_config(wanted))
+            result = execute(instance, build_defs().resolve_job_def(pipeline.job), wanted)
     report.run_id = result.run_id
     if not result.success and not report.failed:
         raise RuntimeError(f"run {result.run_id} failed: {_first_error(result)}")
@@ -109,7 +109,7 @@ def run_backfill_here(instance: dg.DagsterInstance, wanted: Backfill, n_planned:
             report.add(recipe, outcome)
 
         with watched(watch):
-            result = execute(instance, build_defs().resolve_job_def(BACKFILL), wanted.as_run_config())
+            result = execute_job(instance, build_defs().resolve_job_def(BACKFILL), wanted.as_run_config())
     report.run_id = result.run_id
     if not result.success and not report.failed:
         raise RuntimeError(f"run {result.run_id} failed: {_first_error(result)}")

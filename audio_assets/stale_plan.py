@@ -98,7 +98,7 @@ def _metadata(
                 "core_s": row.estimated_s,
                 "cost_usd": row.estimated_usd,
                 "budget": row.refusal or "fits",
-            }  # fmt: skip
+            }
         )
         for row in rows[:_MOST_ROWS]
     ]

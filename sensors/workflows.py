@@ -15,9 +15,11 @@ import orjson
 from audio_assets.backfill_job import BACKFILLED, Backfill, backfill, backfill_recipes
 from audio_assets.backfilling import Selection, Selector, policies_of
 from audio_assets.domain.action import canonical, sha256_hex
-from audio_assets.domain.setting_entries import changed_entries
+from audio_assets.domain.backfill_policy import FILE
+from audio_assets.domain.setting_entries import changed_entries, entry_hash
 from audio_assets.launch import sync
 from audio_assets.plan import plan
+from audio_assets.settings import Settings
 from audio_assets.stale_plan import plan_event
 from audio_assets.studio import StudioResource
 from audio_assets.workflow_files import WORKFLOW_FILES, Entries
@@ -30,12 +32,16 @@ _LOOK_AGAIN_S = 300.0  # without a change, for new code and what ended badly
 
 @dataclass(frozen=True)
 class Seen:
-    """What the ticks before left: entries by asset, as told to Dagster and as read last; the work asked for last."""
+    """What the ticks before left: entries by asset, as told to Dagster and as read last; the plan that was left last,
+    and the work that was asked for last; `rules` are the policies.
+    """  # noqa: D205
 
     told: Mapping[str, Entries] = field(default_factory=dict)
     read: Mapping[str, Entries] = field(default_factory=dict)
     is_due: bool = True
     planned_at: float = 0.0
+    left: str = ""
+    rules: str = ""
     asked: str = ""
     attempts: int = 0
 
@@ -54,7 +60,7 @@ class Seen:
 
 @dg.sensor(
     job=backfill,
-    minimum_interval_seconds=10,
+    minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Sees edited voices, words, prompts, templates and prices; renders or plans exactly what they touch.",
 )
@@ -70,7 +76,8 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     changed = {asset: entries for asset, entries in now.items() if entries != seen.told.get(asset)}
     for asset, entries in changed.items():
         context.instance.report_runless_asset_event(observation(asset, entries, seen.told.get(asset)))
-    seen = replace(seen, told=now, is_due=seen.is_due or bool(changed))
+    rules = _rules(opened.settings)
+    seen = replace(seen, told=now, rules=rules, is_due=seen.is_due or bool(changed) or rules != seen.rules)
     if not seen.is_due and time.time() - seen.planned_at < _LOOK_AGAIN_S:
         context.update_cursor(seen.dump())
         return dg.SkipReason("nothing has changed")
@@ -87,11 +94,13 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
         return dg.SkipReason(f"{error}; nothing is planned before that is mended")
     found = plan(opened, recipes)
     selector = Selector(opened, recipes, found)
-    context.instance.report_runless_asset_event(plan_event(opened, recipes, Selection(tuple(found.stale))))
+    stale = sha256_hex(canonical([entry.as_json() for entry in found.stale]))
+    if stale != seen.left:
+        context.instance.report_runless_asset_event(plan_event(opened, recipes, Selection(tuple(found.stale))))
     wanted = _by_asset(selector.allowed(policies))
     print_of = sha256_hex(canonical([wanted, now])) if wanted else ""
     attempts = seen.attempts + 1 if print_of and print_of == seen.asked else int(bool(print_of))
-    seen = replace(seen, is_due=False, planned_at=time.time(), asked=print_of, attempts=attempts)
+    seen = replace(seen, is_due=False, planned_at=time.time(), left=stale, asked=print_of, attempts=attempts)
     context.update_cursor(seen.dump())
     if not wanted:
         return dg.SkipReason(f"nothing follows by itself; {len(found.stale)} partitions are stale, see `stale_plan`")
@@ -101,6 +110,11 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     tags = {"audio_assets/changed": told[:400]} if told else {}
     config = Backfill(partitions=wanted).as_run_config()
     return dg.SensorResult(run_requests=[dg.RunRequest(run_config=config, tags=tags)])
+
+
+def _rules(settings: Settings) -> str:
+    path = settings.root / FILE
+    return entry_hash(path.read_bytes()) if path.is_file() else ""
 
 
 def _by_asset(selection: Selection) -> dict[str, list[str]]:

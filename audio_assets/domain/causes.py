@@ -17,8 +17,8 @@ Kind = Literal[
 """What was changed:
 
 - `new`: it was never rendered. `gone`: its files are no more.
-- `text`: what is spoken or sung, by whom, and in which style. `voice`: how that character speaks. `lexicon`: how words are said. `prompt`: the wording of a
-  scene's prompt, or a preset. `workflow`: a template of ComfyUI or of messages.
+- `text`: what is spoken or sung, by whom, and in which style. `voice`: how that character speaks. `lexicon`: how words
+  are said. `prompt`: the wording of a scene's prompt, or a preset. `workflow`: a template of ComfyUI or of messages.
 - `model`: the provider, or its model. `code`: our own. `settings`: any other setting.
 - `input`: an artifact that it is made from. `choice`: what a person said of it.
 """

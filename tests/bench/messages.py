@@ -20,7 +20,7 @@ from audio_assets.domain.artifacts import read_wav
 from audio_assets.domain.bitmerge import pcm_sha256
 from audio_assets.domain.stem_artifacts import MERGE
 from audio_assets.instance import open_instance
-from audio_assets.launch import VOICE_STEMS, execute, order, run_config, sync
+from audio_assets.launch import VOICE_STEMS, execute, order, sync
 from audio_assets.plan import plan
 from audio_assets.settings import current
 from audio_assets.stems import message_path, stem_path
@@ -112,7 +112,7 @@ def run() -> tuple[float, Mapping[str, int]]:
         started = time.perf_counter()
         sync(instance, studio)
         wanted = order(instance, studio, plan(studio, VOICE_STEMS.opened(studio)), VOICE_STEMS)
-        result = execute(instance, build_defs().resolve_job_def(VOICE_STEMS.job), run_config(wanted))
+        result = execute(instance, build_defs().resolve_job_def(VOICE_STEMS.job), wanted)
         wall_s = time.perf_counter() - started
     if not result.success:
         raise RuntimeError("the run failed")

@@ -73,7 +73,7 @@ def run_s(n_workers: int) -> tuple[float, float, str]:
         with open_instance(current()) as instance:
             sync(instance, studio)
             started = time.perf_counter()
-            result = execute(instance, job, run_config(dict.fromkeys(ASSETS, keys)))
+            result = execute(instance, job, dict.fromkeys(ASSETS, keys))
             wall_s = time.perf_counter() - started
             n_recorded = sum(len(instance.get_materialized_partitions(dg.AssetKey(asset))) for asset in ASSETS)
         if not result.success or n_recorded != N_PARTITIONS:

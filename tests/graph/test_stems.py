@@ -231,7 +231,7 @@ def run(house: House, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult
     studio = house.studio()
     sync(instance, studio)
     wanted = order(instance, studio, plan(studio, VOICE_STEMS.opened(studio)), VOICE_STEMS)
-    return execute(instance, house.defs.resolve_job_def(VOICE_STEMS.job), run_config(wanted))
+    return execute(instance, house.defs.resolve_job_def(VOICE_STEMS.job), wanted)
 
 
 @pytest.mark.usefixtures("cloud")
@@ -257,7 +257,7 @@ def test_one_run_makes_everything_and_the_sensor_then_has_nothing_to_ask(
     assert asked["stem"] == [JOSE, HILTON, HOLA], "Ana costs money and no message needs her"
     assert asked["message"] == [FIRST]
     job = box.defs.resolve_job_def(VOICE_STEMS.job)
-    assert execute(instance, job, run_config(asked)).success
+    assert execute(instance, job, asked).success
     assert instance.get_dynamic_partitions("audio_assets_messages") == [FIRST]
     assert tick().skip_message
     assert run(box, instance).success
