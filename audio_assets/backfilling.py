@@ -3,7 +3,7 @@
 Reads, but for `accept`. How a selection is run is in `jobs.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -80,7 +80,7 @@ class Selector:
         kept = {key for key in matched if not wanted.assets or key[0] in wanted.assets}
         for key in reversed(self._stale):  # what they are made of comes before them
             if key in kept:
-                kept.update(self._ahead(key))
+                kept.update(self._stale[key].after)
         return self._within(kept, wanted.max_cost_usd)
 
     def allowed(self, policies: Policies) -> Selection:
@@ -140,7 +140,7 @@ class Selector:
             return False
         if not wanted.where:
             return True
-        follows = any(key in matched for key in self._ahead((entry.asset, entry.partition)))
+        follows = any(key in matched for key in entry.after)
         return follows or all(where.holds(self._record(entry)) for where in wanted.where)
 
     def _belongs(self, entry: Stale, wanted: PlanFilter) -> bool:
@@ -163,14 +163,9 @@ class Selector:
             found["today"] = recipe.describe(entry.partition).as_record()
         return found
 
-    def _ahead(self, key: Key) -> Iterator[Key]:
-        """Stale inputs of a stale entry."""
-        recipe = self._recipes[key[0]]
-        return (need for need in recipe.needs(key[1]) if need in self._stale)
-
     def _can_go(self, key: Key, found: set[Key]) -> bool:
         """Whether it is stale by itself, or follows from something that is rendered."""
-        ahead = list(self._ahead(key))
+        ahead = self._stale[key].after
         ref = self._recipes[key[0]].refs.get(key[1])
         if ref is None:  # with an input missing there is nothing to render it from
             return all(need in found or self._recipes[need[0]].refs.get(need[1]) is not None for need in ahead)
@@ -186,7 +181,7 @@ class Selector:
             is_dear = (
                 max_cost_usd is not None and entry.estimated_usd > 0 and spent + entry.estimated_usd > max_cost_usd
             )
-            if is_dear or any(need in dropped for need in self._ahead(key)):
+            if is_dear or any(need in dropped for need in self._stale[key].after):
                 dropped[key] = entry
                 continue
             spent += entry.estimated_usd

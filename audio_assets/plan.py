@@ -10,7 +10,7 @@ from audio_assets.domain.action import Action
 from audio_assets.domain.causes import Change, Kind, changes
 from audio_assets.domain.rendering import INTENDED, PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Failure, Ref
-from audio_assets.render import Recipe
+from audio_assets.render import Recipe, foresee
 from audio_assets.studio import Studio
 
 _STAND_IN_TRIES = 2
@@ -21,7 +21,7 @@ class Stale:
     """A partition to render, why, about how long it takes on one core, and what it costs.
 
     `kinds` are those of its own changes and of all that it waits for. `is_certain`: its own action is another one; else
-    it is rendered only where an input comes out different.
+    it is rendered only where an input comes out different. `after` are the stale inputs, as (asset, partition).
     """
 
     asset: str
@@ -31,10 +31,13 @@ class Stale:
     estimated_s: float
     estimated_usd: float = 0.0
     is_certain: bool = True
+    after: tuple[tuple[str, str], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {**asdict(self), "kinds": sorted(self.kinds)}
+        record = asdict(self)
+        del record["after"]
+        return {**record, "kinds": sorted(self.kinds)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +101,29 @@ class Plan:
 
 
 def plan(studio: Studio, recipes: Sequence[Recipe], *, retry_failed: bool = False) -> Plan:
-    """Compare every partition's action of today with its ref, stage by stage."""
+    """Compare every partition's action of today with its ref, stage by stage.
+
+    What is rendered in no time and for nothing is tried, so that what follows from it is known; what follows from the
+    rest is stale too, but not certainly.
+    """
     found = Plan()
     unsettled: _Unsettled = {}
+    ahead: Studio | None = None
     for recipe in recipes:
-        refs = studio.refs(recipe.asset).preload()
-        failures = studio.store.failures(recipe.asset)
-        for partition in recipe.partitions():
-            key = (recipe.asset, partition)
-            verdict = _judge(recipe, partition, refs.get(partition), failures.get(partition), unsettled, retry_failed)
+        here = type(recipe)(ahead) if ahead else recipe
+        refs = here.refs.preload()
+        failures = here.store.failures(here.asset)
+        for partition in here.partitions():
+            key = (here.asset, partition)
+            verdict = _judge(here, partition, refs.get(partition), failures.get(partition), unsettled, retry_failed)
             if verdict is None:
                 found.n_current += 1
             elif isinstance(verdict, Stale):
                 found.stale.append(verdict)
+                if here.is_foreseen and not verdict.after:
+                    ahead = ahead or studio.foreseeing()
+                    if foresee(type(recipe)(ahead), partition):
+                        continue
                 unsettled[key] = verdict
             elif verdict.state == "stood in":
                 found.stood_in.append(verdict)
@@ -169,14 +182,15 @@ def _has_new_stand_in(recipe: Recipe, partition: str, action: Action, failure: F
 def _follows(recipe: Recipe, partition: str, again: Sequence[tuple[tuple[str, str], Stale]], ref: Ref | None) -> Stale:
     """Stale because inputs of it are."""
     kinds = frozenset().union(*(before.kinds for _, before in again))
+    after = tuple(need for need, _ in again)
     if ref is None:
-        return _stale(recipe, partition, (Change("new", "new"),), kinds)
+        return replace(_stale(recipe, partition, (Change("new", "new"),), kinds), after=after)
     own: Sequence[Change] = ()
     with suppress(PermanentError, UpstreamError):  # said once its inputs are there
         own = _causes(recipe, recipe.describe(partition), ref)
     phrases = [Change(f"{asset} {_named(key, partition)}renders again", "input") for (asset, key), _ in again[:5]]
     found = _stale(recipe, partition, (*own, *phrases), kinds)
-    return found if own else replace(found, kinds=kinds, is_certain=False)
+    return replace(found, after=after) if own else replace(found, kinds=kinds, is_certain=False, after=after)
 
 
 def _stale(recipe: Recipe, partition: str, causes: Sequence[Change], more: frozenset[Kind] = frozenset()) -> Stale:

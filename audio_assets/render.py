@@ -49,6 +49,7 @@ class Recipe(ABC):
     - `keeps_objects`: a clean-up never deletes what it made, whatever became of the partition.
     - `pool`: Dagster's pool of steps that may ask providers elsewhere; one of them runs at a time.
     - `members_of`: the asset of songs that says which scenes there are, where the partitions are scenes.
+    - `is_foreseen`: it costs nothing and takes no time to speak of, so that plans try it to see what follows.
     """
 
     asset: ClassVar[str]
@@ -62,6 +63,7 @@ class Recipe(ABC):
     sometimes: ClassVar[tuple[str, ...]] = ()
     waits_for_all: ClassVar[bool] = True
     members_of: ClassVar[str] = ""
+    is_foreseen: ClassVar[bool] = False
     part_recipes: ClassVar[tuple[type["Recipe"], ...]] = ()
     keeps_objects: ClassVar[bool] = False
     published: ClassVar[Mapping[str, str]] = {}
@@ -309,6 +311,11 @@ def render(recipe: Recipe, partitions: Sequence[str], *, run_id: str) -> Iterato
         if watcher is not None:
             watcher(recipe, outcome)
         yield outcome
+
+
+def foresee(recipe: Recipe, partition: str) -> bool:
+    """Render for a plan, on a studio whose store keeps nothing; whether it went well. Nobody watches."""
+    return all(outcome.failure is None for outcome in _outcomes(recipe, [partition], "plan"))
 
 
 def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterator[Outcome]:

@@ -17,7 +17,7 @@ from audio_assets.launch import DIALOGUE
 from resources import render_lock
 from sensors import dialogue as sensor
 from sensors.inbox import MAX_ATTEMPTS, Cursor, settled
-from tests.house import CAST, GOOD, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, SO, House
+from tests.house import CAST, GOOD, HARBOUR, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, SO, House
 
 Order = Mapping[str, Sequence[str]]
 
