@@ -42,7 +42,7 @@ def stem_list(pattern: str, kind: str, as_json: bool) -> None:
         click.echo(f"{one['contract']:8} {one['stem']:32} {one['value'][:28]:28} {said}  {one['why']}".rstrip())
     for problem in found["problems"]:
         click.echo(f"look at {problem}")
-    click.echo(f"{found['current']} current, {found['stale']} stale, {found['missing']} missing")
+    click.echo(", ".join(f"{found[state]} {state}" for state in stem_commands.STATES))
 
 
 @stem.command("show")

@@ -160,6 +160,10 @@ class Recipe(ABC):
         """
         return iter(())
 
+    def hit(self, partition: str, folder: str) -> Sidecar | None:
+        """The object in `folder` where the partition can be taken from there, None where it has to be rendered."""
+        return self.store.find(folder)
+
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """Why a partition that is up to date should be rendered again all the same, "" for no reason."""
         return ""
@@ -306,7 +310,7 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
             yield _fail(recipe, partition, None, error, run_id)
             continue
         actions[action.key] = action
-        sidecar = None if action.key in waiting else recipe.store.find(_folder(recipe, action))
+        sidecar = None if action.key in waiting else recipe.hit(partition, _folder(recipe, action))
         if sidecar is not None:
             yield _point(recipe, partition, action, sidecar, "cached", run_id)
         else:
@@ -361,7 +365,10 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
     waiting: dict[str, list[_Fallen]] = {}
     for one in fallen:
         waiting.setdefault(one.stand_in.action.key, []).append(one)
-    found = {key: recipe.store.find(_folder(recipe, sharing[0].stand_in.action)) for key, sharing in waiting.items()}
+    found = {
+        key: recipe.hit(sharing[0].partition, _folder(recipe, sharing[0].stand_in.action))
+        for key, sharing in waiting.items()
+    }
     due = {key: [one.partition for one in sharing] for key, sharing in waiting.items() if found[key] is None}
     made: dict[str, pool.Done[str]] = {}
     for entry in _run(recipe, due, {key: waiting[key][0].stand_in.call for key in due}):

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,11 +13,12 @@ from audio_assets.domain.artifacts import WAV
 from audio_assets.domain.datasets import kind_of
 from audio_assets.domain.message_request import MessageRequest, as_stem_id, message_request
 from audio_assets.domain.rendering import PermanentError, UpstreamError
-from audio_assets.domain.schemas.records import Ref
+from audio_assets.domain.schemas.records import Ref, Sidecar
 from audio_assets.domain.stem_artifacts import MERGE
 from audio_assets.domain.stem_ids import KINDS, PLURALS, Kind, parse_stem_id
 from audio_assets.instance import open_instance
 from audio_assets.launch import VOICE_STEMS, order, sync
+from audio_assets.plain_files import PlainFile
 from audio_assets.plan import Plan, plan
 from audio_assets.running import RunReport, run_here
 from audio_assets.stembook import MESSAGE_REQUESTS
@@ -27,6 +27,8 @@ from audio_assets.studio import Studio
 from resources import render_lock
 from resources.store import record_path
 
+STATES = ("current", "stale", "damaged", "missing")
+"""Of a stem or a message: whether its plain file is there and whole counts first, then whether it is of today."""
 _LISTED = 20
 _ALL = "all"
 
@@ -79,19 +81,20 @@ def list_stems(pattern: str = "*", kind: str = "") -> dict[str, Any]:
         for stem in studio.stems.entries
         if parse_stem_id(stem)[0] in wanted and fnmatchcase(stem, pattern)
     ]
-    counts = {state: sum(row["contract"] == state for row in rows) for state in ("current", "stale", "missing")}
+    counts = {state: sum(row["contract"] == state for row in rows) for state in STATES}
     return {"stems": rows, **counts, "problems": list(studio.stems.problems)}
 
 
 def _row(studio: Studio, stem: str, found: Plan) -> dict[str, Any]:
-    """One stem: `contract` is current, stale or missing; `why` says in what it differs, or why it can not be made."""
+    """One stem: `contract` is one of `STATES`; `why` says in what it differs, or why it can not be made."""
+    recipe = Stem(studio)
     entry, ref = studio.stems.entry(stem), studio.refs("stem").get(stem)
     why = next((one.reason for one in found.stuck if one.partition == stem), "")
     row: dict[str, Any] = {"stem": stem, "value": entry.value, "contract": "missing" if ref is None else "current"}
     if ref is None:
         return {**row, "why": why}
     try:
-        difference = Stem(studio).difference(stem, ref)
+        difference = recipe.difference(stem, ref)
     except (PermanentError, UpstreamError) as error:
         difference = str(error)
     sidecar = studio.store.find(ref.object)
@@ -99,10 +102,20 @@ def _row(studio: Studio, stem: str, found: Plan) -> dict[str, Any]:
         return {**row, "contract": "missing", "why": "its files are gone"}
     told = ("provider", "model", "api_version", "voice", "encoding", "sample_rate_hz", "duration_s")
     facts = {name: sidecar.facts[name] for name in (*told, "contract_signature")}
+    state, why = _state(recipe, stem, sidecar, difference or why)
     return {
-        **row, "contract": "stale" if difference or why else "current", "why": difference or why, **facts,
-        "rendered_at": sidecar.rendered_at, "path": str(studio.settings.root / stem_path(stem)),
+        **row, "contract": state, "why": why, **facts,
+        "rendered_at": sidecar.rendered_at, "path": str(recipe.local(stem)),
     }  # fmt: skip
+
+
+def _state(recipe: PlainFile, partition: str, sidecar: Sidecar, stale: str) -> tuple[str, str]:
+    """Which of `STATES` something is in that was made, and why; `stale` is how it is not of today."""
+    wrong = recipe.wrong(partition, sidecar)
+    if not wrong:
+        return ("stale" if stale else "current"), stale
+    gone = f"{recipe.path(partition)} is {'gone' if wrong == 'missing' else 'damaged'}"
+    return wrong, "; ".join(dict.fromkeys([gone, *([stale] if stale else [])]))
 
 
 def show_stem(said: str) -> dict[str, Any]:
@@ -213,7 +226,7 @@ def make_message(values: Mapping[str, str | None], *, is_copied: bool, retry: bo
         raise PermanentError(f"the message {request.id} was not made: {row['why']}")
     is_cached = not made.run.rendered.get("message")
     if is_copied and is_cached:  # asked for anew: a copy of what is there
-        Message(studio).copy(request.id, Path(row["path"]).read_bytes())
+        Message(studio).copy(request.id)
     if is_copied:
         row["copy"] = str(max((studio.settings.root / COPIES_FOLDER).glob(f"{request.id}-*.wav")))
     return {**row, "cached": is_cached, "run_id": made.run.run_id}
@@ -284,6 +297,7 @@ def list_messages() -> dict[str, Any]:
 
 
 def _message_row(studio: Studio, message: str, found: Plan) -> dict[str, Any]:
+    recipe = Message(studio)
     request, ref = studio.stems.message(message), studio.refs("message").get(message)
     reasons = [one.reason for one in found.stuck if (one.asset, one.partition) == (Message.asset, message)]
     causes = [
@@ -292,14 +306,18 @@ def _message_row(studio: Studio, message: str, found: Plan) -> dict[str, Any]:
     why = "; ".join([*reasons, *causes])
     row: dict[str, Any] = {
         "message": message, "template": request.template, "name": request.name, "developer": request.developer,
-        "script": request.script, "state": "missing" if ref is None else "stale" if why else "current", "why": why,
+        "script": request.script, "state": "missing", "why": why,
     }  # fmt: skip
-    sidecar = studio.store.find(ref.object) if ref else None
-    if ref is None or sidecar is None:
+    if ref is None:
         return row
+    sidecar = studio.store.find(ref.object)
+    if sidecar is None:
+        return {**row, "why": why or "its files are gone"}
+    state, why = _state(recipe, message, sidecar, why)
     return {
-        **row, "path": str(studio.settings.root / message_path(message)), "duration_s": sidecar.facts["duration_s"],
-        "sample_rate_hz": sidecar.facts["sample_rate_hz"], "merge": where(studio, f"{ref.object}/{MERGE}"),
+        **row, "state": state, "why": why, "path": str(recipe.local(message)),
+        "duration_s": sidecar.facts["duration_s"], "sample_rate_hz": sidecar.facts["sample_rate_hz"],
+        "merge": where(studio, f"{ref.object}/{MERGE}"),
     }  # fmt: skip
 
 
@@ -319,7 +337,7 @@ def _made(messages: Mapping[str, list[str]], stems: list[str], *, retry: bool, i
             StemIndex.asset: set(StemIndex(studio).partitions())
         }
         kept = {asset: [key for key in keys if key in chosen.get(asset, ())] for asset, keys in wanted.items()}
-        if not any(kept.get(asset) for asset in (*mine,)):
+        if not any(kept.get(asset) for asset in mine) and not _is_index_wrong(studio):
             kept = {}
         done.run = run_here(instance, VOICE_STEMS, {a: k for a, k in kept.items() if k}, is_quiet=is_quiet)
     known = {(one["asset"], one["partition"]) for one in done.run.failed}
@@ -335,6 +353,11 @@ def _made(messages: Mapping[str, list[str]], stems: list[str], *, retry: bool, i
     there = studio.refs(shown).all()
     done.files = {key: str(studio.settings.root / paths[shown](key)) for key in mine[shown] if key in there}
     return done
+
+
+def _is_index_wrong(studio: Studio) -> bool:
+    index = StemIndex(studio)
+    return any(index.unfinished(key, retry_failed=False) for key in index.partitions())
 
 
 def read_merge(message: str) -> dict[str, Any]:

@@ -168,6 +168,43 @@ def test_a_deleted_plain_file_is_put_back_from_the_store(box: House) -> None:
     assert len(spoken(box.engines)) == n_spoken
 
 
+def flip(path: Path) -> bytes:
+    """Another byte in the middle; the size stays."""
+    data = path.read_bytes()
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    return data
+
+
+def test_a_damaged_plain_file_is_told_and_written_again_from_its_object(box: House) -> None:
+    made(box)
+    n_spoken = len(spoken(box.engines))
+    paths = {JOSE: f"stems/name/{JOSE}.wav", FIRST: f"messages/{FIRST}.wav", "all": "stems/index.json"}
+    before = {key: flip(box.root / path) for key, path in paths.items()}
+    assert stale(box)[JOSE] == (f"stems/name/{JOSE}.wav is damaged",)
+    found = states(made(box))
+    assert {found[key] for key in paths} == {"cached"}
+    assert {key: (box.root / path).read_bytes() for key, path in paths.items()} == before
+    assert len(spoken(box.engines)) == n_spoken
+    for key, path in paths.items():
+        flip(box.root / path)
+        assert stale(box)[key] == (f"{path} is damaged",)
+        made(box)
+
+
+def test_where_the_object_is_damaged_too_it_is_rendered_again_by_the_same_run(box: House) -> None:
+    made(box)
+    n_spoken = len(spoken(box.engines))
+    path, objects = box.root / f"stems/name/{JOSE}.wav", box.object_of("stem", JOSE)
+    before = flip(path)
+    flip(objects / WAV)
+    assert states(made(box))[JOSE] == "rendered"
+    assert path.read_bytes() == before
+    assert (objects / WAV).read_bytes() == before
+    assert len(spoken(box.engines)) == n_spoken + 1
+    assert stale(box) == {}
+
+
 def test_bad_lists_are_reported_and_cost_nothing_else(box: House) -> None:
     box.write("datasets/names.txt", "José\nJOSE\n!!\nAna\n")
     (box.root / "datasets/scripts.json").write_bytes(b"\xff\xfe")
@@ -325,6 +362,40 @@ def test_the_commands_from_list_to_message(box: House, command: Any) -> None:
     assert {one["message"]: one["state"] for one in listed["messages"]}[FIRST] == "missing"
     assert "bit" not in command("message", "show", "simple.jose.eva")
     assert command("message", "show", "simple.jose.eva", "--json")["parts"][0]["stem"] == ANA
+
+
+def test_lists_tell_damaged_and_missing_files_and_generate_mends_them(box: House, command: Any) -> None:
+    command("stem", "generate", "all")
+    command("message", "make", "--template", "simple", "--name", "Ana", "--developer", "Hilton")
+    box.write(f"stems/name/{JOSE}.wav", "no sound")
+    (box.root / f"stems/name/{ANA}.wav").unlink()
+    listed = command("stem", "list", "--json")
+    assert {state: listed[state] for state in stem_commands.STATES} == {
+        "current": 2,
+        "stale": 0,
+        "damaged": 1,
+        "missing": 1,
+    }
+    rows = {one["stem"]: (one["contract"], one["why"]) for one in listed["stems"]}
+    assert rows[JOSE] == ("damaged", f"stems/name/{JOSE}.wav is damaged")
+    assert rows[ANA] == ("missing", f"stems/name/{ANA}.wav is gone")
+    assert command("stem", "show", JOSE, "--json")["contract"] == "damaged"
+    assert "2 current, 0 stale, 1 damaged, 1 missing" in command("stem", "list")
+    assert command("stem", "generate", "all", "--json")["cached"]["stem"] == 2
+    assert command("stem", "list", "--json")["current"] == 4
+    box.write("stems/index.json", "{")
+    command("stem", "generate", "all")
+    assert list(orjson.loads((box.root / "stems/index.json").read_bytes())["stems"]) == [JOSE, ANA, HILTON, HOLA]
+
+    def state() -> tuple[str, str]:
+        (row,) = [one for one in command("message", "list", "--json")["messages"] if one["message"] != FIRST]
+        return row["state"], row["why"]
+
+    assert state() == ("current", "")
+    message = box.write("messages/simple.ana.hilton.wav", "no sound")
+    assert state() == ("damaged", "messages/simple.ana.hilton.wav is damaged")
+    message.unlink()
+    assert state() == ("missing", "messages/simple.ana.hilton.wav is gone")
 
 
 def test_what_can_not_be_made_is_one_sentence_and_leaves_nothing(box: House, command: Any) -> None:
