@@ -92,7 +92,8 @@ def message() -> None:
 
 
 @message.command("make")
-@_template
+@click.option("--all", "is_all", is_flag=True, help="Every message that files and commands ask for.")
+@click.option("--template", help="simple, double_anchor, announcement, or one of your own.")
 @click.option("--name", help="Whose name: José, or stem.name.jose.")
 @click.option("--developer", help="Which developer.")
 @click.option("--script", help="Which script.")
@@ -101,11 +102,20 @@ def message() -> None:
 @_retry
 @json_option
 @plainly
-def message_make(as_json: bool, is_copied: bool, retry: bool, message_id: str | None, **values: str | None) -> None:
-    """Make one message; a name that no data set has is spoken too."""
+def message_make(
+    as_json: bool, is_all: bool, is_copied: bool, retry: bool, message_id: str | None, **values: str | None
+) -> None:
+    """Make one message; a name that no data set has is spoken too. Or --all that are asked for."""
     from audio_assets import stem_commands
 
     asked = {**values, "id": message_id}
+    if is_all:
+        if is_copied or any(asked.values()):
+            raise ValueError("--all makes every message that is asked for; leave out what says one")
+        _report(stem_commands.make_all(retry=retry, is_quiet=as_json), as_json)
+        return
+    if not values["template"]:
+        raise ValueError("say which --template, such as simple, or --all for every message that is asked for")
     made = stem_commands.make_message(asked, is_copied=is_copied, retry=retry, is_quiet=as_json)
     print_json(made) if as_json else print_table(made)
 

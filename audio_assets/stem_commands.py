@@ -232,6 +232,18 @@ def make_message(values: Mapping[str, str | None], *, is_copied: bool, retry: bo
     return {**row, "cached": is_cached, "run_id": made.run.run_id}
 
 
+def make_all(*, retry: bool, is_quiet: bool) -> Made:
+    """Make every message that files or commands ask for, in one run; those that are there and whole stay."""
+    studio = open_studio()
+    messages = list(studio.stems.messages)
+    if not messages:
+        raise ValueError(
+            "no message is asked for: write some to messages/*.csv, or make one with --template and --name"
+        )
+    stems = dict.fromkeys(stem for message in messages for _, stem in Message(studio).needs(message))
+    return _made({"message": messages}, list(stems), retry=retry, is_quiet=is_quiet)
+
+
 def bulk(template: str, values: Mapping[str, Sequence[str]], *, is_copied: bool, retry: bool, is_quiet: bool) -> Made:
     """Every combination of the named values, of all of the data sets where none is named, in one run."""
     studio = open_studio()

@@ -398,6 +398,37 @@ def test_lists_tell_damaged_and_missing_files_and_generate_mends_them(box: House
     assert state() == ("missing", "messages/simple.ana.hilton.wav is gone")
 
 
+def test_audit_names_the_remedy_of_each_kind_and_it_works(box: House, command: Any) -> None:
+    command("stem", "generate", "all")
+    command("message", "make", "--all")
+    paths = [box.root / path for path in (f"stems/name/{JOSE}.wav", f"messages/{FIRST}.wav", "stems/index.json")]
+    before = [flip(path) for path in paths]
+
+    def remedies() -> dict[str, str]:
+        found = command("bucket", "audit", "--json", code=1)["findings"]
+        return {one["key"]: one["remedy"].partition("`")[2].partition("`")[0] for one in found}
+
+    generate, make = "audio-assets stem generate all", "audio-assets message make --all"
+    assert list(remedies().values()) == [make, generate, generate]
+    for remedy in (generate, make):
+        command(*remedy.split()[1:])
+    assert [path.read_bytes() for path in paths] == before
+    assert command("bucket", "audit", "--json")["findings"] == []
+    for path, said in zip(paths[:2], (JOSE, FIRST), strict=True):
+        path.unlink()
+        assert command("bucket", "resolve", said, "--json")["from"] == "store"
+    paths[2].unlink()
+    assert remedies() == {"stems/index.json": generate}
+    assert [path.read_bytes() for path in paths[:2]] == before[:2]
+    flip(paths[0])
+    flip(box.object_of("stem", JOSE) / WAV)
+    assert "whole neither here nor in the store, and there is no bucket; `audio-assets stem generate all`" in command(
+        "bucket", "resolve", JOSE, code=2
+    )
+    command("stem", "generate", "all")
+    assert paths[0].read_bytes() == before[0]
+
+
 def test_what_can_not_be_made_is_one_sentence_and_leaves_nothing(box: House, command: Any) -> None:
     assert "there is no message template 'simpel'" in command(
         "message", "make", "--template", "simpel", "--name", "Eva", code=2
