@@ -99,7 +99,7 @@ def _wanted_index(studio: Studio) -> Iterator[Wanted]:
 def _index(studio: Studio) -> Mapping[str, Mapping[str, Any]]:
     """The rows of the index: of its object, for the plain file may be damaged; of that where there is no object."""
     path = studio.settings.root / INDEX_PATH
-    data = next((found for row in _wanted_index(studio) if (found := _stored(studio, row)) is not None), None)
+    data = next((_stored(studio, row) for row in _wanted_index(studio)), None)
     if data is None and not path.exists():
         return {}
     try:

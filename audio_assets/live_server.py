@@ -96,11 +96,18 @@ def build_app(open_: Callable[[], Studio], host: str, token: str) -> Starlette:
             return _answer(503, error="the message was not taken; send it again")
         return _answer(201 if taken["is_new"] else 200, **taken)
 
+    def shown() -> dict[str, Any]:
+        studio = open_()
+        found = stats_of(studio)
+        if "problem" in found:
+            found["problem"] = found["problem"].replace(f"{studio.live.root}/", "")  # nobody needs our paths
+        return found
+
     async def get_queue(request: Request) -> Response:
         refused = refusal(request)
         if refused is not None:
             return refused
-        return _answer(200, **await run_in_threadpool(lambda: stats_of(open_())))
+        return _answer(200, **await run_in_threadpool(shown))
 
     return Starlette(
         routes=[
