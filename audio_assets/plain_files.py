@@ -7,6 +7,7 @@ the next run writes it again from the object, which is checked by its hash; wher
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -29,8 +30,12 @@ class PlainFile(Recipe):
 
     def local(self, partition: str) -> Path:
         """Where it stands on this machine."""
-        root: Path = self.studio.settings.root
-        return root / self.path(partition)
+        return self._root / self.path(partition)
+
+    @cached_property
+    def _root(self) -> Path:
+        root: Path = self.studio.settings.root  # looked up on the disk each time: 100 us
+        return root
 
     def wrong(self, partition: str, sidecar: Sidecar) -> Literal["", "missing", "damaged"]:
         """How the plain file differs from the object's file, "" where it does not."""
@@ -73,7 +78,7 @@ class PlainFile(Recipe):
 
     def left_behind(self) -> Iterator[str]:
         """Plain files that this recipe wrote for what is asked for no more; others in the folder are people's own."""
-        if self.store.local_root != self.studio.settings.root:  # a clean-up deletes what is in the store
+        if self.store.local_root != self._root:  # a clean-up deletes what is in the store
             return
         gone = self.refs.all().keys() - set(self.partitions())
         yield from (self.path(key) for key in sorted(gone) if self.local(key).is_file())

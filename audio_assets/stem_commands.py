@@ -264,12 +264,13 @@ def bulk(template: str, values: Mapping[str, Sequence[str]], *, is_copied: bool,
 
 
 def _register(requests: Sequence[MessageRequest]) -> None:
-    """Keep requests and the stems that they need; nothing is kept where a template or a value can not be used."""
+    """Keep requests and the stems that they need; nothing is kept where one of them can not be."""
     studio = open_studio()
     for request in requests:
         for kind in studio.stems.template(request.template).kinds:
             if not request.value(kind):
                 raise ValueError(f"the template {request.template} has a {kind}: say it with --{kind}")
+        _check_free(studio, request)
     said = {(kind, request.value(kind)) for request in requests for kind in KINDS if request.value(kind)}
     for kind, value in sorted(said):
         if as_stem_id(kind, value) not in studio.stems.entries:
@@ -277,17 +278,30 @@ def _register(requests: Sequence[MessageRequest]) -> None:
                 studio.stems.entry(value)
             studio.stems.ask_for(kind, value)
     for request in requests:
-        _keep(studio, request)
+        known = studio.stems.messages.get(request.id)
+        if known is None or known.is_copied != request.is_copied:
+            studio.stems.keep(request)
 
 
-def _keep(studio: Studio, request: MessageRequest) -> None:
-    """Keep one request, in place of what a command asked for under its id before."""
+def _check_free(studio: Studio, request: MessageRequest) -> None:
+    """Refuse a request whose id another message has already.
+
+    Raises:
+        ValueError: names both.
+    """
     known = studio.stems.messages.get(request.id)
-    is_same = known is not None and _meant(known) == _meant(request)
-    if known is not None and not is_same and studio.store.size(f"{MESSAGE_REQUESTS}/{request.id}.json") is None:
-        raise ValueError(f"a file in messages/ asks for another message {request.id}; give this one another --id")
-    if known is None or not is_same or known.is_copied != request.is_copied:
-        studio.stems.keep(request)
+    if known is None or _meant(known) == _meant(request):
+        return
+    if studio.store.size(f"{MESSAGE_REQUESTS}/{request.id}.json") is None:
+        held, remedy = f"{_told(known)}, as a file in messages/ asks", "give this one another --id"
+    else:
+        held, remedy = _told(known), f"give this one another --id, or first `audio-assets retire {request.id}`"
+    raise ValueError(f"{request.id} is {held}, and can not be {_told(request)} too; {remedy}")
+
+
+def _told(request: MessageRequest) -> str:
+    """A message in words: `the message 'simple' of José and Hilton`."""
+    return f"the message '{request.template}' of {' and '.join(filter(None, map(request.value, KINDS)))}"
 
 
 def _meant(request: MessageRequest) -> tuple[str, ...]:

@@ -352,16 +352,31 @@ def test_the_commands_from_list_to_message(box: House, command: Any) -> None:
     assert copied["copy"] < again["copy"]
     assert Path(again["copy"]).read_bytes() == Path(again["path"]).read_bytes()
     assert len(list((box.root / "output").glob("simple.jose.eva-*.wav"))) == 2
-    another = ("message", "make", "--template", "simple", "--name", "Ana", "--developer", "Eva")
-    assert "asks for another message" in command(*another, "--id", FIRST, code=2)
-    assert command(*another, "--id", "simple.jose.eva", "--json")["name"] == "Ana"
     bulk = command("message", "bulk", "--template", "announcement", "--json")
     assert bulk["asked"] == {"stem": 6, "message": 6}
     assert bulk["rendered"]["message"] == 6
     listed = command("message", "list", "--json")
     assert {one["message"]: one["state"] for one in listed["messages"]}[FIRST] == "missing"
     assert "bit" not in command("message", "show", "simple.jose.eva")
-    assert command("message", "show", "simple.jose.eva", "--json")["parts"][0]["stem"] == ANA
+    assert command("message", "show", "simple.jose.eva", "--json")["parts"][0]["stem"] == JOSE
+
+
+def test_an_id_that_another_message_has_is_refused_with_both_names(box: House, command: Any) -> None:
+    make = ("message", "make", "--template", "simple", "--developer", "Hilton", "--json")
+    assert command(*make, "--name", "Ana", "--id", "My Hello")["message"] == "my-hello"
+    before = box.tree()
+    for said in ("my-hello", "My Hélló"):
+        refused = command(*make, "--name", "Zoë", "--id", said, code=2)
+        assert refused == (
+            "Error: my-hello is the message 'simple' of Ana and Hilton, and can not be the message 'simple' of Zoë and "
+            "Hilton too; give this one another --id, or first `audio-assets retire my-hello`\n"
+        )
+    assert "as a file in messages/ asks" in command(*make, "--name", "Zoë", "--id", FIRST, code=2)
+    assert {name for name in box.tree() if name.startswith("stem_requests")} == set()
+    assert box.tree()["message_requests/my-hello.json"] == before["message_requests/my-hello.json"]
+    assert command(*make, "--name", "ANA", "--id", "my hello")["cached"]
+    command("retire", "my-hello")
+    assert command(*make, "--name", "Zoë", "--id", "My Hello")["name"] == "Zoë"
 
 
 def test_lists_tell_damaged_and_missing_files_and_generate_mends_them(box: House, command: Any) -> None:
