@@ -330,7 +330,7 @@ def command(box: House, instance: dg.DagsterInstance, monkeypatch: pytest.Monkey
     def call(*arguments: str, code: int = 0) -> Any:
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == code, result.output
-        return orjson.loads(result.stdout) if "--json" in arguments else result.output
+        return orjson.loads(result.stdout) if "--json" in arguments and code != 2 else result.output
 
     return call
 
