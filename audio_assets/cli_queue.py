@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from audio_assets.cli_plain import finish, json_option, plainly, print_json, print_table
+from audio_assets.cli_plain import ask_first, finish, json_option, plainly, print_json, print_table, yes_option
 from audio_assets.domain.live_message import MESSAGE_TYPES, QUEUES, Queue
 
 
@@ -121,12 +121,16 @@ def autoplay_stop(as_json: bool) -> None:
 
 
 @queue.command("clear")
+@yes_option
 @json_option
 @plainly
-def queue_clear(as_json: bool) -> None:
-    """Delete all that waits in the active queue."""
+def queue_clear(is_sure: bool, as_json: bool) -> None:
+    """Delete all that waits in the active queue, spoken or not; it asks first. The other queue stays as it is."""
     from audio_assets import queue_commands
 
+    active, n_waiting = queue_commands.waiting()
+    if n_waiting:
+        ask_first(f"Delete {n_waiting} messages that wait in {active}?", is_sure=is_sure)
     _show(queue_commands.clear(), as_json)
 
 

@@ -64,7 +64,10 @@ def stem_show(name: str, as_json: bool) -> None:
 @json_option
 @plainly
 def stem_generate(what: Sequence[str], retry: bool, as_json: bool, **values: Sequence[str]) -> None:
-    """Speak the stems of the data sets, or of the values that are named, in one run; those that are there stay."""
+    """Speak the stems of the data sets that are named, or of the values, in one run; without either, of all data sets.
+
+    Those that are there, whole and of today stay. `audio-assets plan` tells before what it is, and what it costs.
+    """
     from audio_assets import stem_commands
 
     _report(stem_commands.generate(what, values, retry=retry, is_quiet=as_json), as_json)

@@ -130,6 +130,13 @@ def autoplay(*, is_on: bool, cooldown_s: float | None) -> dict[str, Any]:
     return _switched(studio, studio.live.queue.autoplay(is_on=is_on, cooldown_s=cooldown_s))
 
 
+def waiting() -> tuple[Queue, int]:
+    """The active queue, and how many messages wait in it."""
+    found = open_studio().live.queue.stats()
+    counts = found.counts[found.switches.active_queue]
+    return found.switches.active_queue, counts["PENDING"] + counts["READY"]
+
+
 def clear() -> dict[str, Any]:
     """Take away what waits in the active queue."""
     queue = open_studio().live.queue

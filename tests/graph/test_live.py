@@ -319,7 +319,8 @@ def test_the_commands_of_a_stream(house: House, instance: dg.DagsterInstance) ->
         "cooldown_s": 3.0,
     }
     assert command("autoplay", "stop")["autoplay"] is False
-    assert command("clear") == {"active_queue": "bits", "n_deleted": 2, "ids": [2, 3]}
+    assert "Delete 2 messages that wait in bits? [y/N]" in command("clear", code=2)
+    assert command("clear", "--yes") == {"active_queue": "bits", "n_deleted": 2, "ids": [2, 3]}
     assert [one["state"] for one in command("list")] == ["PLAYED", "DELETED", "DELETED"]
     assert [one["id"] for one in command("list", "--state", "deleted", "--newest", "1")] == [3]
     assert command("requeue", "1") == {"ids": [1]}
