@@ -1,6 +1,6 @@
 """The commands of stems and messages; what all commands share is in `cli_plain`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -37,11 +37,13 @@ def stem_list(pattern: str, kind: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    for one in found["stems"]:
+
+    def line(one: Mapping[str, Any]) -> str:
         said = f"{one['provider']} {one['voice']} {one['sample_rate_hz']} Hz" if "provider" in one else ""
-        click.echo(f"{one['contract']:8} {one['stem']:32} {one['value'][:28]:28} {said}  {one['why']}".rstrip())
-    for problem in found["problems"]:
-        click.echo(f"look at {problem}")
+        return f"{one['contract']:8} {one['stem']:32} {one['value'][:28]:28} {said}"
+
+    for row in stem_commands.list_text(found["stems"], found["problems"], line):
+        click.echo(row)
     click.echo(", ".join(f"{found[state]} {state}" for state in stem_commands.STATES))
 
 
@@ -149,10 +151,12 @@ def message_list(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    for one in found["messages"]:
-        click.echo(f"{one['state']:8} {one['message']:48} {one.get('path', '')}  {one['why']}".rstrip())
-    for problem in found["problems"]:
-        click.echo(f"look at {problem}")
+
+    def line(one: Mapping[str, Any]) -> str:
+        return f"{one['state']:8} {one['message']:48} {one.get('path', '')}"
+
+    for row in stem_commands.list_text(found["messages"], found["problems"], line):
+        click.echo(row)
     click.echo(f"{len(found['messages'])} messages; templates: {', '.join(found['templates'])}")
 
 

@@ -1,6 +1,6 @@
 """What the sub-commands for stems and messages do, apart from printing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import product
@@ -58,7 +58,8 @@ class Made:
 
     def as_text(self) -> str:
         """A short report."""
-        lines = [f"  look at {problem}" for problem in self.problems[:_LISTED]]
+        reasons = {one["reason"] for one in self.run.failed}
+        lines = [f"  look at {problem}" for problem in self.problems[:_LISTED] if problem not in reasons]
         counts = self.run.counts(VOICE_STEMS)
         asked = ", ".join(f"{n} {asset}s" for asset, n in self.asked.items() if n)
         lines += counts or [f"{asked}: " + ("nothing rendered" if self.run.failed else "everything is up to date")]
@@ -159,8 +160,8 @@ def generate(what: Sequence[str], values: Mapping[str, Sequence[str]], *, retry:
     stems += [stem for kind in kinds for stem in studio.stems.of_kind(kind)]
     if not stems:
         raise ValueError(
-            "there is nothing to speak: put names in data/datasets/names.txt, or say one with --name, --developer or "
-            "--script"
+            "there is nothing to speak: put names in datasets/names.txt of the data root, or say one with --name, "
+            "--developer or --script"
         )
     return _made({}, list(dict.fromkeys(stems)), retry=retry, is_quiet=is_quiet)
 
@@ -251,7 +252,7 @@ def bulk(template: str, values: Mapping[str, Sequence[str]], *, is_copied: bool,
     choices: list[Sequence[str]] = [values.get(kind) or studio.stems.of_kind(kind) for kind in kinds]
     for kind, choice in zip(kinds, choices, strict=True):
         if not choice:
-            raise ValueError(f"there is no {kind}: put some in data/datasets/{PLURALS[kind]}.txt, or say --{kind}")
+            raise ValueError(f"there is no {kind}: put some in datasets/{PLURALS[kind]}.txt, or say --{kind}")
     requests = [
         replace(
             message_request({"template": template, **dict(zip(kinds, chosen, strict=True))}, "the options"),
@@ -319,7 +320,10 @@ def list_messages() -> dict[str, Any]:
     studio = open_studio()
     found = plan(studio, VOICE_STEMS.opened(studio))
     rows = [_message_row(studio, message, found) for message in studio.stems.messages]
-    return {"messages": rows, "templates": studio.stems.template_names(), "problems": list(studio.stems.problems)}
+    broken = studio.stems.broken_templates
+    usable = [name for name in studio.stems.template_names() if name not in broken]
+    problems = [*studio.stems.problems, *broken.values()]
+    return {"messages": rows, "templates": usable, "broken_templates": dict(broken), "problems": problems}
 
 
 def _message_row(studio: Studio, message: str, found: Plan) -> dict[str, Any]:
@@ -376,9 +380,28 @@ def _made(messages: Mapping[str, list[str]], stems: list[str], *, retry: bool, i
     done.problems = studio.stems.problems
     paths = {"stem": stem_path, "message": message_path}
     shown = "message" if messages else "stem"
-    there = studio.refs(shown).all()
+    there = set(studio.refs(shown).all()) - (_not_made(studio) if done.has_failures else set())
     done.files = {key: str(studio.settings.root / paths[shown](key)) for key in mine[shown] if key in there}
     return done
+
+
+def _not_made(studio: Studio) -> set[str]:
+    """What is still not of today: a file of it is an earlier one."""
+    found = plan(studio, VOICE_STEMS.opened(studio))
+    return {one.partition for one in (*found.stale, *found.stuck)}
+
+
+def list_text(
+    rows: Sequence[Mapping[str, Any]], problems: Sequence[str], line: Callable[[Mapping[str, Any]], str]
+) -> list[str]:
+    """A line for each row, then what is wrong with several of them alike, then what there is to look at; each once."""
+    alike: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        alike.setdefault(row["why"], []).append(row)
+    own = {why for why, of in alike.items() if len(of) == 1} - set(problems)
+    lines = [f"{line(row)}  {row['why'] if row['why'] in own else ''}".rstrip() for row in rows]
+    shared = [f"{len(of)} of them: {why}" for why, of in alike.items() if why and len(of) > 1 and why not in problems]
+    return [*lines, *shared, *(f"look at {problem}" for problem in problems)]
 
 
 def _is_index_wrong(studio: Studio) -> bool:

@@ -444,6 +444,42 @@ def test_audit_names_the_remedy_of_each_kind_and_it_works(box: House, command: A
     assert paths[0].read_bytes() == before[0]
 
 
+def test_a_mistake_in_the_settings_of_stems_is_told_once(box: House, command: Any) -> None:
+    command("stem", "generate", "all")
+    box.write("stems.toml", "[name]\ncharcter = 'anna'\n")
+    says = "stems.toml: [name] the key 'charcter' is not known; did you mean 'character'?"
+    assert command("stem", "list").count(says) == 1
+    made = command("stem", "generate", "all", code=1)
+    assert made.count(says) == 1
+    assert ".wav" not in made
+    for name in ("names.txt", "developers.csv", "scripts.json"):
+        (box.root / "datasets" / name).unlink()
+    assert says in command("stem", "list")
+    box.write("stems.toml", "[script]\ncharacter = 'ghost'\n")
+    assert "stems.toml: [script] character 'ghost' has no voice of its own in cast.toml" in command("stem", "list")
+    box.write("stems.toml", "[script]\ncharacter = 'anna'\n")
+    assert "look at" not in command("stem", "list")
+
+
+def test_a_stem_that_fails_shows_no_path_of_an_earlier_one(box: House, command: Any) -> None:
+    command("stem", "generate", "names")
+    box.write("datasets/names.txt", "José = FAIL\nAna\n")
+    told = command("stem", "generate", "names", code=1)
+    assert f"failed: stem {JOSE}: " in told
+    assert f"{JOSE}.wav" not in told
+    assert f"{ANA}.wav" in told
+
+
+def test_a_broken_template_is_listed_as_such(box: House, command: Any) -> None:
+    box.write("message_templates/mine.json", '{"parts": [{"stem": "nmae"}]}')
+    listed = command("message", "list", "--json")
+    assert "mine" not in listed["templates"]
+    assert "part 1: stem is 'nmae'" in listed["broken_templates"]["mine"]
+    told = command("message", "list")
+    assert "part 1: stem is 'nmae'" in told
+    assert told.endswith("templates: announcement, double_anchor, simple\n")
+
+
 def test_what_can_not_be_made_is_one_sentence_and_leaves_nothing(box: House, command: Any) -> None:
     assert "there is no message template 'simpel'" in command(
         "message", "make", "--template", "simpel", "--name", "Eva", code=2
