@@ -39,7 +39,9 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             except (ValueError, RuntimeError, OSError) as error:
                 if os.environ.get("AUDIO_ASSETS_DEBUG"):
                     raise
-                raise UserError(" ".join(str(error).split())) from error
+                from audio_assets.domain.rendering import plain_words
+
+                raise UserError(" ".join(plain_words(error).split())) from error
 
     return wrapped
 

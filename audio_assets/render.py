@@ -15,7 +15,15 @@ from typing import ClassVar, Literal
 
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import BudgetExceeded
-from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered, TransientError, Unavailable, UpstreamError
+from audio_assets.domain.rendering import (
+    INTENDED,
+    PermanentError,
+    Rendered,
+    TransientError,
+    Unavailable,
+    UpstreamError,
+    plain_words,
+)
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, content_sha256
 from audio_assets.source import Source
@@ -493,7 +501,9 @@ def _fail(
     recipe: Recipe, partition: str, action: Action | None, error: BaseException, run_id: str, *, stand_in: str = ""
 ) -> Outcome:
     kind: FailureKind = next((kind for family, kind in _KINDS if isinstance(error, family)), "permanent")
-    reason = str(error) if isinstance(error, tuple(f for f, _ in _KINDS)) else f"{type(error).__name__}: {error}"
+    reason = (
+        plain_words(error) if isinstance(error, tuple(f for f, _ in _KINDS)) else f"{type(error).__name__}: {error}"
+    )
     key = action.key if action else ""
     before = recipe.store.failure(recipe.asset, partition)
     attempts = before.attempts + 1 if before is not None and before.action_key == key else 1

@@ -388,7 +388,7 @@ def _made(messages: Mapping[str, list[str]], stems: list[str], *, retry: bool, i
 def _not_made(studio: Studio) -> set[str]:
     """What is still not of today: a file of it is an earlier one."""
     found = plan(studio, VOICE_STEMS.opened(studio))
-    return {one.partition for one in (*found.stale, *found.stuck)}
+    return {one.partition for one in found.stale} | {one.partition for one in found.stuck}
 
 
 def list_text(

@@ -75,6 +75,8 @@ def test_next_gives_each_once_and_stream_shows_the_same_before() -> None:
 def test_stream_takes_and_request_ids_repeat() -> None:
     (first, *_) = run("stream", "scripts", "--take", "--count", "1").splitlines()
     assert first in ("hi", "bye")
+    row = json.loads(run("stream", "pairs", "--take", "--count", "1", "--jsonl"))
+    assert set(row) == {"kind", "name", "developer", "cycle", "number", "given_at"}
     again = [json.loads(run("next", "script", "--request-id", "r1", "--json")) for _ in range(2)]
     assert again[0]["script"]["value"] == ({"hi", "bye"} - {first}).pop()
     assert again[1] == {**again[0], "is_repeated": True}

@@ -1,6 +1,8 @@
 """Stems and messages: what is stale and why, contracts that do not mix, plain files, the commands, the sensor."""
 
+import errno
 import logging
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -203,6 +205,24 @@ def test_where_the_object_is_damaged_too_it_is_rendered_again_by_the_same_run(bo
     assert (objects / WAV).read_bytes() == before
     assert len(spoken(box.engines)) == n_spoken + 1
     assert stale(box) == {}
+
+
+def test_a_full_disk_fails_a_plain_file_in_a_sentence_and_loses_nothing(
+    box: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        path = box.root / f"stems/name/{JOSE}.wav"
+        assert states(made(box))[JOSE] == (
+            f"{path} can not be read or written (No space left on device); mend that, then run again"
+        )
+    n_spoken = len(spoken(box.engines))
+    assert states(made(box))[JOSE] == "cached"
+    assert path.is_file()
+    assert (len(spoken(box.engines)), stale(box)) == (n_spoken, {})
 
 
 def test_bad_lists_are_reported_and_cost_nothing_else(box: House) -> None:

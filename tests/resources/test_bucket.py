@@ -33,6 +33,10 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield found
 
 
+ONE = pytest.mark.parametrize("running", SERVERS[:1], indirect=True)
+"""For what is ours and not the server's: one is enough."""
+
+
 @pytest.fixture
 def server(running: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
     """The server, empty, and known to the environment."""
@@ -119,6 +123,7 @@ def test_the_whole_cycle(server: S3, house: House, tmp_path: Path) -> None:
     assert (house.root / row.key).read_bytes() == (tmp_path / "copy.wav").read_bytes() == data
 
 
+@ONE
 @pytest.mark.usefixtures("server")
 def test_what_is_of_another_contract_is_stale_and_sent_again(house: House) -> None:
     stems(house.root, 2)
@@ -130,6 +135,7 @@ def test_what_is_of_another_contract_is_stale_and_sent_again(house: House) -> No
     assert counts(house.studio(), bucket) == {}
 
 
+@ONE
 @pytest.mark.usefixtures("server")
 def test_a_bucket_is_listed_page_by_page(house: House) -> None:
     """More than a server lists at once are in `tests/bench/bucket.py`."""
@@ -144,6 +150,7 @@ def test_a_bucket_is_listed_page_by_page(house: House) -> None:
     assert keys == [f"stems/name/stem.name.n{n:04}.wav" for n in range(12)]
 
 
+@ONE
 def test_what_vanishes_between_list_and_look_counts_as_missing(
     server: S3, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,18 +209,20 @@ def test_a_wrong_secret_is_one_sentence_without_it(server: S3, house: House, mon
     assert refused.value.__cause__ is None
 
 
-def test_keys_that_are_not_set_are_told_as_such(server: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+@ONE
+@pytest.mark.usefixtures("server")
+def test_keys_that_are_not_set_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     says = r"the bucket s3://.* can not be used without credentials \(.*\); set "
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")  # where obstore looks for some, then
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(PermanentError, match=f"{says}AWS_SECRET_ACCESS_KEY$"):
         list(Bucket(url=URL).listed())
-    if server.kind == "moto":
-        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-        with pytest.raises(PermanentError, match=f"{says}AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY$"):
-            list(Bucket(url=URL).listed())
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(PermanentError, match=f"{says}AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY$"):
+        list(Bucket(url=URL).listed())
 
 
+@ONE
 @pytest.mark.usefixtures("server")
 def test_a_bucket_that_is_not_there_is_said() -> None:
     with pytest.raises(PermanentError, match=r"there is no bucket s3://no-such-bucket .*; make it, or correct AUDIO"):

@@ -1,8 +1,10 @@
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from audio_assets.domain.rendering import plain_words
 from resources import published
 from resources.published import replace_file, sha256_of
 
@@ -26,3 +28,20 @@ def test_a_file_is_hashed_once_and_again_after_each_change(tmp_path: Path, monke
     assert len(read) == 2
     path.unlink()
     assert (sha256_of(path), sha256_of(path / "below")) == ("", "")
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "a.wav"
+    replace_file(path, b"before")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        replace_file(path, b"after")
+    assert plain_words(raised.value) == (
+        f"{path} can not be read or written (No space left on device); mend that, then run again"
+    )
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a.wav", b"before")]
+    with pytest.raises(OSError, match=r"a\.wav"):
+        replace_file(path / "below.wav", b"")
