@@ -102,7 +102,7 @@ def test_a_file_that_was_rotated_or_cut_is_read_from_its_begin(stage: Stage) -> 
 
 
 def test_of_a_file_that_grows_for_ever_only_the_end_is_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(stage, "chat.jsonl", "".join(line(f"{n}") for n in range(3000)))
+    write(stage, "chat.jsonl", "".join(line(f"{n}") for n in range(200)))
     take(stage)
     sought: list[int] = []
     whole = live_inbox._whole_lines
