@@ -11,6 +11,7 @@ import dagster as dg
 
 from audio_assets.batch import Batch, Failed, run_op, source_event
 from audio_assets.checks import evaluations
+from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.scene_key import SEPARATOR
 from audio_assets.event_log import keeping_logs_open
 from audio_assets.launch import DIALOGUE, FILM, LIVE, MUSIC, VOICE_STEMS, Pipeline, Step, members
@@ -61,7 +62,11 @@ def take_step(context: dg.OpExecutionContext, studio: Studio, step: Step, ordere
             for key in keys:
                 context.log_event(source_event(opened, key))
         return
-    failed = run_op(context, opened, opened.take_on(keys))
+    try:
+        taken = opened.take_on(keys)
+    except PermanentError as error:  # a person's mistake: one sentence, no trace
+        raise dg.Failure(str(error), allow_retries=False) from None
+    failed = run_op(context, opened, taken)
     if not all(outcome.is_kept for outcome in failed):
         raise Failed({opened.asset: failed})
 

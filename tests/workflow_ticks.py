@@ -8,6 +8,8 @@ import dagster as dg
 
 from audio_assets.backfill_job import JOB, OP
 from sensors.workflows import Seen, workflow_changes
+from tests.assembled import definitions, resources
+from tests.concert import Concert
 from tests.house import House
 
 Order = Mapping[str, Sequence[str]]
@@ -16,15 +18,16 @@ Order = Mapping[str, Sequence[str]]
 class WorkflowTicks:
     """Each tick begins with the cursor that the last one left."""
 
-    def __init__(self, house: House, instance: dg.DagsterInstance) -> None:
+    def __init__(self, house: House | Concert, instance: dg.DagsterInstance) -> None:
         self.house = house
+        self.overrides: Mapping[str, Any] = getattr(house, "overrides", {})
         self.instance = instance
         self.cursor: str | None = None
 
     def tick(self) -> Any:
         """One tick."""
-        resources = {"studio": self.house.resources["studio"]}
-        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources=resources) as context:
+        given = {"studio": resources(self.overrides)["studio"]}
+        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources=given) as context:
             data = workflow_changes.evaluate_tick(context)
         self.cursor = data.cursor
         return data
@@ -54,7 +57,7 @@ class WorkflowTicks:
 
     def run(self, **config: Any) -> dg.ExecuteInProcessResult:
         """The job as it is asked for."""
-        job = self.house.defs.resolve_job_def(JOB)
+        job = definitions(self.overrides).resolve_job_def(JOB)
         return job.execute_in_process(
             run_config={"ops": {OP: {"config": config}}}, instance=self.instance, raise_on_error=False
         )

@@ -12,19 +12,31 @@ import orjson
 Json = Any
 
 Kind = Literal[
-    "new", "text", "voice", "lexicon", "prompt", "workflow", "model", "code", "settings", "input", "choice", "gone"
+    "new",
+    "text",
+    "voice",
+    "lexicon",
+    "prompt",
+    "workflow",
+    "model",
+    "price",
+    "code",
+    "settings",
+    "input",
+    "choice",
+    "gone",
 ]
 """What was changed:
 
 - `new`: it was never rendered. `gone`: its files are no more.
 - `text`: what is spoken or sung, by whom, and in which style. `voice`: how that character speaks. `lexicon`: how words
   are said. `prompt`: the wording of a scene's prompt, or a preset. `workflow`: a template of ComfyUI or of messages.
-- `model`: the provider, or its model. `code`: our own. `settings`: any other setting.
+- `model`: the provider, or its model. `price`: what it asks. `code`: our own. `settings`: any other setting.
 - `input`: an artifact that it is made from. `choice`: what a person said of it.
 """
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-MAKING: frozenset[Kind] = frozenset(("voice", "lexicon", "prompt", "workflow", "model", "code"))
+MAKING: frozenset[Kind] = frozenset(("voice", "lexicon", "prompt", "workflow", "model", "price", "code"))
 """Changes to how things are made, which touch many partitions at once: a policy says what follows from them. The others
 are of one partition, by somebody who wrote a line, chose a take, or had an input of it rendered."""
 
@@ -39,6 +51,8 @@ _BY_NAME: Mapping[str, Kind] = {
     "voice": "voice",
     "speed": "voice",
     "pronunciations": "lexicon",
+    "usd_per_second": "price",
+    "price_problem": "price",
     "brief": "prompt",
     "shot": "prompt",
     "takes": "prompt",
