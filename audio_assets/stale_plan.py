@@ -118,6 +118,7 @@ def _metadata(
 @dg.asset(
     name=ASSET,
     description="What is stale today: asset, partitions, cause, seconds, cost, and whether the budget allows it.",
+    code_version="1",
     group_name="plan",
     kinds={"table"},
     owners=["team:production"],
