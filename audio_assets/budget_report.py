@@ -1,25 +1,26 @@
 """What `audio-assets budget` shows and says, on the studio's ledger; what it does is `resources/budget_commands.py`."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from audio_assets.commands import my_name, open_studio
+from audio_assets.cli_plain import my_name
 from audio_assets.domain.budget import usd, usd_text
 from audio_assets.domain.cost_report import markdown
 from audio_assets.domain.schemas import cost_report as schema
-from audio_assets.ordering import vendor_of
 from audio_assets.settings import current
 from resources import budget_commands
 from resources.ledger import Ledger
 from resources.ledger_rows import Entry
-from resources.paid_jobs import call_off
+
+if TYPE_CHECKING:
+    from audio_assets.studio import Studio
 
 
 def overview() -> dict[str, Any]:
     """Caps with what is spent and held under each, orders to look at, costs per song, scene, provider and day."""
-    found = budget_commands.show(_ledger())
+    found = budget_commands.show(_ledger(), _has_jobs)
     caps = [
         {
             **{name: value for name, value in asdict(one.cap).items() if name != "amount_micro"},
@@ -63,13 +64,13 @@ def set_cap(scope: str, key: str, amount: str, by: str) -> str:
 
 
 def release(entry: int, reason: str) -> str:
-    """Let go of a hold."""
+    """Let go of one hold."""
     return _said(budget_commands.release(_ledger(), entry, reason))
 
 
 def attach(entry: int, job: str) -> str:
     """Attach a job to an order of unknown outcome."""
-    return _said(budget_commands.attach(_ledger(), entry, job))
+    return _said(budget_commands.attach(_ledger(), entry, job, _has_jobs))
 
 
 def paid(entry: int, amount: str, reason: str) -> str:
@@ -88,11 +89,27 @@ def cancel(entry: int) -> str:
     Raises:
         PermanentError: it has no job that could be stopped. OutcomeUnknown: whether it is billed is not known.
     """
-    studio = open_studio()
+    from audio_assets.ordering import vendor_of
+    from resources.paid_jobs import call_off
+
+    studio = _studio()
     ordered = studio.ledger.entry(entry)
     after = call_off(studio.ledger, vendor_of(studio, ordered), entry)
     more = "; the provider has not stopped it yet: ask again" if after.state == "submitted" else ""
     return _said(after) + more
+
+
+def _has_jobs(entry: Entry) -> bool:
+    from audio_assets.ordering import has_jobs
+
+    return has_jobs(_studio(), entry)
+
+
+def _studio() -> "Studio":
+    """Only where an order has to be looked into: it takes Dagster along, and that two seconds."""
+    from audio_assets.commands import open_studio
+
+    return open_studio()
 
 
 def _ledger() -> Ledger:

@@ -1,6 +1,5 @@
 """What the sub-commands do, apart from printing: each opens the studio on the settings' data root and works there."""
 
-import getpass
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -164,18 +163,6 @@ def make_plan(*, retry_failed: bool) -> Plan:
     """The plan over every stage."""
     studio = open_studio()
     return plan(studio, recipes(studio), retry_failed=retry_failed)
-
-
-def my_name() -> str:
-    """Who types here, for what is kept with a name.
-
-    Raises:
-        ValueError: nobody knows; one sentence.
-    """
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a container without a user of that number
-        raise ValueError("nobody knows who you are here: say it with --by") from error
 
 
 def plan_text(found: Plan) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_assets.commands import my_name, open_studio, where
+from audio_assets.cli_plain import my_name
+from audio_assets.commands import open_studio, where
 from audio_assets.domain.scene_key import scene_key
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.take_requests import AddedClip, RemixOrder, TakeRequests

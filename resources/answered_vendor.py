@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from audio_assets.domain.rendering import PermanentError
 from resources.paid_vendor import JobGone, Look, PaidVendor, Unknowable
@@ -22,6 +22,7 @@ class AnsweredVendor(PaidVendor):
     """`kept` is the folder of answers that were paid for; a file there is named by the order's key."""
 
     kept: Path
+    has_jobs: ClassVar[bool] = False
 
     @abstractmethod
     def answer(self, request: Mapping[str, Any], files: Mapping[str, Path], key: str, target: Path) -> None:

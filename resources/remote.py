@@ -25,6 +25,9 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
     kind: ClassVar[str]
     """The name of the kind in `providers.toml`, and of the provider itself where it has no other."""
 
+    has_jobs: ClassVar[bool] = True
+    """Whether its orders are jobs that can be gone on with by their ids; False where it answers an order at once."""
+
     called: str = ""
     url: str = ""
     key_variable: str = ""

@@ -69,6 +69,7 @@ class CartesiaSpeech(RemoteProvider, SpeechProvider):
     """
 
     kind: ClassVar[str] = "cartesia"
+    has_jobs: ClassVar[bool] = False
 
     url: str = "https://api.cartesia.ai"
     key_variable: str = "CARTESIA_API_KEY"

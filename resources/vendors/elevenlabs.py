@@ -95,6 +95,7 @@ class ElevenLabsSpeech(RemoteProvider, SpeechProvider):
     """
 
     kind: ClassVar[str] = "elevenlabs"
+    has_jobs: ClassVar[bool] = False
 
     url: str = _URL
     key_variable: str = _KEY
@@ -202,6 +203,7 @@ class ElevenLabsAligner(RemoteProvider, Aligner):
     """Forced alignment: the times of a text's words in any speech, whoever spoke; their phonemes are found here."""
 
     kind: ClassVar[str] = "elevenlabs_alignment"
+    has_jobs: ClassVar[bool] = False
 
     url: str = _URL
     key_variable: str = _KEY

@@ -43,6 +43,7 @@ class ElevenLabsMusic(RemoteProvider, MusicProvider):
     """
 
     kind: ClassVar[str] = "elevenlabs_music"
+    has_jobs: ClassVar[bool] = False
 
     url: str = "https://api.elevenlabs.io"
     key_variable: str = "ELEVENLABS_API_KEY"

@@ -99,6 +99,7 @@ class OpenAiSpeech(RemoteProvider, SpeechProvider):
     """
 
     kind: ClassVar[str] = "openai_speech"
+    has_jobs: ClassVar[bool] = False
 
     flavour: str = ""
     model: str = ""
