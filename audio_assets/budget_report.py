@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from audio_assets.cli_plain import my_name
 from audio_assets.domain.budget import usd, usd_text
 from audio_assets.domain.cost_report import markdown
 from audio_assets.domain.schemas import cost_report as schema
@@ -13,6 +12,7 @@ from audio_assets.settings import current
 from resources import budget_commands
 from resources.ledger import Ledger
 from resources.ledger_rows import Entry
+from resources.process_owner import my_name
 
 if TYPE_CHECKING:
     from audio_assets.studio import Studio

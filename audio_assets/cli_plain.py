@@ -1,6 +1,5 @@
 """What all commands share: a user's mistake is one sentence, `--json` prints one object, exit codes."""
 
-import getpass
 import os
 import sys
 import time
@@ -90,18 +89,6 @@ def _write_down(name: str, params: Mapping[str, Any], code: int, seconds: float)
     said = {key: value for key, value in params.items() if value not in (None, False, "", ())}
     log = AuditLog(settings.logs, days=settings.log_days)
     log.append("command", command=name, arguments=said, exit_code=code, seconds=round(seconds, 3))
-
-
-def my_name() -> str:
-    """Who types here, for what is kept with a name.
-
-    Raises:
-        ValueError: nobody knows; one sentence.
-    """
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a container without a user of that number
-        raise ValueError("nobody knows who you are here: say it with --by") from error
 
 
 def print_json(value: object) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_assets.cli_plain import my_name
 from audio_assets.commands import open_studio, where
 from audio_assets.domain.scene_key import scene_key
 from audio_assets.domain.schemas import takes as schema
@@ -18,6 +17,7 @@ from audio_assets.running import RunReport, run_here
 from audio_assets.studio import Studio
 from audio_assets.takebook import CLIPS
 from resources.engines.take_records import QUALITIES, SELECTION, TAKES
+from resources.process_owner import my_name
 from resources.video_files import SUFFIXES, VideoFileError, decode_whole
 
 _LISTS = ("take_request", "scene_take", "take_quality", "take_review", "selected_take")
