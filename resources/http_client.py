@@ -29,6 +29,7 @@ from resources.http_requests import EVENTS, JSON, Upload, Wanted, accept_header
 from resources.http_retries import Tries, Try
 from resources.http_transport import LOST, Reply, Transport
 from resources.pausing import REAL_TIME, Timing
+from resources.request_ids import note
 from resources.secrets import Key, hide
 
 __all__ = [
@@ -172,6 +173,8 @@ class HttpClient:
                             status=reply.status,
                             request_id=reply.request_id,
                         ) from error
+                if wanted.is_order and not is_safe:
+                    note(answer.request_id)
                 return answer
         raise AssertionError("a request has at least one try")  # pragma: no cover
 
@@ -187,6 +190,7 @@ class HttpClient:
         wanted = Wanted("POST", self._url(path, None), body, headers=headers or {}, accepts=EVENTS)
         for attempt in self._tries(wanted, is_safe=False):
             with attempt, self._answered(wanted, attempt) as reply:
+                note(reply.request_id)  # before its end: who has read the last event asks for no more
                 try:
                     yield from events(reply.pieces(self.service.largest_answer))
                 except BrokenOff as error:
@@ -207,7 +211,9 @@ class HttpClient:
         wanted = Wanted("GET", self._url(url, params), accepts=accepts)
         for attempt in self._tries(wanted, is_safe=True):
             with attempt, self._answered(wanted, attempt) as reply:
-                return save(reply, target, largest=self.service.largest_download, sha256=sha256)
+                saved = save(reply, target, largest=self.service.largest_download, sha256=sha256)
+                note(reply.request_id)
+                return saved
         raise AssertionError("a request has at least one try")  # pragma: no cover
 
     def close(self) -> None:

@@ -37,6 +37,7 @@ from resources.http_errors import (
 )  # fmt: skip
 from resources.paid_vendor import NotSubmitted, Refused
 from resources.pausing import Timing, stop_with
+from resources.request_ids import noted
 from resources.secrets import Key, hide
 from tests.servers.faulty import (
     ANSWERS_TWICE,
@@ -1116,3 +1117,32 @@ def test_threads_share_a_client(shop: Shop, url: str) -> None:
     with ThreadPoolExecutor(16) as pool:
         got = list(pool.map(lambda n: client.post("jobs", {"n": n}).json()["n"], range(200)))
     assert got == list(range(200))
+
+
+# --- Ids of requests -----------------------------------------------------------------------------------------------
+
+
+def test_ids_of_what_was_ordered_and_downloaded_are_noted_and_those_of_questions_and_failures_are_not(
+    tmp_path: Path,
+) -> None:
+    n_asked = iter(range(1, 99))
+
+    def answer(request: Request, _body: bytes) -> Response:
+        headers = {"x-request-id": f"req-{next(n_asked)}"}
+        if request.url.path.endswith("busy") and headers["x-request-id"] == "req-2":
+            return JSONResponse({}, 429, headers)
+        if request.url.path.endswith("stream"):
+            return Response(b"data: done\n\n", media_type="text/event-stream", headers=headers)
+        return JSONResponse({"id": "job"}, headers=headers)
+
+    with serving(Shop(answer).app()) as url:
+        client = HttpClient(Service("shop", url), timing=Timing(sleep=lambda _s: None))
+        client.post("jobs", {})
+        with noted() as ids:
+            client.post("busy", {})
+            client.get("jobs/1")
+            client.post("looked-up", {}, is_safe=True)
+            list(client.events("stream", {}))
+            client.download("file", tmp_path / "file")
+        client.post("jobs", {})
+    assert ids == ["req-3", "req-6", "req-7"]
