@@ -102,6 +102,9 @@ def test_a_stand_in_is_visible_and_gives_way(house: House, cloud: Path, trouble:
     assert failed[INTENDED].startswith("kokoro stands in: ")
     assert failed[INTENDED] in outcome.sidecar.notes
     assert outcome.sidecar.action["params"]["stands_in_for"] == "cloud"
+    assert outcome.sidecar.stands_in_for is not None
+    assert outcome.sidecar.stands_in_for.provider == "cloud"
+    assert failed[INTENDED] == f"kokoro stands in: {outcome.sidecar.stands_in_for.reason}"
     assert (outcome.sidecar.action["provider"]["engine"], orders(cloud)) == ("kokoro", [])
     check = next(one for one in results(house.recipe(VoiceLine)) if one.check_name == INTENDED)
     assert (check.passed, check.metadata["failed"].value) == (False, 2)
