@@ -34,7 +34,7 @@ from resources.secrets import Key, hide
 
 __all__ = [
     "AUDIO", "JSON", "VIDEO", "Answer", "Downloaded", "Event", "HttpClient", "Service", "Timeouts", "Upload",
-    "client_of",
+    "address_problem", "client_of",
 ]  # fmt: skip
 
 AUDIO = ("audio/", "application/octet-stream", "binary/octet-stream")
@@ -307,17 +307,25 @@ class HttpClient:
         return f"{self.service.name}: {wanted.method} {hide(shown(url, self._own), longest=200)}"
 
 
-def _own_url(service: Service) -> httpx.URL:
-    where = f"url under [providers.{service.name}] in providers.toml"
+def address_problem(name: str, address: str) -> str:
+    """Why an address can not be asked, in one sentence; "" where it can."""
+    where = f"url under [providers.{name}] in providers.toml"
     try:
-        url = httpx.URL(service.url)
+        url = httpx.URL(address)
     except (httpx.InvalidURL, UnicodeError):
-        raise Unavailable(f"{service.name} has no address that can be asked: correct {where}") from None
+        return f"{name} has no address that can be asked: correct {where}"
     if url.scheme not in ("http", "https") or not url.host:
-        raise Unavailable(f"{service.name} needs an address that begins with http:// or https://: correct {where}")
+        return f"{name} needs an address that begins with http:// or https://: correct {where}"
     if url.userinfo or url.query or url.fragment:
-        raise Unavailable(f"{service.name} needs an address without a password, a query or a #: correct {where}")
-    return url
+        return f"{name} needs an address without a password, a query or a #: correct {where}"
+    return ""
+
+
+def _own_url(service: Service) -> httpx.URL:
+    problem = address_problem(service.name, service.url)
+    if problem:
+        raise Unavailable(problem)
+    return httpx.URL(service.url)
 
 
 @lru_cache(maxsize=64)
