@@ -19,6 +19,9 @@ LONGEST_S = 8.0
 LONGEST_WISH_S = 60.0
 """What a server may wish for at most (Retry-After) and be waited for; beyond, the failure is told with its `wait_s`."""
 
+TOLD_FROM_S = 2.0
+"""A longer wait is told to whoever sits before it: without a word it looks as if nothing happened any more."""
+
 _PASSING = (NotSent, Busy, Broken, LostAnswer, BadAnswer)
 _NOT_TAKEN = (NotSent, Busy)
 _logger = logging.getLogger(__name__)
@@ -85,7 +88,8 @@ class Tries:
         wait_s = min(FIRST_S * FACTOR ** (n - 1), LONGEST_S)
         varied_s = wait_s * (0.5 + self.timing.vary())
         pause_s = varied_s if failure.wait_s is None else failure.wait_s + self.timing.vary() * FIRST_S
-        _logger.info("%s; asked again in %.1f s, try %d of %d", failure, pause_s, n + 1, self.n_tries)
+        level = logging.WARNING if pause_s > TOLD_FROM_S else logging.INFO  # a warning reaches who sits before it
+        _logger.log(level, "%s; asked again in %.1f s, try %d of %d", failure, pause_s, n + 1, self.n_tries)
         try:
             self.timing.sleep(pause_s)
         except TransientError as stopped:

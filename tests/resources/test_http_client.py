@@ -325,6 +325,18 @@ def test_waits_grow_and_vary(url: str) -> None:
             assert proxy.n_requests == 4
 
 
+def test_a_long_wait_is_told_before_it_is_waited(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    with FaultyProxy(url, in_turn([busy(429, "1"), busy(503, "7")])) as proxy:
+        asked = desk(proxy.url)
+        asked.client.get("jobs/1")
+    (told,) = [record.getMessage() for record in caplog.records]  # a warning goes to stderr where nothing is set up
+    assert told.startswith("shop: GET ")
+    assert "answered 503" in told
+    assert told.endswith("asked again in 7.2 s, try 3 of 4")
+    assert len(asked.slept_s) == 2
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
