@@ -47,8 +47,9 @@ class Overview:
         ]
         lines += [f"asked: {row.name} {row.state}" for row in self.listed.rows if row.provider.answer]
         named = [row.problem for row in self.listed.rows if row.standing in _NAMED]
+        named += [one for row in self.listed.rows for one in row.provider.about.mistakes]
         in_use = [*self.listed.retired, *self.listed.retiring, *self.listed.unusable]
-        troubles = [*in_use, *(one for one in named if not any(one in told for told in in_use))]
+        troubles = [*in_use, *(one for one in dict.fromkeys(named) if not any(one in told for told in in_use))]
         return "\n".join([*lines, *(f"look at: {trouble}" for trouble in troubles)])
 
 
@@ -93,7 +94,7 @@ class Detail:
         }
         lines = [row.name, *(f"  {name:13}  {value}" for name, value in said.items() if value)]
         lines += ["prices", *_price_lines(row)]
-        mistakes = (self.mistake,) if self.mistake else ()
+        mistakes = ((self.mistake,) if self.mistake else ()) + tuple(about.mistakes)
         lines += [f"  look at: {sentence}" for sentence in (*mistakes, *row.ended, *row.ending)]
         own = settings(self.provider)
         if own:

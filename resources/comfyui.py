@@ -94,7 +94,19 @@ class ComfyProvider(RemoteProvider):
         return About(
             self.capability, f"{_MAKES[self.capability]} with workflows on a ComfyUI server of one's own", _LICENCE,
             "open", _SITE, self.template_names(), "a ComfyUI server with the models of the workflow",
+            comfy_templates.mistakes(self.capability, self.template_folders),
         )  # fmt: skip
+
+    def problem(self) -> str:
+        """See `RemoteProvider.problem`; also a mistake in the workflow that its settings name."""
+        told = super().problem()
+        if told or not self.own_model:
+            return told
+        try:
+            self.template(self.own_model)
+        except PermanentError as error:
+            return str(error)
+        return ""
 
 
 _MAKES: Mapping[Capability, str] = {
@@ -180,6 +192,10 @@ class ComfyMusic(ComfyProvider, MusicProvider):
         """See `MusicProvider.models`."""
         return self.template_names()
 
+    def check_model(self, model: str) -> None:
+        """See `MusicProvider.check_model`; of a workflow that can not be used it says why."""
+        self.template(model)
+
     def capabilities(self, model: str) -> MusicCapabilities:
         """See `MusicProvider.capabilities`."""
         bindings = self.template(model).bindings
@@ -228,6 +244,10 @@ class ComfyVideo(ComfyProvider, VideoProvider):
     def models(self) -> tuple[str, ...]:
         """See `VideoProvider.models`."""
         return self.template_names()
+
+    def check_model(self, model: str) -> None:
+        """See `VideoProvider.check_model`; of a workflow that can not be used it says why."""
+        self.template(model)
 
     def capabilities(self, model: str) -> VideoCapabilities:
         """See `VideoProvider.capabilities`."""

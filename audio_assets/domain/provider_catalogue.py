@@ -36,6 +36,7 @@ class About:
     `summary` says in one sentence what it does; `licence` the terms of what it makes; `terms_url` where they stand.
     `offer`: `open` runs on machines of one's own, `freemium` has a free allowance, `paid` has none. `models` are those
     that settings may name, empty where any name is passed on. `needs` is what it takes beside a key: a server, a model.
+    `mistakes` say, a sentence for each, which models of people's own can not be used.
     """
 
     capability: Capability
@@ -45,6 +46,7 @@ class About:
     terms_url: str = ""
     models: Sequence[str] = ()
     needs: str = ""
+    mistakes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,53 @@ def test_names_that_nobody_has_are_told_with_those_that_can(root: Path, monkeypa
         assert f"look at: {said}" in result.stdout
 
 
+BINDINGS = (Path(__file__).parents[1] / "comfyui" / "plain_video.toml").read_text()
+GRAPH = (Path(__file__).parents[1] / "comfyui" / "plain_video.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"mine.json": '{"nodes": [], "links": []}', "mine.toml": BINDINGS},
+            "workflows/comfyui/mine.json is a workflow in ComfyUI's own format, which its server does not run: "
+            "in ComfyUI choose Workflow, then Export (API)",
+        ),
+        ({"mine.json": GRAPH}, "workflows/comfyui/mine.toml is missing beside mine.json"),
+        ({"mine.toml": BINDINGS}, "workflows/comfyui/mine.json is missing beside mine.toml"),
+        ({"mine.json": GRAPH, "mine.toml": "capability = "}, "workflows/comfyui/mine.toml: the file is not TOML"),
+        ({"mine.json": "{}", "mine.toml": BINDINGS}, "workflows/comfyui/mine.json holds no nodes"),
+    ],
+)
+def test_a_workflow_that_can_not_be_used_is_no_model_and_its_file_is_named(
+    root: Path, files: dict[str, str], said: str
+) -> None:
+    folder = root / "workflows" / "comfyui"
+    folder.mkdir(parents=True)
+    for name, text in {"good.json": GRAPH, "good.toml": BINDINGS, **files}.items():
+        (folder / name).write_text(text)
+    shown = answer("comfyui")
+    assert shown["models"] == ["good", "wan_video"]
+    assert [one for one in shown["unusable_models"] if one.startswith(said)]
+    assert f"look at: {said}" in run("comfyui").stdout
+    assert str(root) not in run("comfyui").stdout
+    assert run().stdout.count(f"look at: {said}") == 1
+    (root / "providers.toml").write_text('[use]\nvideo = "comfyui:mine"\n')
+    result = run()
+    assert result.exit_code == FAILED
+    (told,) = [one for one in result.stdout.splitlines() if said in one]
+    assert told.endswith("(wanted by [use] in providers.toml)")
+
+
+def test_a_workflow_of_the_settings_that_can_not_be_used_is_a_mistake(root: Path) -> None:
+    (root / "workflows" / "comfyui").mkdir(parents=True)
+    (root / "workflows" / "comfyui" / "tts.json").write_text('{"nodes": [], "links": []}')
+    (root / "workflows" / "comfyui" / "tts.toml").write_text(BINDINGS)
+    (root / "providers.toml").write_text('[providers.comfyui_speech]\nmodel = "tts"\n')
+    assert line(run(), "comfyui_speech").endswith("  mistake")
+    assert "state          workflows/comfyui/tts.json is a workflow in" in run("comfyui_speech").stdout
+
+
 # One of them
 
 
