@@ -293,6 +293,7 @@ class HttpClient:
                 at_once=s.at_once, per_second=s.per_second, slot_s=s.timeouts.slot_s, timing=timing
             ),
             s.n_tries, s.timeouts.total_s, timing, is_safe=is_safe or wanted.is_reading, is_order=wanted.is_order,
+            name=s.name,
         )  # fmt: skip
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:

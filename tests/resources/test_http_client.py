@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from audio_assets.domain.rendering import PermanentError, TransientError, Unavailable
+from resources import http_retries
 from resources.http_client import AUDIO, JSON, Event, HttpClient, Service, Timeouts, Upload, client_of
 from resources.http_errors import (
     BadAnswer,
@@ -325,16 +326,33 @@ def test_waits_grow_and_vary(url: str) -> None:
             assert proxy.n_requests == 4
 
 
-def test_a_long_wait_is_told_before_it_is_waited(url: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """What a person would read: warnings go to stderr where nothing else is set up."""
+    monkeypatch.setattr(http_retries, "_told_at", {})
     caplog.set_level(logging.WARNING)
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+def test_a_long_wait_is_told_before_it_is_waited(url: str, told: Callable[[], list[str]]) -> None:
     with FaultyProxy(url, in_turn([busy(429, "1"), busy(503, "7")])) as proxy:
         asked = desk(proxy.url)
         asked.client.get("jobs/1")
-    (told,) = [record.getMessage() for record in caplog.records]  # a warning goes to stderr where nothing is set up
-    assert told.startswith("shop: GET ")
-    assert "answered 503" in told
-    assert told.endswith("asked again in 7.2 s, try 3 of 4")
+    (said,) = told()
+    assert said.startswith("shop: GET ")
+    assert "answered 503" in said
+    assert said.endswith("asked again in 7.2 s, try 3 of 4")
     assert len(asked.slept_s) == 2
+
+
+def test_a_thousand_waits_are_not_a_thousand_lines(url: str, told: Callable[[], list[str]]) -> None:
+    with FaultyProxy(url, always(busy(503, "7"))) as proxy:
+        asked = desk(proxy.url)
+        for _ in range(4):
+            with pytest.raises(Broken):
+                asked.client.get("jobs/1")
+        assert len(asked.slept_s) == 12
+        assert len(told()) < 12
 
 
 @pytest.mark.parametrize(
