@@ -130,6 +130,11 @@ def test_a_format_that_can_be_read_may_be_chosen(desk: Desk, output_format: str)
     ("ask", "settings", "says"),
     [
         (ASK, {"output_format": "pcm_44100"}, 'output_format "pcm_44100" can not be read here'),
+        (
+            replace(ASK, prompt="dusty drums, " * 400),
+            {},
+            "takes 4100 letters of a prompt, not 5222: shorten",
+        ),
         (replace(SUNG, seed=2**31), {}, "takes seeds up to 2147483647"),
         (replace(SUNG, duration_s=8.0), {}, "3 sections of at least 3 s each, which do not fit into 8 s"),
         (replace(SUNG, lyrics="la " * 80), {}, "200 letters a line: part"),
