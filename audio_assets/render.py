@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from audio_assets.domain.action import Action
-from audio_assets.domain.budget import BudgetExceeded
+from audio_assets.domain.budget import BudgetExceeded, Order
 from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered, TransientError, Unavailable, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, StandsIn, content_sha256
@@ -113,6 +113,14 @@ class Recipe(ABC):
     def unavailable(self, partition: str) -> str:
         """Why the provider can not be asked as things stand, "" where it can."""
         return ""
+
+    def is_affordable(self, partition: str, action: Action) -> bool:
+        """Whether what a cap refused fits under it by now."""
+        try:
+            orders = [part for part in self.call(partition, action).arguments if isinstance(part, Order)]
+            return not orders or bool(self.studio.ledger.affordable(orders).fits)
+        except (ValueError, RuntimeError, OSError):  # it can not even be ordered: what it failed with stands
+            return False
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The (asset, partition) of every input artifact."""
