@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from audio_assets.domain.budget import usd, usd_text
+from audio_assets.domain.budget import micro_usd, usd, usd_text
 from audio_assets.domain.cost_report import markdown
 from audio_assets.domain.schemas import cost_report as schema
 from audio_assets.settings import current
@@ -43,9 +43,9 @@ def as_text(shown: dict[str, Any]) -> str:
     """The same for reading."""
     lines = [f"ledger: {shown['ledger']}"]
     for cap in shown["caps"]:
-        used = f"{cap['spent_usd']:.2f} spent, {cap['held_usd']:.2f} held"
-        lines.append(f"cap {cap['scope']} {cap['key']}: {cap['cap_usd']:.2f} USD ({cap['origin']}); {used}")
-    lines += [f"cap for each {scope}: {amount:.2f} USD" for scope, amount in shown["caps_for_each"].items()]
+        used = f"{_text(cap['spent_usd'])} spent, {_text(cap['held_usd'])} held"
+        lines.append(f"cap {cap['scope']} {cap['key']}: {_text(cap['cap_usd'])} ({cap['origin']}); {used}")
+    lines += [f"cap for each {scope}: {_text(amount)}" for scope, amount in shown["caps_for_each"].items()]
     lines += [f"look at entry {one['entry']} ({one['what']}): {one['why']}; {one['do']}" for one in shown["look_at"]]
     report = markdown(schema.from_bytes(orjson.dumps(shown["costs"])))
     return "\n".join([*lines, "", report])
@@ -60,7 +60,11 @@ def set_cap(scope: str, key: str, amount: str, by: str) -> str:
     wanted = None if amount.casefold() == "none" else amount
     kept, place = budget_commands.set_cap(_ledger(), scope, key, wanted, by=by or my_name())
     where = f"each {kept}" if place == "*" else f"{kept} {place}".strip()
-    return f"no cap on {where}" if wanted is None else f"{where}: capped at {float(wanted):.2f} USD"
+    return f"no cap on {where}" if wanted is None else f"{where}: capped at {usd_text(micro_usd(wanted))}"
+
+
+def _text(amount_usd: float) -> str:
+    return usd_text(micro_usd(amount_usd))
 
 
 def release(entry: int, reason: str) -> str:
