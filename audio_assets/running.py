@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from audio_assets.definitions import build_defs
+from audio_assets.domain.provider_catalogue import some
 from audio_assets.launch import Order, Pipeline, execute
 from audio_assets.render import Outcome, Recipe, watched
 
@@ -55,8 +56,13 @@ class RunReport:
         ]
 
     def troubles(self) -> list[str]:
-        """A line per failure and failed check, the first twenty of each."""
-        lines = [f"  failed: {one['asset']} {one['partition']}: {one['reason']}" for one in self.failed[:_LISTED]]
+        """A line per cause of failures and per failed check, the first twenty of each."""
+        causes: dict[tuple[str, str], list[str]] = {}
+        for one in self.failed:
+            causes.setdefault((one["asset"], one["reason"]), []).append(one["partition"])
+        lines = [f"  failed: {asset} {some(partitions)}: {reason}" for (asset, reason), partitions in causes.items()][
+            :_LISTED
+        ]
         lines += [
             f"  check {one['check']} of {one['asset']} {one['partition']}: {one['detail']}"
             for one in self.failed_checks[:_LISTED]
@@ -64,8 +70,9 @@ class RunReport:
         lines += [f"  still {one}" for one in self.stood_in[:_LISTED]]
         if self.n_waiting:
             lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
-        if len(self.failed) > _LISTED:
-            lines.append(f"  and {len(self.failed) - _LISTED} more; `audio-assets plan` names them all")
+        n_left_out = sum(len(partitions) for partitions in list(causes.values())[_LISTED:])
+        if n_left_out:
+            lines.append(f"  and {n_left_out} more; `audio-assets plan` names them all")
         return lines
 
 
