@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from audio_assets.definitions import build_defs
-from audio_assets.domain.provider_catalogue import some
 from audio_assets.launch import Order, Pipeline, execute
 from audio_assets.render import Outcome, Recipe, watched
 
@@ -57,11 +56,12 @@ class RunReport:
 
     def troubles(self) -> list[str]:
         """A line per cause of failures and per failed check, the first twenty of each."""
-        causes: dict[tuple[str, str], list[str]] = {}
+        alike: dict[tuple[str, str], list[str]] = {}
         for one in self.failed:
-            causes.setdefault((one["asset"], one["reason"]), []).append(one["partition"])
-        lines = [f"  failed: {asset} {some(partitions)}: {reason}" for (asset, reason), partitions in causes.items()][
-            :_LISTED
+            alike.setdefault((one["asset"], one["reason"]), []).append(one["partition"])
+        lines = [
+            f"  failed: {asset} {keys[0]}{f' and {len(keys) - 1} more' if keys[1:] else ''}: {reason}"
+            for (asset, reason), keys in list(alike.items())[:_LISTED]
         ]
         lines += [
             f"  check {one['check']} of {one['asset']} {one['partition']}: {one['detail']}"
@@ -70,9 +70,8 @@ class RunReport:
         lines += [f"  still {one}" for one in self.stood_in[:_LISTED]]
         if self.n_waiting:
             lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
-        n_left_out = sum(len(partitions) for partitions in list(causes.values())[_LISTED:])
-        if n_left_out:
-            lines.append(f"  and {n_left_out} more; `audio-assets plan` names them all")
+        if len(alike) > _LISTED:
+            lines.append(f"  and {len(alike) - _LISTED} other causes; `audio-assets plan` names them all")
         return lines
 
 
