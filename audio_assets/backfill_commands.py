@@ -6,7 +6,7 @@ from typing import Any
 
 from audio_assets.backfill_job import Backfill, backfill_recipes, select
 from audio_assets.backfilling import Selector, policies_of
-from audio_assets.commands import my_name, open_studio
+from audio_assets.commands import open_studio
 from audio_assets.instance import open_instance
 from audio_assets.launch import recipes
 from audio_assets.plan import Plan
@@ -14,6 +14,7 @@ from audio_assets.plan import plan as make
 from audio_assets.remote_dagster import RemoteRun, run_there
 from audio_assets.running import RunReport, run_backfill_here
 from audio_assets.stale_plan import PlanRow, plan_rows
+from resources.process_owner import my_name
 
 _LISTED = 40
 

@@ -1,6 +1,5 @@
 """What the sub-commands do, apart from printing: each opens the studio on the settings' data root and works there."""
 
-import getpass
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -158,18 +157,6 @@ def _mixes(studio: Studio, scripts: Set[str]) -> dict[str, str]:
     refs = studio.store.refs("dialogue_mix")
     found = {key: refs.get(key) for key, sheet in studio.dialogue.sheets.items() if sheet.script in scripts}
     return {key: where(studio, f"{ref.object}/mix.wav") for key, ref in found.items() if ref is not None}
-
-
-def my_name() -> str:
-    """Who types here, for what is kept with a name.
-
-    Raises:
-        ValueError: nobody knows; one sentence.
-    """
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a container without a user of that number
-        raise ValueError("nobody knows who you are here: say it with --by") from error
 
 
 def say(

@@ -166,6 +166,8 @@ def _judge(
     is_final = failure is not None and failure.action_key == action.key and failure.is_final and not retry_failed
     if is_final and failure is not None and failure.kind == "unavailable":
         is_final = bool(recipe.unavailable(partition)) and not _has_new_stand_in(recipe, partition, action, failure)
+    if is_final and failure is not None and failure.kind == "budget":
+        is_final = not recipe.is_affordable(partition, action)
     if failure is None or not is_final or recipe.unfinished(partition, retry_failed=False):
         return _stale(recipe, partition, causes)
     if failure.stand_in and ref is not None and INTENDED in ref.failed_checks:

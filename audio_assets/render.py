@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from audio_assets.domain.action import Action
-from audio_assets.domain.budget import BudgetExceeded
+from audio_assets.domain.budget import BudgetExceeded, Order
 from audio_assets.domain.rendering import (
     INTENDED,
     PermanentError,
@@ -25,7 +25,7 @@ from audio_assets.domain.rendering import (
     plain_words,
 )
 from audio_assets.domain.scene_key import parse_scene_key, song_of
-from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, content_sha256
+from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, StandsIn, content_sha256
 from audio_assets.source import Source
 from audio_assets.studio import Studio
 from resources import pool
@@ -123,6 +123,14 @@ class Recipe(ABC):
     def unavailable(self, partition: str) -> str:
         """Why the provider can not be asked as things stand, "" where it can."""
         return ""
+
+    def is_affordable(self, partition: str, action: Action) -> bool:
+        """Whether what a cap refused fits under it by now."""
+        try:
+            orders = [part for part in self.call(partition, action).arguments if isinstance(part, Order)]
+            return not orders or bool(self.studio.ledger.affordable(orders).fits)
+        except (ValueError, RuntimeError, OSError):  # it can not even be ordered: what it failed with stands
+            return False
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The (asset, partition) of every input artifact."""
@@ -397,6 +405,11 @@ class _Fallen:
         """What the sidecar says of it."""
         return Check(INTENDED, passed=False, detail=f"{self.stand_in.provider} stands in: {self.error}")
 
+    @property
+    def stands_in_for(self) -> StandsIn:
+        """The same, for programs."""
+        return StandsIn(str(self.stand_in.action.params.get("stands_in_for", "")), str(self.error))
+
 
 def _stand_in(recipe: Recipe, partition: str, action: Action, error: BaseException) -> StandIn | None:
     """Who stands in, where the provider is to blame; never for a cap, a refusal, or an order of unknown outcome."""
@@ -425,7 +438,9 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
                 rendered = made[key].result
                 checks, notes = (*rendered.checks, first.check), (*rendered.notes, first.check.detail)
                 told = replace(rendered, checks=checks, notes=notes)
-                sidecar = _commit(recipe, first.partition, first.stand_in.action, told, made[key].seconds, run_id)
+                sidecar = _commit(
+                    recipe, first.partition, first.stand_in.action, told, made[key].seconds, run_id, first.stands_in_for
+                )
         except (StoreError, UpstreamError, OSError):
             sidecar = None
         for one in sharing:
@@ -468,7 +483,13 @@ def _folder(recipe: Recipe, action: Action) -> str:
 
 
 def _commit(
-    recipe: Recipe, partition: str, action: Action, rendered: Rendered, render_s: float, run_id: str
+    recipe: Recipe,
+    partition: str,
+    action: Action,
+    rendered: Rendered,
+    render_s: float,
+    run_id: str,
+    stands_in_for: StandsIn | None = None,
 ) -> Sidecar:
     folder = _folder(recipe, action)
     previews = tuple(rendered.previews)
@@ -492,6 +513,7 @@ def _commit(
         cost_usd=rendered.cost_usd,
         notes=rendered.notes,
         published=recipe.published,
+        stands_in_for=stands_in_for,
     )
     recipe.store.commit(folder, files, sidecar)
     for data in rendered.files.values():

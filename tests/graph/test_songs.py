@@ -395,7 +395,7 @@ def test_a_registered_song_goes_elsewhere_with_its_tempo_and_under_its_cap(playe
     request = {"scene_id": "pier", "target_style": "lofi", "source_track": SONG, "provider": "ace_step"}
     with serving(server.app) as url:
         played.write("providers.toml", f'[providers.ace_step]\nurl = "{url}"\n')
-        with pytest.raises(PermanentError, match=r"the budget of song 'harbour' is \$0.20"):
+        with pytest.raises(PermanentError, match=r"the budget of 'harbour' is \$0.20"):
             remix(request, None, "the options")
         assert server.tasks == []
         played.write("price_card.toml", row.format(0.15))

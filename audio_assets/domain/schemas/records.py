@@ -59,9 +59,20 @@ class StoredFile:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class StandsIn:
+    """That a stand-in made an object: the `provider` that was wanted, and why it could not serve."""
+
+    provider: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Sidecar:
-    """All that is known of one object; written last, so it is the object's commit mark."""
+    """All that is known of one object; written last, so it is the object's commit mark.
+
+    `stands_in_for` is there, in the record too, only where a stand-in made it.
+    """
 
     action_key: str
     action: Mapping[str, Any]
@@ -78,6 +89,7 @@ class Sidecar:
     cost_usd: float
     notes: tuple[str, ...] = ()
     published: Mapping[str, str] = field(default_factory=dict)
+    stands_in_for: StandsIn | None = None
 
     SCHEMA: ClassVar = "sidecar.1"
 
@@ -89,6 +101,8 @@ class Sidecar:
     def to_bytes(self) -> bytes:
         """Indented JSON: people open these."""
         record = {"schema": self.SCHEMA, "cache_key": self.action_key, **asdict(self), **self.published}
+        if self.stands_in_for is None:
+            del record["stands_in_for"]
         return orjson.dumps(record, option=orjson.OPT_INDENT_2)
 
     @classmethod
@@ -112,6 +126,7 @@ class Sidecar:
                 checks=tuple(Check(**entry) for entry in record["checks"]),
                 previews=tuple(record["previews"]),
                 notes=tuple(record["notes"]),
+                stands_in_for=StandsIn(**record["stands_in_for"]) if record.get("stands_in_for") else None,
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"not a whole {cls.SCHEMA}: {error}") from error
