@@ -221,11 +221,17 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
 
         A `stat` costs 2 us, a request 20 ms: damage on a remote store is found when the bytes are read.
         """
-        if self.size(f"{ref.object}/{SIDECAR}") is None:
-            return False
         if self.local_root is None:
-            return True
-        return all(self.size(f"{ref.object}/{name}") == size for name, size in ref.sizes.items())
+            return self.size(f"{ref.object}/{SIDECAR}") is not None
+        folder = f"{self.url}/{self._checked(ref.object)}/"  # a plan over 100,000 lines asks 1,800,000 times
+        try:
+            os.stat(folder + SIDECAR)  # noqa: PTH116
+            for name, size in ref.sizes.items():
+                if os.stat(folder + name).st_size != size:  # noqa: PTH116
+                    return False
+        except FileNotFoundError:
+            return False
+        return True
 
     def commit(self, folder: str, files: Mapping[str, StoredFile], sidecar: Sidecar) -> None:
         """Write the sidecar of files that `write` has put in `folder`, once each stands there at its size.
@@ -290,12 +296,15 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """Every `<name>.json` right below `prefix`: its name and bytes."""
         root = self.local_root
         if root is not None:
-            folder = root / prefix
-            if not folder.is_dir():
+            try:
+                entries = os.scandir(root / prefix)
+            except (FileNotFoundError, NotADirectoryError):
                 return
-            for path in folder.iterdir():
-                if path.suffix == ".json":
-                    yield path.name.removesuffix(".json"), path.read_bytes()
+            with entries:
+                for entry in entries:
+                    if entry.name.endswith(".json"):
+                        with open(entry.path, "rb") as file:  # noqa: PTH123 - a Path costs as much as the read
+                            yield entry.name.removesuffix(".json"), file.read()
             return
         for remote in list(self.list(prefix)):
             name = remote.removeprefix(f"{prefix}/")

@@ -68,12 +68,12 @@ def command_s() -> float:
     return time.perf_counter() - started
 
 
-def write_scripts() -> None:
+def write_scripts(n_scripts: int = N_SCRIPTS) -> None:
     """Register scripts of several labels, in which the characters take turns."""
     draw = random.Random(1)
-    texts = spoken_lines(N_SCRIPTS * N_LINES_EACH)
+    texts = spoken_lines(n_scripts * N_LINES_EACH)
     files = []
-    for number in range(N_SCRIPTS):
+    for number in range(n_scripts):
         rows = []
         for at, text in enumerate(texts[number * N_LINES_EACH :][:N_LINES_EACH]):
             rows += [f"== part{at // 50} =="] if at % 50 == 0 else []
