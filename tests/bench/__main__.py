@@ -14,7 +14,8 @@ import orjson
 from tests.bench.measuring import Figure, figures_of
 
 BENCHES = (
-    "pipeline_overhead", "plan_speed", "changed_voice", "kokoro_throughput", "mix_speed", "word_error_rate", "alignment_error",
+    "pipeline_overhead", "plan_speed", "changed_voice", "plan_exactness",
+    "kokoro_throughput", "mix_speed", "word_error_rate", "alignment_error",
     "word_phones", "mouth_shape_agreement", "beat_accuracy", "section_boundaries", "lyric_alignment", "scene_alignment",
     "song_analysis", "long_song", "animatic_speed", "take_scoring", "lip_sync_speed", "film_assembly", "karaoke_speed",
     "http_faults",
