@@ -30,6 +30,7 @@ _SHOWN = ("cost_by_song", "cost_by_provider", "cache_hit_rate", "render_time", "
           "takes_per_accepted_scene", "artifacts_by_licence")  # fmt: skip
 _TOP, _LISTED = 5, 50
 _ALL = (*RECIPES, *(part for recipe in RECIPES for part in recipe.part_recipes))
+_STEPS: tuple[Step, ...] = (*SOURCES, *_ALL)
 
 
 def _kind(step: Step) -> Kind:
@@ -48,7 +49,7 @@ def _kind(step: Step) -> Kind:
 
 LAYOUT = Layout(
     folders={recipe.folder: recipe.asset for recipe in _ALL},
-    kinds={step.asset: _kind(step) for step in (*SOURCES, *_ALL)},
+    kinds={step.asset: _kind(step) for step in _STEPS},
     reviews=REVIEWS,
     choices=CHOICES,
 )
@@ -137,7 +138,7 @@ class ProvenanceConfig(dg.Config):
     description="DuckDB and Parquet over all objects, files, inputs, checks, refs, costs, reviews, runs and events.",
     code_version="1",
     group_name=GROUP,
-    kinds={"duckdb", "parquet"},
+    kinds={"duckdb"},
     owners=[OWNER],
     tags={"stage": GROUP},
 )
@@ -153,8 +154,8 @@ def provenance(
     except (ValueError, RuntimeError, OSError) as error:  # one sentence, no trace
         raise dg.Failure(str(error), allow_retries=False) from None
     for result in results:
-        # of this run, as `jobs` does it; `log_event` takes it, its type does not
-        context.log_event(_evaluation(result))  # type: ignore[arg-type]
+        # of this run, as `jobs` does it
+        context.log_event(_evaluation(result))
     n_incomplete = sum(not result.passed for result in results)
     return dg.MaterializeResult(
         metadata={

@@ -234,8 +234,9 @@ class _Filling:
             for reader in (_RefReader(self._layout, asset), _FailureReader(self._layout, asset)):
                 folder = f"{reader.folder}/{asset}"
                 self._folder(folder, store_listing.records(self._store, folder), reader)
-        for folder, reader in ((self._layout.reviews, _ReviewReader()), (self._layout.choices, _ChoiceReader())):
-            self._folder(folder, store_listing.records(self._store, folder), reader)
+        said: Mapping[str, _Reader] = {self._layout.reviews: _ReviewReader(), self._layout.choices: _ChoiceReader()}
+        for folder, of_people in said.items():
+            self._folder(folder, store_listing.records(self._store, folder), of_people)
 
     def _folder(self, folder: str, listing: Iterator[Listed], reader: "_Reader") -> None:
         known = dict(self._connection.execute("SELECT record, stamp FROM _seen WHERE folder = ?", [folder]).fetchall())

@@ -1,4 +1,4 @@
-"""Asks the provenance database: read-only, and nothing else on this machine or elsewhere can be reached from a question.
+"""Asks the provenance database: it is only read, and a question reaches nothing else here or elsewhere.
 
 DuckDB would read any file and address that a question names, and load code from its own site; a connection made here
 can do none of it, nor be told to.
@@ -87,7 +87,7 @@ def select(name: str, arguments: Sequence[str] = ()) -> tuple[str, list[str]]:
         raise ProvenanceError(f"there is no view or table {name!r}; without a name they are listed")
     wanted = found.arguments if found else ()
     if len(arguments) != len(wanted):
-        takes = f"takes {' and '.join(wanted).upper()}" if wanted else "takes no arguments"
+        takes = f"takes {' and '.join(name.upper() for name in wanted)}" if wanted else "takes no arguments"
         raise ProvenanceError(f"{name} {takes}")
     places = f"({', '.join('?' for _ in wanted)})" if wanted else ""
     return f"SELECT * FROM {name}{places}", list(arguments)  # noqa: S608 - a name of our own

@@ -143,7 +143,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """Every path below `prefix` with its size, time and tag, in no order."""
         with self._naming(prefix):
             for chunk in obstore.list(self.backend, prefix, chunk_size=1000):
-                yield from chunk  # type: ignore[misc]  # a TypedDict is a mapping to any reader
+                yield from chunk
 
     def local_path(self, path: str) -> Path | None:
         """The file itself where the store is a local folder."""

@@ -1,4 +1,4 @@
-"""Schedule `nightly_provenance`: what was rendered, paid and said in a day is in the analysts' database next morning."""
+"""Schedule `nightly_provenance`: what was rendered, paid and said in a day is in the database next morning."""
 
 import dagster as dg
 
