@@ -168,6 +168,7 @@ class ProvenanceDb:
         try:
             with duckdb.connect(partial, config=_config(self.folder)) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
+                connection.execute("SET enable_progress_bar = false")
                 connection.execute("BEGIN")
                 if why_anew:
                     self._make_tables(connection)

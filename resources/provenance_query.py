@@ -58,6 +58,7 @@ def ask(file: Path, sql: str, parameters: Sequence[object] = ()) -> Answer:
     try:
         with duckdb.connect(file, read_only=True, config=dict(_CLOSED)) as connection:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")  # it would stand between the lines of `--json`
             connection.execute("SET lock_configuration = true")
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type not in _READS:

@@ -44,14 +44,12 @@ def _is_sensitive(name: str) -> bool:
 
 def without_secret_values(value: Any) -> Any:
     """JSON with *** for whatever stands under the name of a secret, at any depth, and for passwords in addresses."""
-    if isinstance(value, Mapping):
-        return {
-            name: "***" if _is_sensitive(str(name)) else without_secret_values(inner) for name, inner in value.items()
-        }
-    if isinstance(value, list | tuple):
+    if isinstance(value, str):
+        return _USER_IN_URL.sub(r"\1:***@", value) if "://" in value else value
+    if isinstance(value, dict):
+        return {name: "***" if _is_sensitive(name) else without_secret_values(inner) for name, inner in value.items()}
+    if isinstance(value, list):
         return [without_secret_values(inner) for inner in value]
-    if isinstance(value, str) and "://" in value:
-        return _USER_IN_URL.sub(r"\1:***@", value)
     return value
 
 
