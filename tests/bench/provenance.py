@@ -126,6 +126,7 @@ def differing(file: Path, root: Path) -> int:
     """How many rows two databases do not share, the second made anew."""
     fresh = apart(root, "anew")[0].file
     with duckdb.connect() as both:
+        both.execute("SET enable_progress_bar = false")
         both.execute(f"ATTACH '{file}' AS here (READ_ONLY)")
         both.execute(f"ATTACH '{fresh}' AS anew (READ_ONLY)")
         n_rows = 0
