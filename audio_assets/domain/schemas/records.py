@@ -59,9 +59,20 @@ class StoredFile:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class StandsIn:
+    """That a stand-in made an object: the `provider` that was wanted, and why it could not serve."""
+
+    provider: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Sidecar:
-    """All that is known of one object; written last, so it is the object's commit mark."""
+    """All that is known of one object; written last, so it is the object's commit mark.
+
+    `stands_in_for` is there, in the record too, only where a stand-in made it.
+    """
 
     action_key: str
     action: Mapping[str, Any]
@@ -78,6 +89,7 @@ class Sidecar:
     cost_usd: float
     notes: tuple[str, ...] = ()
     published: Mapping[str, str] = field(default_factory=dict)
+    stands_in_for: StandsIn | None = None
 
     SCHEMA: ClassVar = "sidecar.1"
 
@@ -89,6 +101,8 @@ class Sidecar:
     def to_bytes(self) -> bytes:
         """Indented JSON: people open these."""
         record = {"schema": self.SCHEMA, "cache_key": self.action_key, **asdict(self), **self.published}
+        if self.stands_in_for is None:
+            del record["stands_in_for"]
         return orjson.dumps(record, option=orjson.OPT_INDENT_2)
 
     @classmethod
@@ -112,6 +126,7 @@ class Sidecar:
                 checks=tuple(Check(**entry) for entry in record["checks"]),
                 previews=tuple(record["previews"]),
                 notes=tuple(record["notes"]),
+                stands_in_for=StandsIn(**record["stands_in_for"]) if record.get("stands_in_for") else None,
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"not a whole {cls.SCHEMA}: {error}") from error
@@ -127,6 +142,8 @@ class Ref:
     """What a partition points at now.
 
     `sizes` (bytes by file) and `failed_checks` repeat the sidecar's, so that plans and summaries read refs only.
+    `accepted`: somebody took the object for good under today's action key, though it was made under another one; `by`
+    whom, `why`, `at` what time. Empty where nobody had to.
     """
 
     action_key: str
@@ -135,6 +152,7 @@ class Ref:
     sizes: Mapping[str, int] = field(default_factory=dict)
     failed_checks: tuple[str, ...] = ()
     is_blocked: bool = False
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""
@@ -156,6 +174,7 @@ class Ref:
                 record["sizes"],
                 tuple(record["failed_checks"]),
                 record["is_blocked"],
+                record.get("accepted", {}),  # not in refs from before there was accepting
             )
         except KeyError as error:
             raise RecordError(f"not a whole ref.1: {error} is missing") from error
