@@ -16,6 +16,7 @@ from audio_assets.cli_backfill import backfill, plan
 from audio_assets.cli_bucket import bucket
 from audio_assets.cli_film import budget, film, take
 from audio_assets.cli_plain import FAILED, finish, json_option, plainly, print_json
+from audio_assets.cli_provenance import provenance
 from audio_assets.cli_queue import queue
 from audio_assets.cli_rotation import rotation
 from audio_assets.cli_stems import message, stem
@@ -262,7 +263,7 @@ def serve() -> None:
     dev_server.serve_artifacts()
 
 
-for command in (plan, backfill, film, take, budget, stem, message, rotation, bucket, queue):
+for command in (plan, backfill, film, take, budget, stem, message, rotation, bucket, queue, provenance):
     main.add_command(command)
 
 

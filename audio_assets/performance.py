@@ -1,6 +1,6 @@
 """Stage `performance`: a scene's part of the voice, its phonemes, and the mouth of the selected take moved by them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -135,6 +135,10 @@ class LipsyncedTake(OfScene):
             if self._method(partition) == "post_process" and self._provider(partition).is_driven_by == "audio":
                 found.append(("vocal_segment", partition))
         return found
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """What it needs, and the selected take itself."""
+        return {**super().sources(partition), "take": self._selected(partition).object}
 
     def describe(self, partition: str) -> Action:
         """The take; and where a mouth is to move, what it follows and who moves it."""

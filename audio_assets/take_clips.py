@@ -93,6 +93,18 @@ class TakeClips(Recipe):
         """What is asked of the provider, with the reference image and the parent's content."""
         return self.wanted(partition).action
 
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The prompt's object and the parent's; the names of files from outside."""
+        take, scene = self.wanted(partition), split(partition)[1]
+        if take.shot is None:
+            return {"clip": take.clip}
+        found = {"scene_prompt": self.upstream("scene_prompt", scene).object}
+        if take.reference_image is not None:
+            found["reference image"] = take.reference_image.name
+        if take.slot.parent:
+            found["parent"] = self.studio.takes.folder(self.studio.takes.slot(scene, take.slot.parent))
+        return found
+
     def call(self, partition: str, action: Action) -> Call:
         """The provider's call; the clip is written to the scratch folder and taken over from there."""
         take = self.wanted(partition)
@@ -200,6 +212,13 @@ class TakeMeasures(Recipe):
         identity = take_quality.identity(has_faces=faces, has_embeddings=embedding)
         inputs = {"take": self._sidecar(partition).content, **image}
         return Action(self.asset, self.code_version, identity, wanted, inputs)
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The take's object, and the name of the image that it is held against."""
+        name, scene = split(partition)
+        _, image, _ = self.studio.takes.measured_against(scene)
+        take = self.studio.takes.folder(self.studio.takes.slot(scene, name))
+        return {"take": take, **({} if image is None else {"reference image": image.name})}
 
     def call(self, partition: str, action: Action) -> Call:
         """The measuring call."""

@@ -87,6 +87,12 @@ class SceneTake(OfScene):
         inputs = {ids[key]: sidecar.content for key, sidecar in made.items() if sidecar is not None}
         return Action(self.asset, self.code_version, records.keeper(), {"takes": slots}, inputs)
 
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The prompt's object, and every take's that was made."""
+        takes, ids = self.studio.takes, self.studio.takes.ids(partition)
+        made = [slot for slot in takes.slots(partition) if takes.made(slot) is not None]
+        return {**super().sources(partition), **{ids[slot.key]: takes.folder(slot) for slot in made}}
+
     def licences(self, partition: str) -> Iterator[str]:
         """Those of all takes: which one is selected is decided later."""
         made = (self.studio.takes.made(slot) for slot in self.studio.takes.slots(partition))
@@ -202,6 +208,13 @@ class TakeQuality(OfScene):
             for key in measures.of_scene(partition)
         }
         return Action(self.asset, self.code_version, records.keeper(), {"measures": rows})
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The list of takes, and what was measured of each."""
+        measures = TakeMeasures(self.studio)
+        there = [key for key in measures.of_scene(partition) if measures.measured(key)]
+        found = {f"measure {split(key)[0]}": f"{measures.folder}/{measures.describe(key).key}" for key in there}
+        return {**super().sources(partition), **found}
 
     def call(self, partition: str, action: Action) -> Call:
         """The call that gathers them."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 import obstore
@@ -137,10 +137,13 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
 
     def list(self, prefix: str) -> Iterator[str]:
         """Every path below `prefix`, in no order."""
+        return (entry["path"] for entry in self.entries(prefix))
+
+    def entries(self, prefix: str) -> Iterator[Mapping[str, Any]]:
+        """Every path below `prefix` with its size, time and tag, in no order."""
         with self._naming(prefix):
             for chunk in obstore.list(self.backend, prefix, chunk_size=1000):
-                for entry in chunk:
-                    yield entry["path"]
+                yield from chunk
 
     def local_path(self, path: str) -> Path | None:
         """The file itself where the store is a local folder."""
@@ -275,7 +278,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
 
     def failures(self, asset: str) -> dict[str, Failure]:
         """Every kept failure of one asset, by partition."""
-        found = {_partition(name): _parse_failure(data) for name, data in self.read_all(f"failures/{asset}")}
+        found = {partition_of(name): _parse_failure(data) for name, data in self.read_all(f"failures/{asset}")}
         return {partition: failure for partition, failure in found.items() if failure is not None}
 
     def failure(self, asset: str, partition: str) -> Failure | None:
@@ -327,7 +330,7 @@ class Refs:
         for name, data in self.store.read_all(f"refs/{self.asset}"):
             ref = _parse_ref(data)
             if ref is not None:
-                found[_partition(name)] = ref
+                found[partition_of(name)] = ref
         self._loaded = found
         return self
 
@@ -360,7 +363,8 @@ def record_path(kind: Literal["refs", "failures"], asset: str, partition: str) -
     return f"{kind}/{asset}/{partition.replace('|', '+')}.json"
 
 
-def _partition(name: str) -> str:
+def partition_of(name: str) -> str:
+    """The partition of a record by its file's name, without the suffix."""
     return name.replace("+", "|")
 
 
