@@ -1,6 +1,6 @@
 """Whether a plan names exactly what a change touches: against everything rendered anew, byte for byte.
 
-The example scene in two languages with Kokoro, one voice by a ComfyUI workflow (a server of the tests that answers), and
+The example scene with Kokoro, one voice by a ComfyUI workflow (a server of the tests that answers), and
 the example song up to its film. After each change the plan over the old data root is held against a new, empty one in
 which everything was rendered with the change; then the old one is brought up to date, and must hold the same bytes.
 """
@@ -49,7 +49,7 @@ CHANGES: Mapping[str, Callable[[Path], None]] = {
     "one prompt preset": _write("prompts.toml", '[presets.dreamy]\ntext = "Style: a dream in ink."\n'),
     "one voice": _edit("cast.toml", '[characters.caoimhe]\nvoice = "af_bella"', '[characters.caoimhe]\nvoice = "af_nicole"'),
     "one ComfyUI template": _edit("workflows/comfyui/tts_comfy.json", '"audio-assets/speech"', '"studio/speech"'),
-    "one word of the lexicon": _edit("lexicon.toml", 'GIF = "jif"', 'GIF = "ghif"'),
+    "one word of the lexicon": _edit("lexicon.toml", 'Caoimhe = "/ˈkwivə/"', 'Caoimhe = "/ˈkivə/"'),
     "one price": _write(
         "price_card.toml",
         '[[prices]]\nprovider = "animatic"\nmodel = "animatic"\nusd_per_second = 0.02\nvalid_from = 2020-01-01\n',
@@ -143,7 +143,7 @@ def _furnish(root: Path, url: str) -> None:
     (root / "providers.toml").write_text(f'[providers.comfyui_speech]\nurl = "{url}"\n')
     shutil.copytree(_REPOSITORY / "workflows" / "comfyui", root / "workflows" / "comfyui")
     with _at(root):
-        commands.ingest([_EXAMPLES / "lighthouse"], render=False, retry_failed=False, is_quiet=True)
+        commands.ingest([_EXAMPLES / "lighthouse" / "script.rpy"], render=False, retry_failed=False, is_quiet=True)
         music_commands.analyze([_EXAMPLES / "songs"], render=False, retry_failed=False, is_quiet=True)
 
 
