@@ -1,10 +1,12 @@
 """Stage `lipsync`: a timeline of phonemes becomes the frames of a mouth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from audio_assets import partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, lipsync_artifact
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.render import Recipe
@@ -46,6 +48,13 @@ class LipSync(Recipe):
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The timeline."""
         return (("alignment", partition),)
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The mouth that the cast gives the character."""
+        dialogue = self.studio.dialogue
+        request, line = dialogue.request(partition), dialogue.cues[partition].line
+        mouth = f"mouth {request.mouth.fps} fps, {request.mouth.shapes}"
+        yield replace(dialogue.cast_origin(request, line), said=mouth)
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""

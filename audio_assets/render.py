@@ -5,7 +5,7 @@ Nothing here knows of Dagster: `batch` wraps this for runs, `plan` asks the same
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import BudgetExceeded
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered, TransientError, Unavailable, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, content_sha256
@@ -124,6 +125,10 @@ class Recipe(ABC):
             f"{asset} {parse_scene_key(key)[0]}" if asset in self.gathers else asset: self.upstream(asset, key).object
             for asset, key in self.needs(partition)
         }
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What people wrote, chose or brought for this very partition, as it is today; its inputs tell of their own."""
+        return iter(())
 
     def licences(self, partition: str) -> Iterator[str]:
         """The licence of every input artifact."""
@@ -440,12 +445,23 @@ def _commit(
         cost_usd=rendered.cost_usd,
         notes=rendered.notes,
         published=recipe.published,
+        partition=partition,
+        origins=known_origins(recipe, partition),
     )
     recipe.store.commit(folder, files, sidecar)
     for data in rendered.files.values():
         if isinstance(data, Path):
             data.unlink(missing_ok=True)
     return sidecar
+
+
+def known_origins(recipe: Recipe, partition: str) -> tuple[Origin, ...]:
+    """The origins of a partition as far as they can be told: what nobody can tell costs no render."""
+    found: list[Origin] = []
+    with suppress(PermanentError, UpstreamError, OSError, KeyError):
+        for origin in recipe.origins(partition):
+            found.append(origin)  # noqa: PERF402 - those before a failure count
+    return tuple(found)
 
 
 def _licence(recipe: Recipe, partition: str, action: Action) -> str:

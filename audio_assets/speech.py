@@ -1,6 +1,6 @@
 """Stage `speech`: a dialogue line becomes a voice, and the voice a timeline of phonemes and words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from audio_assets import ordering, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, SPOKEN, WAV, alignment_artifact
 from audio_assets.domain.line_request import LineRequest
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import INTENDED, Rendered
 from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.schemas.records import Sidecar
@@ -39,6 +40,10 @@ class VoiceLine(Spoken):
     def request(self, partition: str) -> LineRequest:
         """The line with all that cast, lexicon and script say of it."""
         return self.studio.dialogue.request(partition)
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The line of the script, the cast's entry, the lexicon's words."""
+        return self.studio.dialogue.origins(partition)
 
     def project(self, partition: str) -> str:
         """The script."""
