@@ -8,6 +8,7 @@ from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.edit import Edit, chapters_of
 from audio_assets.domain.film_settings import Delivery
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.song_analysis import beat_grid_from_bytes, sections_from_bytes
@@ -87,6 +88,12 @@ class Deliverable(OfSong):
         return Call(
             deliver, (name, film, tune, lyrics, spans, spec, self.studio.model("facemesh"), board.title, target)
         )
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What the song's settings say of the format."""
+        name, song = parse_scene_key(partition)
+        found = self.studio.songs.settings_origin(song, f"[deliverables.{name}]")
+        return iter(()) if found is None else iter((found,))
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Put the newest files where people look for them, under names that tell what they are."""

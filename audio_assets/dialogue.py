@@ -258,8 +258,7 @@ class Dialogue:
 
     def cast_origin(self, request: LineRequest, line: Line) -> Origin:
         """The entry of the cast that a line is spoken with."""
-        is_narrator = line.character == NARRATOR or request.stand_in == "the narrator's voice"
-        entry = "[narrator]" if is_narrator else f"[characters.{line.short_name or line.character}]"
+        entry = self.cast.entry_name(line.character, short_name=line.short_name)
         voice = "+".join(name if len(request.speech.voice) == 1 else f"{name} {weight:.0%}"
                          for name, weight in request.speech.voice)  # fmt: skip
         said = f"{request.engine} {voice}, speed {request.speech.speed:g}"

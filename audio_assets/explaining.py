@@ -167,13 +167,34 @@ class Explainer:
         having = [kind.asset for kind in KINDS if self.refs(kind.asset).get(partition) is not None]
         if not having:
             raise UnknownArtifact(self._unknown("", partition))
-        last, rest = having[-1], having[:-1]
+        last = max(having, key=self._depth(partition))
+        rest = [asset for asset in having if asset != last]
         ref = self.refs(last).get(partition)
         if ref is None:  # pragma: no cover - it was there a moment ago
             raise UnknownArtifact(f"{partition} is gone")
-        told = f"{partition} is the last of {', '.join([*rest, last])}; for another: audio-assets explain {rest[-1]}/" \
-               f"'{partition}'" if rest else ""  # fmt: skip
+        told = f"this is the {last} of {partition}; there are also {', '.join(rest)}, as {rest[-1]}/{partition}" \
+            if rest else ""  # fmt: skip
         return Found(ref.object, partition, (told,) if told else ())
+
+    def _depth(self, partition: str) -> Callable[[str], tuple[int, int]]:
+        """How much a partition's object of an asset is made of: a report over a song tells less of it than its film."""
+        order = {kind.asset: index for index, kind in enumerate(KINDS)}
+
+        def depth(asset: str) -> tuple[int, int]:
+            ref = self.refs(asset).get(partition)
+            return (len(self._below(ref.object)) if ref else 0), order[asset]
+
+        return depth
+
+    def _below(self, folder: str) -> set[str]:
+        """The object, and every one that it is made of."""
+        queue, seen = [folder], {folder}
+        for one in queue:
+            sidecar = self._sidecar(one)
+            new = set(sidecar.sources.values()) - seen if sidecar else set()
+            queue += sorted(name for name in new if kind_of(name) is not None)
+            seen |= new
+        return seen
 
     def _split(self, target: str) -> tuple[str, str]:
         """(asset, partition) of `voice_line/play.a.en`; the asset is "" where none is named."""

@@ -15,6 +15,7 @@ from audio_assets.domain.action import Action, canonical, changes, sha256_hex
 from audio_assets.domain.artifacts import WAV, voice_name
 from audio_assets.domain.audio_contract import ANY_RATE, AudioContract
 from audio_assets.domain.line_request import LineRequest
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.schemas.records import Ref, Sidecar
 from audio_assets.domain.speech import SpeechRequest
@@ -66,6 +67,10 @@ class Stem(Spoken):
     def request(self, partition: str) -> LineRequest:
         """The stem with all that data set, `stems.toml`, cast and lexicon say of it."""
         return self.studio.stems.request(partition)
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The entry of the data set, how the kind is spoken, the cast's entry, the lexicon's words."""
+        return self.studio.stems.stem_origins(partition)
 
     def project(self, partition: str) -> str:
         """One for all stems."""
@@ -279,6 +284,10 @@ class Message(Recipe):
     def sources(self, partition: str) -> Mapping[str, str]:
         """The stems' objects by their ids."""
         return {stem: self._checked(stem)[0].object for _, stem in self.needs(partition)}
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The request and the template."""
+        return self.studio.stems.message_origins(partition)
 
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """Whether its plain file is gone."""

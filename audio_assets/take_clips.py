@@ -4,7 +4,7 @@ Their partitions are `t02@<scene>|<song>`. `TakeClips` are made on this machine,
 elsewhere, through the ledger; `TakeMeasures` are what was measured of each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from audio_assets import ordering
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import Order
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
@@ -26,6 +27,7 @@ from resources.pool import Call
 from resources.store import StoreError
 
 MODELS = ("facemesh", "face_embedding")
+_GUIDES = ("storyboard", "beat_grid", "energy_curve", "lyric_alignment")
 
 
 def split(partition: str) -> tuple[str, str]:
@@ -111,6 +113,29 @@ class TakeClips(Recipe):
             return Call(engine.remixed_take, (provider.remixer(take.model), *arguments))
         generate = provider.generator(take.model)
         return Call(engine.generated_take, (generate, take.shot, take.reference_image, record, scratch))
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The prompt; what the picture follows of the song, where it does; the clip that a remix begins with."""
+        take, (_, scene) = self.wanted(partition), split(partition)
+        if take.shot is None:
+            return {}
+        song = parse_scene_key(scene)[1]
+        needs = [("scene_prompt", scene)]
+        needs += [(asset, song) for asset in _GUIDES] if take.shot.guide is not None else []
+        found = {asset: self.upstream(asset, key).object for asset, key in needs}
+        parent = take.slot.parent
+        return found | ({"parent": self.studio.takes.folder(self.studio.takes.slot(scene, parent))} if parent else {})
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The clip that was brought along, the reference image, what was asked of a remix."""
+        take = self.wanted(partition)
+        if take.slot.origin == "added":
+            yield Origin("clip added by hand", take.model, sha256=take.action.inputs["clip"],
+                         said=str(take.action.params.get("note", "")))  # fmt: skip
+        if take.reference_image is not None:
+            yield Origin("reference image", take.reference_image.name, sha256=take.action.inputs["reference image"])
+        if take.shot is not None and take.shot.revision:
+            yield Origin("remix request", f"of {take.slot.parent}", said=take.shot.revision)
 
     def order(self, partition: str, take: WantedTake) -> Order:
         """What the ledger keeps of an ordered take."""
@@ -210,6 +235,11 @@ class TakeMeasures(Recipe):
         rig = self.store.read(f"{self.studio.takes.folder(slot)}/{engine.RIG}")
         models = (self.studio.model(model) for model in MODELS)
         return Call(take_records.take_measure, (name, clip, action.params, image, rig, *models))
+
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The take."""
+        name, scene = split(partition)
+        return {"take": self.studio.takes.folder(self.studio.takes.slot(scene, name))}
 
     def measured(self, partition: str) -> bytes:
         """The record of what was measured, b"" where it is not there."""

@@ -4,7 +4,7 @@ A take is no partition but lives inside its scene's: an immutable object with a 
 The missing ones are made first (`take_clips`), then the scene's list of takes is; one that fails costs no other.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -14,6 +14,7 @@ import dagster as dg
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action, sha256_hex
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, TransientError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.records import Sidecar
@@ -149,6 +150,19 @@ class SceneTake(OfScene):
         sentence = f"no take could be made: {missing[0][1]}"
         return PermanentError(sentence) if failure and failure.kind != "transient" else TransientError(sentence)
 
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The prompt, and every take that is listed."""
+        takes = self.studio.takes
+        made = {f"take {take_id(index)}": takes.folder(slot)
+                for index, slot in enumerate(takes.slots(partition)) if takes.made(slot)}  # fmt: skip
+        return {**super().sources(partition), **made}
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What people asked for in the scene."""
+        n_takes = self.studio.takes.requests(partition).n_takes
+        if n_takes is not None:
+            yield Origin("take request", partition, said=f"{n_takes} takes")
+
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """A wanted take that is missing and may be had now."""
         missing = TakeClips(self.studio).missing(partition, retry_failed=retry_failed)
@@ -203,6 +217,13 @@ class TakeQuality(OfScene):
         found = {split(key)[0]: measures.measured(key) for key in measures.of_scene(partition)}
         return Call(records.take_quality, (found,))
 
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The takes, and what was measured of each."""
+        measures = TakeMeasures(self.studio)
+        found = {f"take_measure {split(key)[0]}": f"{measures.folder}/{measures.describe(key).key}"
+                 for key in measures.of_scene(partition) if measures.measured(key)}  # fmt: skip
+        return {**super().sources(partition), **found}
+
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """A take that was not measured, and may be now."""
         missing = TakeMeasures(self.studio).missing(partition, retry_failed=retry_failed)
@@ -226,6 +247,14 @@ class TakeReview(OfScene):
         reviews = [asdict(entry) for entry in self.studio.takes.reviews(partition)]
         return Action(self.asset, self.code_version, records.keeper(), {"reviews": reviews})
 
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What each person said."""
+        for entry in self.studio.takes.reviews(partition):
+            scores = {name: value for name, value in asdict(entry).items() if name not in ("take", "by", "at", "note")}
+            said = [f"{name} {value:g}" for name, value in scores.items() if value is not None]
+            yield Origin("review", entry.take, said=", ".join([*said, entry.note or ""]).strip(", "), by=entry.by,
+                         at=entry.at)  # fmt: skip
+
     def call(self, partition: str, action: Action) -> Call:
         """The record's call."""
         return Call(records.take_review, (tuple(Review(**entry) for entry in action.params["reviews"]),))
@@ -248,6 +277,17 @@ class SelectedTake(OfScene):
         inputs = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition)}
         choices = [asdict(choice) for choice in self.studio.takes.choices(partition)]
         return Action(self.asset, self.code_version, records.selector(), {"choices": choices}, inputs)
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The person's choice that holds, else the rule."""
+        choices = self.studio.takes.choices(partition)
+        last = choices[-1] if choices else None
+        if last is None:
+            yield Origin("chosen by rule", "best score")
+        elif last.take is None:
+            yield Origin("choice lifted", "the rule chooses", said=last.note, by=last.by, at=last.at)
+        else:
+            yield Origin("choice", last.take, said=last.note, by=last.by, at=last.at)
 
     def call(self, partition: str, action: Action) -> Call:
         """The selection's call."""
