@@ -5,7 +5,7 @@ From files alone: refs, sidecars and what is registered. Read-only. What a tree 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -256,10 +256,12 @@ class Explainer:
         partitions = self._partitions(asset, folder, sidecar, asked)
         is_current = any(self._points(asset, partition, folder) for partition in partitions)
         missing = [name for name, entry in sidecar.files.items() if self.store.size(f"{folder}/{name}") != entry.size]
-        inputs, files = self._inputs(sidecar)
-        origins, today = (), ()
+        origins: tuple[Origin, ...] = sidecar.origins
+        today: tuple[str, ...] = ()
         if kind is not None and self._studio is not None and is_current:
-            origins, today = self._today(self.recipe(kind), partitions, sidecar)
+            now, today = self._today(self.recipe(kind), partitions, sidecar)
+            origins = origins or now
+        inputs, files = self._inputs(sidecar, {origin.sha256 for origin in origins})
         action = sidecar.action
         return Node(
             folder=folder,
@@ -276,17 +278,16 @@ class Explainer:
             render_s=sidecar.render_s,
             rendered_at=sidecar.rendered_at,
             run_id=sidecar.run_id,
-            origins=(*(sidecar.origins or origins), *files, *provider_origins(action.get("provider") or {})),
+            origins=(*origins, *files, *provider_origins(action.get("provider") or {})),
             inputs=tuple(inputs.items()),
             today=today,
             problem=f"{', '.join(missing)}: gone or not of its size" if missing else "",
         )
 
-    def _inputs(self, sidecar: Sidecar) -> tuple[dict[str, str], list[Origin]]:
-        """The objects that it is made of by name, and the files that are none."""
+    def _inputs(self, sidecar: Sidecar, told: Container[str]) -> tuple[dict[str, str], list[Origin]]:
+        """The objects that it is made of by name, and the files that are none and were not told of by sha256."""
         contents: Mapping[str, str] = sidecar.action.get("inputs") or {}
         objects = {name: source for name, source in sidecar.sources.items() if kind_of(source) is not None}
-        told = {origin.sha256 for origin in sidecar.origins}
         files = [
             Origin("file", name, source, sha256=contents.get(name, ""))
             for name, source in sidecar.sources.items()
@@ -392,6 +393,3 @@ class Explainer:
     def _current_partition(self, folder: str) -> str:
         kind = kind_of(folder)
         return next(iter(self._pointing_at(kind.asset).get(folder, ())), "") if kind else ""
-
-
-Progress = Callable[[int, int], None]

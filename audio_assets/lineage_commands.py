@@ -4,7 +4,9 @@ from pathlib import Path
 
 from audio_assets.commands import open_studio
 from audio_assets.domain.lineage import Lineage, as_text
+from audio_assets.explain_page import explain_page
 from audio_assets.explaining import Explainer
+from resources.published import replace_file
 
 
 def explain(target: str, html: Path | None = None) -> Lineage:
@@ -14,7 +16,12 @@ def explain(target: str, html: Path | None = None) -> Lineage:
         ValueError: nothing here is what was asked for, or the page can not be written.
     """
     studio = open_studio()
-    return Explainer(studio.store, studio).explain(target)
+    found = Explainer(studio.store, studio).explain(target)
+    if html is not None:
+        if not html.parent.is_dir():
+            raise ValueError(f"{html.parent} is no folder; make it, or name another file after --html")
+        replace_file(html, explain_page(found).encode())
+    return found
 
 
 def explain_text(found: Lineage, *, is_all: bool) -> str:

@@ -82,7 +82,7 @@ class Node:
     def made_by(self) -> str:
         """The provider in a few words: `kokoro, kokoro-82m-int8`."""
         named = [self.provider.get(name) for name in ("engine", "provider", "model")]
-        return ", ".join(dict.fromkeys(str(value) for value in named if value))
+        return ", ".join(dict.fromkeys(str(value) for value in named if value and not _is_sha256(value)))
 
     @property
     def likeness(self) -> bytes:
@@ -292,7 +292,7 @@ def _facts(nodes: Sequence[Node]) -> Iterator[str]:
     yield f"{cost:.4f} USD" if cost else ""
     runs = sorted({node.run_id for node in nodes if node.run_id})
     yield f"run {runs[0][:8]}" if len(runs) == 1 else f"{len(runs)} runs" if runs else ""
-    yield "; ".join(sorted({node.licence for node in nodes if node.licence}))
+    yield "; ".join(sorted({term for node in nodes for term in node.licence.split("; ") if term}))
     yield "an earlier version" if first.state == "earlier" else ""
 
 
@@ -314,11 +314,15 @@ def _origin_rows(nodes: Sequence[Node], is_all: bool) -> list[str]:
     return rows
 
 
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
 def provider_origins(provider: Mapping[str, Any]) -> list[Origin]:
     """The files that an engine works with, from its identity: every value that is a sha256 is one of them."""
     found = []
     for key, value in provider.items():
-        if not (isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")):
+        if not _is_sha256(value):
             continue
         name = key.removesuffix("_sha256")
         kind, _, rest = name.partition(" ")
