@@ -1,7 +1,6 @@
 """The commands that ask where an artifact came from, make it again, look after it and clear it away."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -24,3 +23,26 @@ def explain(target: str, is_all: bool, html: Path | None, as_json: bool) -> None
 
     found = lineage_commands.explain(target, html)
     print_json(found.as_json()) if as_json else click.echo(lineage_commands.explain_text(found, is_all=is_all))
+
+
+@click.command()
+@click.option("--asset", "assets", multiple=True, help="Only this asset; may be given several times.")
+@click.option("--dry-run", is_flag=True, help="Only say what is wrong: damaged objects stay in the cache.")
+@click.option("--repair", is_flag=True, help="Write published copies again too, and remove torn refs.")
+@click.option("--paid", is_flag=True, help="With --repair: give up damaged objects that were paid for as well.")
+@json_option
+@plainly
+def verify(assets: tuple[str, ...], dry_run: bool, repair: bool, paid: bool, as_json: bool) -> None:
+    """Hold every ref, object, file and published copy against its hash. Exit code 1 when something is damaged.
+
+    A damaged object is no hit any more, as when a stage reads it: the next run renders it again. What was paid for stays.
+    """
+    from audio_assets import lineage_commands
+
+    if paid and not repair:
+        raise ValueError("--paid goes with --repair")
+    if repair and dry_run:
+        raise ValueError("--repair and --dry-run contradict each other; leave one out")
+    found = lineage_commands.verify(assets, is_dry=dry_run, repair=repair, paid=paid)
+    print_json(found.as_json()) if as_json else click.echo(found.as_text())
+    sys.exit(FAILED if found.damage else 0)

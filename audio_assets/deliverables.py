@@ -1,8 +1,9 @@
 """Stage `deliverables`: the film in the formats that a song's settings name, with subtitles, and its timelines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
@@ -100,6 +101,10 @@ class Deliverable(OfSong):
         for file, path in exports(partition, sidecar).items():
             if not self.store.holds(path, sidecar.files[file]):
                 self.store.duplicate(f"{folder}/{file}", path)
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """The files that people look for."""
+        return {path: file for file, path in exports(partition, sidecar).items()}
 
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """A file that people look for and do not find."""

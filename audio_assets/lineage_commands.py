@@ -1,11 +1,20 @@
 """What the commands of lineage do, apart from printing: each opens the studio on the settings' data root."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from audio_assets import verifying
 from audio_assets.commands import open_studio
 from audio_assets.domain.lineage import Lineage, as_text
+from audio_assets.domain.toml_tables import nearest
 from audio_assets.explain_page import explain_page
-from audio_assets.explaining import Explainer
+from audio_assets.explaining import KINDS, Explainer
+from audio_assets.verifying import Progress, Verified
 from resources.published import replace_file
 
 
@@ -22,6 +31,31 @@ def explain(target: str, html: Path | None = None) -> Lineage:
             raise ValueError(f"{html.parent} is no folder; make it, or name another file after --html")
         replace_file(html, explain_page(found).encode())
     return found
+
+
+def verify(assets: Sequence[str], *, is_dry: bool, repair: bool, paid: bool) -> Verified:
+    """Look at everything in the store, and take damaged objects out of the cache unless `is_dry`.
+
+    Raises:
+        ValueError: there is no such asset.
+    """
+    studio = open_studio()
+    unknown = sorted(set(assets) - {kind.asset for kind in KINDS})
+    if unknown:
+        raise ValueError(f"there is no asset {unknown[0]}; {nearest(unknown[0], [k.asset for k in KINDS])}".rstrip("; "))
+    chosen = [kind(studio) for kind in KINDS if not assets or kind.asset in assets]
+    with _bar("verifying") as progress:
+        found = verifying.verify(studio, chosen, progress=progress)
+    return found if is_dry else verifying.mend(studio, chosen, found, copies=repair, paid=paid)
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Progress]:
+    """A progress bar on stderr."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def explain_text(found: Lineage, *, is_all: bool) -> str:

@@ -1,7 +1,8 @@
 """Stage `lipsync`: a timeline of phonemes becomes the frames of a mouth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from audio_assets import partitions
 from audio_assets.domain.action import Action
@@ -55,6 +56,10 @@ class LipSync(Recipe):
         request, line = dialogue.request(partition), dialogue.cues[partition].line
         mouth = f"mouth {request.mouth.fps} fps, {request.mouth.shapes}"
         yield replace(dialogue.cast_origin(request, line), said=mouth)
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """In the voice's own directory."""
+        return self.copy_into("voice_line", partition, LIPSYNC)
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""

@@ -179,6 +179,10 @@ class Recipe(ABC):
     def give_up(self, partition: str, failure: Failure) -> None:
         """Called after a failure was recorded; most assets have nothing more to do."""
 
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """Where `publish` puts copies of an object's files, by name: paths in the store, or files of the data root."""
+        return {}
+
     def left_behind(self) -> Iterator[str]:
         """Paths that `publish` wrote outside of objects for what is registered no more."""
         return iter(())
@@ -236,6 +240,11 @@ class Recipe(ABC):
             self.store.discard(ref.object)
             raise UpstreamError(f"{ref.object} is gone or not whole; the next run renders it again")
         return found
+
+    def copy_into(self, asset: str, partition: str, name: str) -> Mapping[str | Path, str]:
+        """Where `publish_into` puts its copy; nowhere while there is no such object."""
+        target = self.studio.refs(asset).get(partition)
+        return {} if target is None else {f"{target.object}/{name}": name}
 
     def publish_into(self, asset: str, partition: str, name: str, folder: str, sidecar: Sidecar) -> None:
         """Put this object's file `name` into the object that `asset` of the same partition points at, if it differs."""

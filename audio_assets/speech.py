@@ -1,6 +1,6 @@
 """Stage `speech`: a dialogue line becomes a voice, and the voice a timeline of phonemes and words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +141,10 @@ class Alignment(Recipe):
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The voice."""
         return (("voice_line", partition),)
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """In the voice's own directory."""
+        return self.copy_into("voice_line", partition, ALIGNMENT)
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""

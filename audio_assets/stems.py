@@ -122,6 +122,10 @@ class Stem(Spoken):
         """As a plain file."""
         _publish(self, stem_path(partition), folder, sidecar)
 
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """The plain file."""
+        return {self.studio.settings.root / stem_path(partition): WAV}
+
     def left_behind(self) -> Iterator[str]:
         """Plain files of stems that nobody asks for any more."""
         return _left_behind(self, stem_path)
@@ -176,6 +180,10 @@ class StemIndex(Recipe):
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """Whether its plain file is gone."""
         return _not_published(self, partition, f"{STEMS_FOLDER}/{INDEX}")
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """The plain file."""
+        return {self.studio.settings.root / STEMS_FOLDER / INDEX: INDEX}
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """As `stems/index.json`."""
@@ -305,6 +313,10 @@ class Message(Recipe):
         target = self.studio.settings.root / COPIES_FOLDER / f"{partition}-{at}.wav"
         replace_file(target, data)
         return target
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """The plain file; the dated copies are people's own."""
+        return {self.studio.settings.root / message_path(partition): WAV}
 
     def left_behind(self) -> Iterator[str]:
         """Plain files of messages that nobody asks for any more; the dated copies are people's own."""

@@ -31,6 +31,8 @@ from audio_assets.domain.schemas.records import (
 )
 
 SIDECAR = "sidecar.json"
+SET_ASIDE = "sidecar.damaged.json"
+"""Where the sidecar of a damaged object is kept until it is rendered again: what was known of it is not lost."""
 
 
 class StoreError(RuntimeError):
@@ -240,6 +242,8 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
                     f"{folder}/{name} holds {found} bytes after {entry.size} were written; is the disk full?"
                 )
         self.write(f"{folder}/{SIDECAR}", sidecar.to_bytes())
+        if self.size(f"{folder}/{SET_ASIDE}") is not None:
+            self.delete(f"{folder}/{SET_ASIDE}")
 
     def read_file(self, folder: str, name: str, sidecar: Sidecar) -> bytes:
         """A file of an object, verified against its sidecar.
@@ -260,6 +264,13 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
     def discard(self, folder: str) -> None:
         """Uncommit the object in `folder`: without its sidecar it is no hit."""
         self.delete(f"{folder}/{SIDECAR}")
+
+    def set_aside(self, folder: str) -> None:
+        """As `discard`, and keep the sidecar under another name."""
+        data = self.read(f"{folder}/{SIDECAR}")
+        if data is not None:
+            self.write(f"{folder}/{SET_ASIDE}", data)
+        self.discard(folder)
 
     # refs and failures
 
