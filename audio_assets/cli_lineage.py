@@ -46,3 +46,29 @@ def verify(assets: tuple[str, ...], dry_run: bool, repair: bool, paid: bool, as_
     found = lineage_commands.verify(assets, is_dry=dry_run, repair=repair, paid=paid)
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
     sys.exit(FAILED if found.damage else 0)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say how much it would be.")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0),
+    help="Keep earlier versions that were rendered in so many days; without it AUDIO_ASSETS_KEEP_DAYS, 30.",
+)
+@json_option
+@plainly
+def gc(dry_run: bool, keep_days: int | None, as_json: bool) -> None:
+    """Delete what nothing needs: what was retired, earlier versions, the rests of crashes.
+
+    Kept is what a partition, a take list, a choice, a review or the history names, and all that this is made of. Never
+    deleted is what was paid for, and what people brought or said.
+    """
+    from audio_assets import lineage_commands
+
+    found = lineage_commands.collect(is_dry=dry_run, keep_days=keep_days)
+    if as_json:
+        print_json(found)
+    else:
+        verb = "would delete" if dry_run else "deleted"
+        text = f"{verb} {found['objects']} objects ({found['bytes'] / 1e6:.1f} MB) and {found['records']} records"
+        click.echo(f"{text}; earlier versions of the last {found['keep_days']} days stay" if found["keep_days"] else text)

@@ -8,7 +8,7 @@ from pathlib import Path
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.edit import Edit, chapters_of
-from audio_assets.domain.film_settings import Delivery
+from audio_assets.domain.film_settings import DELIVERIES, Delivery
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
@@ -115,10 +115,15 @@ class Deliverable(OfSong):
         return f"{gone[0]} is gone" if gone else ""
 
     def left_behind(self) -> Iterator[str]:
-        """The files of songs that are registered no more."""
-        songs = self.studio.songs.records
-        found = ((path, path.removeprefix(f"{EXPORTS}/").split("/")[0]) for path in self.store.list(EXPORTS))
-        return (path for path, song in found if song not in songs)
+        """The files of songs that are registered no more, and of formats that a song's settings name no more."""
+        book = self.studio.songs
+        gone = {song: [name for name in DELIVERIES if name not in book.settings(song).film.deliverables]
+                for song in book.records}  # fmt: skip
+        for path in self.store.list(EXPORTS):
+            song, _, name = path.removeprefix(f"{EXPORTS}/").partition("/")
+            starts = tuple(f"{song}-{form}{mark}" for form in gone.get(song, ()) for mark in ".-")
+            if song not in gone or name.startswith(starts):
+                yield path
 
     def estimate_s(self, partition: str) -> float:
         """Copied pictures cost little; encoded ones about their length, VP9 three times that."""

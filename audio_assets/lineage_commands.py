@@ -9,12 +9,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as RichProgress
 
 from audio_assets import verifying
+from audio_assets.collecting import delete_leftovers, find_leftovers
 from audio_assets.commands import open_studio
 from audio_assets.domain.lineage import Lineage, as_text
 from audio_assets.domain.toml_tables import nearest
 from audio_assets.explain_page import explain_page
 from audio_assets.explaining import KINDS, Explainer
+from audio_assets.launch import PIPELINES, recipes
 from audio_assets.verifying import Progress, Verified
+from resources import render_lock
 from resources.published import replace_file
 
 
@@ -47,6 +50,26 @@ def verify(assets: Sequence[str], *, is_dry: bool, repair: bool, paid: bool) -> 
     with _bar("verifying") as progress:
         found = verifying.verify(studio, chosen, progress=progress)
     return found if is_dry else verifying.mend(studio, chosen, found, copies=repair, paid=paid)
+
+
+def collect(*, is_dry: bool, keep_days: int | None = None) -> dict[str, int]:
+    """Delete what nothing of today needs, but what is not older than `keep_days` (None: as the settings say).
+
+    How much that is comes back.
+
+    Raises:
+        RuntimeError: something is rendering into the data root.
+    """
+    studio = open_studio()
+    days = studio.settings.keep_days if keep_days is None else keep_days
+    with render_lock.alone(studio.settings.render_lock(pipeline.job) for pipeline in PIPELINES) as is_alone:
+        if not is_alone:
+            raise RuntimeError("something is rendering; wait for its end, then collect")
+        leftovers = find_leftovers(studio, recipes(studio), keep_days=days)
+        if not is_dry:
+            delete_leftovers(studio, leftovers)
+    return {"records": len(leftovers.records), "objects": len(leftovers.objects), "bytes": leftovers.n_bytes,
+            "keep_days": days}  # fmt: skip
 
 
 @contextmanager

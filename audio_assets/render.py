@@ -47,7 +47,6 @@ class Recipe(ABC):
       of them all the same, and never get stale by them.
     - `waits_for_all`: it is not rendered while something that it needs can not be.
     - `part_recipes`: what its `parts` are.
-    - `keeps_objects`: a clean-up never deletes what it made, whatever became of the partition.
     - `pool`: Dagster's pool of steps that may ask providers elsewhere; one of them runs at a time.
     - `members_of`: the asset of songs that says which scenes there are, where the partitions are scenes.
     """
@@ -64,7 +63,6 @@ class Recipe(ABC):
     waits_for_all: ClassVar[bool] = True
     members_of: ClassVar[str] = ""
     part_recipes: ClassVar[tuple[type["Recipe"], ...]] = ()
-    keeps_objects: ClassVar[bool] = False
     published: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, studio: Studio) -> None:
@@ -182,6 +180,14 @@ class Recipe(ABC):
     def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
         """Where `publish` puts copies of an object's files, by name: paths in the store, or files of the data root."""
         return {}
+
+    def keeps(self) -> Iterator[str]:
+        """Folders of objects that a collection never deletes, whatever became of their partitions.
+
+        Raises:
+            PermanentError: a record that names them can not be read.
+        """
+        return iter(())
 
     def left_behind(self) -> Iterator[str]:
         """Paths that `publish` wrote outside of objects for what is registered no more."""
@@ -467,7 +473,7 @@ def _commit(
 def known_origins(recipe: Recipe, partition: str) -> tuple[Origin, ...]:
     """The origins of a partition as far as they can be told: what nobody can tell costs no render."""
     found: list[Origin] = []
-    with suppress(PermanentError, UpstreamError, OSError, KeyError):
+    with suppress(ValueError, RuntimeError, OSError, LookupError):
         for origin in recipe.origins(partition):
             found.append(origin)  # noqa: PERF402 - those before a failure count
     return tuple(found)

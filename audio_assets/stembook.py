@@ -178,7 +178,8 @@ class StemBook:
             voice = self.voices[kind]
             yield Origin("stem settings", f"[{kind}]", SETTINGS, sha256=sha256_hex(path.read_bytes()),
                          said=f"{voice.character}, {voice.lang}, {voice.pattern}")  # fmt: skip
-        line_of = Line(kind, self.voices[kind].character, "", request.speech.lang, "", 0, "dialogue", 1, ())
+        voice = self.voices[kind]
+        line_of = Line(kind, voice.character, "", voice.lang, "", 0, "dialogue", 1, (), line_id=stem)
         yield from self._dialogue.voice_origins(request, line_of)
 
     def message_origins(self, partition: str) -> Iterator[Origin]:

@@ -16,7 +16,7 @@ from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.domain.schemas.take_requests import take_id
+from audio_assets.domain.schemas.take_requests import Slot, take_id
 from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe
 from audio_assets.takebook import CODE_VERSION, FOLDER, TAKE, WantedTake
@@ -42,12 +42,33 @@ class TakeClips(Recipe):
     asset = TAKE
     code_version = CODE_VERSION
     folder = FOLDER
-    keeps_objects = True
 
     def partitions(self) -> Sequence[str]:
         """Every take of every scene that was ever begun."""
         scenes = self.studio.songs.scene_partitions()
         return [f"{take_id(i)}@{scene}" for scene in scenes for i, _ in enumerate(self.studio.takes.given(scene))]
+
+    def keeps(self) -> Iterator[str]:
+        """Every take that is listed; of retired songs those that somebody reviewed, chose or brought along."""
+        for scene in self.studio.takes.listed():
+            yield from map(self.studio.takes.folder, self._kept(scene))
+
+    def _kept(self, scene: str) -> list[Slot]:
+        slots = self.studio.takes.given(scene)
+        if parse_scene_key(scene)[1] in self.studio.songs.records:
+            return list(slots)
+        named = self.studio.takes.named(scene)
+        return [slot for i, slot in enumerate(slots) if slot.origin == "added" or take_id(i) in named]
+
+    def left_behind(self) -> Iterator[str]:
+        """Lists of retired songs in which no take is left, and of which nobody said or asked anything."""
+        takes = self.studio.takes
+        for scene in takes.listed():
+            is_retired = parse_scene_key(scene)[1] not in self.studio.songs.records
+            if is_retired and not self._kept(scene) and not takes.is_spoken_of(scene):
+                made = [sidecar for slot in takes.given(scene) if (sidecar := takes.made(slot)) is not None]
+                if not any(sidecar.cost_usd for sidecar in made):
+                    yield takes.list_path(scene)
 
     def missing(self, scene: str, *, retry_failed: bool) -> list[str]:
         """The takes of a scene that are wanted and not there, but for those that failed for good."""
@@ -122,7 +143,8 @@ class TakeClips(Recipe):
         song = parse_scene_key(scene)[1]
         needs = [("scene_prompt", scene)]
         needs += [(asset, song) for asset in _GUIDES] if take.shot.guide is not None else []
-        found = {asset: self.upstream(asset, key).object for asset, key in needs}
+        refs = {asset: self.studio.refs(asset).get(key) for asset, key in needs}
+        found = {asset: ref.object for asset, ref in refs.items() if ref is not None}
         parent = take.slot.parent
         return found | ({"parent": self.studio.takes.folder(self.studio.takes.slot(scene, parent))} if parent else {})
 

@@ -173,7 +173,7 @@ def _remedy(recipe: Recipe, partitions: Sequence[str], found: Verified, *, taken
     idle = set(found.idle)
     if all(f"{recipe.asset}/{partition}" in idle for partition in partitions):  # or there is none
         return _IDLE
-    return _FIRST if not taken_out else _TAKE_AGAIN if recipe.keeps_objects else _AGAIN
+    return _FIRST if not taken_out else _TAKE_AGAIN if type(recipe).keeps is not Recipe.keeps else _AGAIN
 
 
 def _refs(recipe: Recipe, found: Verified) -> dict[str, Ref]:

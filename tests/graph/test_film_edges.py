@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
-from audio_assets.cleaning import Leftovers, delete_leftovers, find_leftovers
+from audio_assets.collecting import Leftovers, delete_leftovers, find_leftovers
 from audio_assets.cli import main
 from audio_assets.commands import plan_text
 from audio_assets.domain.rendering import PermanentError
@@ -210,7 +210,7 @@ def test_of_a_retired_song_its_takes_and_words_stay(cinema: Cinema) -> None:
         path.write_bytes(b"half")
     os.utime(old, (1.0, 1.0))
     assert CliRunner().invoke(main, ["retire", SONG]).exit_code == 0
-    done = CliRunner().invoke(main, ["clean"])
+    done = CliRunner().invoke(main, ["gc", "--keep-days", "0"])
     assert done.exit_code == 0, done.output
     kept = {path.relative_to(cinema.root).parts[0] for path in cinema.root.rglob("*.*") if path.is_file()}
     assert not list((cinema.root / "exports").rglob("*.mp4"))
@@ -224,7 +224,7 @@ def test_a_clean_up_waits_for_settings_that_can_be_read(cinema: Cinema) -> None:
     path = cinema.inbox / f"{SONG}.toml"
     path.write_text("n_takes = many\n")
     cinema.register()
-    done = CliRunner().invoke(main, ["clean"])
+    done = CliRunner().invoke(main, ["gc", "--keep-days", "0"])
     assert done.exit_code == 2, done.output
     assert len(done.output.strip().splitlines()) == 1
     assert list((cinema.root / "exports" / "films").rglob("*.mp4"))

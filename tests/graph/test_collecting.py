@@ -1,6 +1,6 @@
 """The clean-up deletes exactly what no partition of today needs."""
 
-from audio_assets.cleaning import delete_leftovers, find_leftovers
+from audio_assets.collecting import delete_leftovers, find_leftovers
 from audio_assets.launch import recipes
 from tests.house import House
 
