@@ -14,7 +14,7 @@ import click
 
 from audio_assets.cli_bucket import bucket
 from audio_assets.cli_film import budget, film, take
-from audio_assets.cli_lineage import explain, gc, verify
+from audio_assets.cli_lineage import explain, gc, reproduce, verify
 from audio_assets.cli_plain import FAILED, STALE, finish, json_option, plainly, print_json
 from audio_assets.cli_queue import queue
 from audio_assets.cli_rotation import rotation
@@ -259,7 +259,7 @@ def serve() -> None:
     dev_server.serve_artifacts()
 
 
-for command in (film, take, budget, stem, message, rotation, bucket, queue, explain, verify, gc):
+for command in (film, take, budget, stem, message, rotation, bucket, queue, explain, reproduce, verify, gc):
     main.add_command(command)
 
 

@@ -72,3 +72,22 @@ def gc(dry_run: bool, keep_days: int | None, as_json: bool) -> None:
         verb = "would delete" if dry_run else "deleted"
         text = f"{verb} {found['objects']} objects ({found['bytes'] / 1e6:.1f} MB) and {found['records']} records"
         click.echo(f"{text}; earlier versions of the last {found['keep_days']} days stay" if found["keep_days"] else text)
+
+
+@click.command()
+@click.argument("targets", metavar="PATH|PARTITION...", nargs=-1, required=True)
+@click.option("--into", type=click.Path(path_type=Path), help="Keep what is rendered in this folder.")
+@click.option("--deep", is_flag=True, help="Render everything again that it is made of, too.")
+@click.option("--previews", is_flag=True, help="Compare pictures as well.")
+@json_option
+@plainly
+def reproduce(targets: tuple[str, ...], into: Path | None, deep: bool, previews: bool, as_json: bool) -> None:
+    """Render artifacts again from their recorded inputs, and say whether the bytes are the same, or what differs.
+
+    Nothing in the data root changes, nobody elsewhere is asked, nothing is paid. Exit code 1 when something differs.
+    """
+    from audio_assets import lineage_commands
+
+    done = lineage_commands.reproduce(targets, into=into, is_deep=deep, with_previews=previews)
+    print_json(done.as_json()) if as_json else click.echo(done.as_text())
+    sys.exit(FAILED if done.has_differences else 0)

@@ -353,6 +353,11 @@ class Explainer:
         """What a partition points at."""
         return self.refs(asset).get(partition)
 
+    def partition_of(self, folder: str) -> str:
+        """A partition that an object was made for: one that points at it, else the recorded one, "" for none."""
+        sidecar = self._sidecar(folder)
+        return self._current_partition(folder) or (sidecar.partition if sidecar else "")
+
     def sidecar(self, folder: str) -> Sidecar | None:
         """The sidecar of an object, whatever became of its files; None where it is gone or torn."""
         return self._sidecar(folder)

@@ -1,5 +1,7 @@
 """What the commands of lineage do, apart from printing: each opens the studio on the settings' data root."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,14 +10,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from audio_assets import verifying
+from audio_assets import reproducing, verifying
 from audio_assets.collecting import delete_leftovers, find_leftovers
 from audio_assets.commands import open_studio
 from audio_assets.domain.lineage import Lineage, as_text
 from audio_assets.domain.toml_tables import nearest
 from audio_assets.explain_page import explain_page
-from audio_assets.explaining import KINDS, Explainer
+from audio_assets.explaining import KINDS, Explainer, Found
 from audio_assets.launch import PIPELINES, recipes
+from audio_assets.reproducing import Reproduction
+from audio_assets.studio import Studio
 from audio_assets.verifying import Progress, Verified
 from resources import render_lock
 from resources.published import replace_file
@@ -70,6 +74,41 @@ def collect(*, is_dry: bool, keep_days: int | None = None) -> dict[str, int]:
             delete_leftovers(studio, leftovers)
     return {"records": len(leftovers.records), "objects": len(leftovers.objects), "bytes": leftovers.n_bytes,
             "keep_days": days}  # fmt: skip
+
+
+def reproduce(targets: Sequence[str], *, into: Path | None, is_deep: bool, with_previews: bool) -> Reproduction:
+    """Render artifacts again from their recorded inputs, each with all that it is made of where `is_deep`.
+
+    The made files stay in `into`; without it nothing stays.
+
+    Raises:
+        ValueError: nothing here is what was asked for, or `into` can not be used.
+    """
+    if into is not None and into.exists() and not into.is_dir():
+        raise ValueError(f"{into} is no folder; name another one after --into")
+    studio = open_studio()
+    explainer = Explainer(studio.store, studio)
+    folders = [found.folder for found in map(explainer.find, targets)]
+    if is_deep:
+        folders = [name for folder in folders for name in reversed(explainer.lineage(Found(folder)).nodes)]
+    done = Reproduction()
+    with tempfile.TemporaryDirectory(prefix="reproduce-", dir=_scratch(studio)) as scratch, _bar("rendering") as progress:
+        steps = reproducing.reproduce(
+            studio, explainer, folders, into=into or Path(scratch), with_previews=with_previews, is_kept=into is not None
+        )
+        for number, step in enumerate(steps, 1):
+            done.steps.append(step)
+            progress(number, len(dict.fromkeys(folders)))
+        if into is not None:
+            shutil.rmtree(into / ".scratch", ignore_errors=True)
+    order = {folder: number for number, folder in enumerate(dict.fromkeys(folders))}
+    done.steps.sort(key=lambda step: order[step.object])
+    return done
+
+
+def _scratch(studio: Studio) -> Path:
+    studio.settings.scratch.mkdir(parents=True, exist_ok=True)
+    return studio.settings.scratch
 
 
 @contextmanager

@@ -46,6 +46,12 @@ class LipSync(Recipe):
         files = self.read(self.upstream("alignment", partition), ALIGNMENT)
         return Call(lipsync_artifact, (files[ALIGNMENT], parse_frame_rate(mouth.fps), mouth.shapes))
 
+    def recall(self, partition: str, action: Action) -> Call | None:
+        """The recorded shapes and frame rate."""
+        files = self.read(self.upstream("alignment", partition), ALIGNMENT)
+        rate, shapes = parse_frame_rate(action.params["frame_rate"]), action.params["shapes"]
+        return Call(lipsync_artifact, (files[ALIGNMENT], rate, shapes))
+
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The timeline."""
         return (("alignment", partition),)

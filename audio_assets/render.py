@@ -95,6 +95,13 @@ class Recipe(ABC):
     def call(self, partition: str, action: Action) -> Call:
         """The picklable call that answers a `Rendered`."""
 
+    def recall(self, partition: str, action: Action) -> Call | None:
+        """The call of an action that was recorded, without anything that people say today; None where that can not be.
+
+        Inputs are taken as refs name them.
+        """
+        return None
+
     def stand_in(self, partition: str, action: Action) -> StandIn | None:
         """Who makes the partition where its provider can not be asked, or does not answer; None for nobody.
 

@@ -87,6 +87,10 @@ class ScenePrompt(OfScene):
         """The builder's call."""
         return Call(engine.scene_prompt, (action.params["brief"],))
 
+    def recall(self, partition: str, action: Action) -> Call | None:
+        """The recorded brief."""
+        return self.call(partition, action)
+
     def sources(self, partition: str) -> Mapping[str, str]:
         """The storyboard's object."""
         (need,) = self.needs(partition)

@@ -259,6 +259,10 @@ class TakeReview(OfScene):
         """The record's call."""
         return Call(records.take_review, (tuple(Review(**entry) for entry in action.params["reviews"]),))
 
+    def recall(self, partition: str, action: Action) -> Call | None:
+        """The recorded words."""
+        return self.call(partition, action)
+
 
 class SelectedTake(OfScene):
     """Says which take goes into the film: the person's choice, else the best by the rule."""
@@ -296,6 +300,10 @@ class SelectedTake(OfScene):
         reviews = self.read(self.upstream("take_review", partition), records.REVIEW)[records.REVIEW]
         choices = tuple(Choice(**choice) for choice in action.params["choices"])
         return Call(records.selected_take, (partition, takes, quality, reviews_from_bytes(reviews), choices))
+
+    def recall(self, partition: str, action: Action) -> Call | None:
+        """The recorded choices."""
+        return self.call(partition, action)
 
 
 class ContactSheet(OfSong):
