@@ -35,7 +35,8 @@ def explain(target: str, is_all: bool, html: Path | None, as_json: bool) -> None
 def verify(assets: tuple[str, ...], dry_run: bool, repair: bool, paid: bool, as_json: bool) -> None:
     """Hold every ref, object, file and published copy against its hash. Exit code 1 when something is damaged.
 
-    A damaged object is no hit any more, as when a stage reads it: the next run renders it again. What was paid for stays.
+    A damaged object is no hit any more, as when a stage reads it: the next run renders it again. What was paid for
+    stays.
     """
     from audio_assets import lineage_commands
 
@@ -71,7 +72,8 @@ def gc(dry_run: bool, keep_days: int | None, as_json: bool) -> None:
     else:
         verb = "would delete" if dry_run else "deleted"
         text = f"{verb} {found['objects']} objects ({found['bytes'] / 1e6:.1f} MB) and {found['records']} records"
-        click.echo(f"{text}; earlier versions of the last {found['keep_days']} days stay" if found["keep_days"] else text)
+        history = f"; earlier versions of the last {found['keep_days']} days stay" if found["keep_days"] else ""
+        click.echo(text + history)
 
 
 @click.command()

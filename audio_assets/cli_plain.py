@@ -13,7 +13,10 @@ import orjson
 
 FAILED, STALE = 1, 3
 _KILLED = 130
-_ONLY_LOOKS = ("plan", "align", "voices", "providers", "models list", "take list", "budget show", "dev", "serve", "explain", "reproduce")
+_ONLY_LOOKS = (
+    *("plan", "align", "voices", "providers", "models list", "take list", "budget show", "dev", "serve"),
+    *("explain", "reproduce"),
+)
 """Commands that change nothing, of the groups whose changes alone are of interest."""
 
 

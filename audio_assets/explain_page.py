@@ -1,4 +1,4 @@
-"""One page with the picture of a tree: boxes and lines as SVG, details under a click, no script, nothing from elsewhere.
+"""One page with the picture of a tree: boxes and lines as SVG, details under a click; no script, nothing from afar.
 
 Every text is escaped by the template; the page works from a file and, with its own policy, from the artifact server.
 """
@@ -133,6 +133,7 @@ def draw(found: Sequence[Box]) -> Drawing:
             above.setdefault(number, []).append(box.number)
     places: dict[int, Place] = {}
     for column in sorted(columns):
+
         def height_of(box: Box) -> float:
             seen = [places[number].y for number in above.get(box.number, ()) if number in places]
             return sum(seen) / len(seen) if seen else 0.0

@@ -7,7 +7,7 @@ From files alone: refs, sidecars and what is registered. Read-only. What a tree 
 import hashlib
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -331,6 +331,7 @@ class Explainer:
             return origins, (f"it can not be rendered: {error}",)
         if action.key == sidecar.action_key:
             return origins, ()
+        origins = tuple(replace(origin, kind=f"{origin.kind} today") for origin in origins)  # then is not known
         return origins, tuple(changes(sidecar.action, action.as_record())) or ("changed",)
 
     # What the store says, each read once

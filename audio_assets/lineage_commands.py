@@ -49,7 +49,8 @@ def verify(assets: Sequence[str], *, is_dry: bool, repair: bool, paid: bool) -> 
     studio = open_studio()
     unknown = sorted(set(assets) - {kind.asset for kind in KINDS})
     if unknown:
-        raise ValueError(f"there is no asset {unknown[0]}; {nearest(unknown[0], [k.asset for k in KINDS])}".rstrip("; "))
+        near = nearest(unknown[0], [kind.asset for kind in KINDS])
+        raise ValueError(f"there is no asset {unknown[0]}" + (f"; {near}" if near else ""))
     chosen = [kind(studio) for kind in KINDS if not assets or kind.asset in assets]
     with _bar("verifying") as progress:
         found = verifying.verify(studio, chosen, progress=progress)
@@ -92,13 +93,15 @@ def reproduce(targets: Sequence[str], *, into: Path | None, is_deep: bool, with_
     if is_deep:
         folders = [name for folder in folders for name in reversed(explainer.lineage(Found(folder)).nodes)]
     done = Reproduction()
-    with tempfile.TemporaryDirectory(prefix="reproduce-", dir=_scratch(studio)) as scratch, _bar("rendering") as progress:
+    is_kept = into is not None
+    with tempfile.TemporaryDirectory(prefix="reproduce-", dir=_scratch(studio)) as scratch, _bar("rendering") as tell:
+        target = into or Path(scratch)
         steps = reproducing.reproduce(
-            studio, explainer, folders, into=into or Path(scratch), with_previews=with_previews, is_kept=into is not None
+            studio, explainer, folders, into=target, with_previews=with_previews, is_kept=is_kept
         )
         for number, step in enumerate(steps, 1):
             done.steps.append(step)
-            progress(number, len(dict.fromkeys(folders)))
+            tell(number, len(dict.fromkeys(folders)))
         if into is not None:
             shutil.rmtree(into / ".scratch", ignore_errors=True)
     order = {folder: number for number, folder in enumerate(dict.fromkeys(folders))}

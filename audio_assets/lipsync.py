@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from audio_assets import partitions
 from audio_assets.domain.action import Action
@@ -14,6 +15,8 @@ from audio_assets.render import Recipe
 from audio_assets.script_sources import DialogueLine
 from audio_assets.stage import rendered_asset
 from resources.pool import Call
+
+_IDENTITY = {"engine": "mouth shapes by Rhubarb's rules"}
 
 
 class LipSync(Recipe):
@@ -35,7 +38,7 @@ class LipSync(Recipe):
         return Action(
             self.asset,
             self.code_version,
-            {"engine": "mouth shapes by Rhubarb's rules"},
+            _IDENTITY,
             {"frame_rate": mouth.fps, "shapes": mouth.shapes},
             {"alignment": aligned.content},
         )
@@ -46,11 +49,11 @@ class LipSync(Recipe):
         files = self.read(self.upstream("alignment", partition), ALIGNMENT)
         return Call(lipsync_artifact, (files[ALIGNMENT], parse_frame_rate(mouth.fps), mouth.shapes))
 
-    def recall(self, partition: str, action: Action) -> Call | None:
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
         """The recorded shapes and frame rate."""
         files = self.read(self.upstream("alignment", partition), ALIGNMENT)
         rate, shapes = parse_frame_rate(action.params["frame_rate"]), action.params["shapes"]
-        return Call(lipsync_artifact, (files[ALIGNMENT], rate, shapes))
+        return _IDENTITY, Call(lipsync_artifact, (files[ALIGNMENT], rate, shapes))
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The timeline."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import BudgetExceeded
@@ -95,10 +95,10 @@ class Recipe(ABC):
     def call(self, partition: str, action: Action) -> Call:
         """The picklable call that answers a `Rendered`."""
 
-    def recall(self, partition: str, action: Action) -> Call | None:
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
         """The call of an action that was recorded, without anything that people say today; None where that can not be.
 
-        Inputs are taken as refs name them.
+        With it comes today's identity of the provider, for this very request. Inputs are taken as refs name them.
         """
         return None
 
@@ -482,7 +482,7 @@ def known_origins(recipe: Recipe, partition: str) -> tuple[Origin, ...]:
     found: list[Origin] = []
     with suppress(ValueError, RuntimeError, OSError, LookupError):
         for origin in recipe.origins(partition):
-            found.append(origin)  # noqa: PERF402 - those before a failure count
+            found.append(origin)
     return tuple(found)
 
 

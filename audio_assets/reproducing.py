@@ -24,7 +24,7 @@ from resources.pool import Call
 from resources.store import ArtifactStore, StoreError
 
 Verdict = Literal["same", "differs", "not made again"]
-_CODE = ("code_version", "provider")
+_LISTED = 4
 
 
 class ReadOnlyStore(ArtifactStore):
@@ -83,14 +83,15 @@ class Reproduction:
 
     def as_text(self) -> str:
         """A line per step that is not the same, or for all where there are few; then the count."""
-        few = len(self.steps) <= 40  # noqa: PLR2004 - a screen
+        few = len(self.steps) <= 40
         lines = []
         for step in self.steps:
             if few or step.verdict != "same":
                 what = f"{step.verdict}: {step.reason}" if step.reason else step.verdict
                 lines.append(f"{step.asset:17} {step.partition:40} {what}")
         counts = self.as_json()
-        lines.append(f"{counts['same']} the same, {counts['differs']} different, {counts['not_made_again']} not made again")
+        same, differs, others = (counts[name] for name in ("same", "differs", "not_made_again"))
+        lines.append(f"{same} the same, {differs} different, {others} not made again")
         return "\n".join(lines)
 
 
@@ -117,12 +118,12 @@ def reproduce(
         if sidecar is None or kind is None:
             yield Step(asset, partition, folder, "not made again", "the object is not in the store any more")
             continue
-        found = _prepared(studio, explainer, kind, folder, partition, sidecar, into)
+        found = _prepared(studio, explainer, kind, partition, sidecar, into)
         if isinstance(found, str):
             yield Step(asset, partition, folder, "not made again", found)
         else:
             ready[folder] = found
-    n_workers = studio.settings.n_workers if len(ready) > 1 else 0
+    n_workers = studio.settings.n_workers if len(ready) > 1 and studio.settings.n_workers > 1 else 0
     for done in pool.run_all(((folder, one.call) for folder, one in ready.items()), n_workers):
         asset, partition = names[done.item]
         one = ready[done.item]
@@ -150,7 +151,6 @@ def _prepared(
     studio: Studio,
     explainer: Explainer,
     kind: type[Recipe],
-    folder: str,
     partition: str,
     sidecar: Sidecar,
     into: Path,
@@ -163,34 +163,40 @@ def _prepared(
     gone = [name for name, source in sidecar.sources.items() if kind_of(source) and explainer.sidecar(source) is None]
     if gone:
         return f"the input {gone[0]} is not in the store any more ({sidecar.sources[gone[0]]})"
-    recipe = kind(recorded_studio(studio, explainer, kind, partition, sidecar, into))
-    recorded = Action(**sidecar.action)
-    changed: list[str] = []
     try:
-        today = recipe.describe(partition)
-        call: Call | None
-        if today.key == recorded.key:
-            call = recipe.call(partition, recorded)
-        else:
-            wanted = {**today.as_record(), **{name: sidecar.action[name] for name in ("params", "inputs")}}
-            changed = changes({**wanted, **{name: sidecar.action[name] for name in _CODE}}, wanted)
-            if (dict(today.params), dict(today.inputs)) == (dict(recorded.params), dict(recorded.inputs)):
-                call = recipe.call(partition, today)
-            else:
-                call = recipe.recall(partition, recorded)
-        if call is None:
-            differs = "; ".join(changes(sidecar.action, today.as_record())[:4])
-            return f"what it was made from is another today ({differs}), and this asset can not be called without it"
-    except (PermanentError, UpstreamError, TransientError, StoreError) as error:
-        try:
-            call = recipe.recall(partition, recorded)
-        except (PermanentError, UpstreamError, TransientError, StoreError):
-            call = None
-        if call is None:
-            return f"it can not be rendered any more: {error}"
+        call, changed = _call(
+            kind(recorded_studio(studio, explainer, kind, partition, sidecar, into)), partition, sidecar
+        )
+    except (PermanentError, UpstreamError, TransientError, StoreError, OSError) as error:
+        return f"it can not be rendered any more: {error}"
+    if isinstance(call, str):
+        return call
     if call.lane is not None:
         return f"made by {call.lane.name}, who is elsewhere: nobody is asked again"
     return _Ready(call, sidecar, tuple(changed))
+
+
+def _call(recipe: Recipe, partition: str, sidecar: Sidecar) -> "tuple[Call | str, list[str]]":
+    """The recorded render, with what has changed of code and provider since; or why there is none."""
+    recorded = Action(**sidecar.action)
+    today, why = None, ""
+    try:
+        today = recipe.describe(partition)
+    except (PermanentError, UpstreamError) as error:
+        why = str(error)
+    if today is not None and today.key == recorded.key:
+        return recipe.call(partition, recorded), []
+    if today is not None and (dict(today.params), dict(today.inputs)) == (dict(recorded.params), dict(recorded.inputs)):
+        return recipe.call(partition, today), changes(sidecar.action, today.as_record())
+    recalled = recipe.recall(partition, recorded)
+    if recalled is not None:
+        identity, call = recalled
+        now = {**sidecar.action, "code_version": recipe.code_version, "provider": dict(identity)}
+        return call, changes(sidecar.action, now)
+    if today is None:
+        return f"it can not be rendered any more: {why}", []
+    differs = "; ".join(changes(sidecar.action, today.as_record())[:_LISTED])
+    return f"what it was made from is another today ({differs}), and this asset can not be called without it", []
 
 
 class _RecordedStudio(Studio):
@@ -256,9 +262,7 @@ def _file_name(partition: str) -> str:
     return partition.replace("|", "+").replace("/", "_")
 
 
-def _compared(
-    rendered: Rendered, sidecar: Sidecar, target: Path, *, with_previews: bool, is_kept: bool
-) -> list[str]:
+def _compared(rendered: Rendered, sidecar: Sidecar, target: Path, *, with_previews: bool, is_kept: bool) -> list[str]:
     """The files that differ, by name; the made ones are moved to `target` or removed."""
     made = {**rendered.files, **(rendered.previews if with_previews else {})}
     wanted = {name: entry for name, entry in sidecar.files.items() if with_previews or name not in sidecar.previews}

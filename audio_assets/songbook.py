@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.budget import NoPrice
-from audio_assets.domain.lineage import Origin
 from audio_assets.domain.edit import Edit, EditError, edit_list
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.music.analysis import Lyrics
 from audio_assets.domain.music.lyrics import LyricsError, parse_lyrics
 from audio_assets.domain.price_card import Price, PriceCard, PriceError, RetiredError, parse_price_card, price_of

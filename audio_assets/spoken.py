@@ -65,7 +65,7 @@ class Spoken(Recipe):
         request = self.request(partition)
         return self._call(partition, action, request.engine, request.speech)
 
-    def recall(self, partition: str, action: Action) -> Call | None:
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
         """The recorded text by the recorded engine and voice."""
         said = action.params
         engine = str(action.provider.get("engine", ""))
@@ -83,7 +83,8 @@ class Spoken(Recipe):
         provider = self.studio.speaker(engine)
         if provider.remote(self.studio.kept_answers) is not None:
             return None
-        return Call(self.maker(engine, speech), (provider.speaker(1), engine, speech, said["character"]))
+        call = Call(self.maker(engine, speech), (provider.speaker(1), engine, speech, said["character"]))
+        return provider.identity(speech), call
 
     def stand_in(self, partition: str, action: Action) -> StandIn | None:
         """The engine that the cast, or the studio, names for that."""

@@ -87,9 +87,9 @@ class ScenePrompt(OfScene):
         """The builder's call."""
         return Call(engine.scene_prompt, (action.params["brief"],))
 
-    def recall(self, partition: str, action: Action) -> Call | None:
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
         """The recorded brief."""
-        return self.call(partition, action)
+        return engine.prompt_builder(), self.call(partition, action)
 
     def sources(self, partition: str) -> Mapping[str, str]:
         """The storyboard's object."""

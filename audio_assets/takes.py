@@ -259,9 +259,9 @@ class TakeReview(OfScene):
         """The record's call."""
         return Call(records.take_review, (tuple(Review(**entry) for entry in action.params["reviews"]),))
 
-    def recall(self, partition: str, action: Action) -> Call | None:
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
         """The recorded words."""
-        return self.call(partition, action)
+        return records.keeper(), self.call(partition, action)
 
 
 class SelectedTake(OfScene):
@@ -301,9 +301,9 @@ class SelectedTake(OfScene):
         choices = tuple(Choice(**choice) for choice in action.params["choices"])
         return Call(records.selected_take, (partition, takes, quality, reviews_from_bytes(reviews), choices))
 
-    def recall(self, partition: str, action: Action) -> Call | None:
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
         """The recorded choices."""
-        return self.call(partition, action)
+        return records.selector(), self.call(partition, action)
 
 
 class ContactSheet(OfSong):

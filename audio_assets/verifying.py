@@ -82,7 +82,9 @@ class Verified:
         """A line for each damage, then the count."""
         lines = []
         for one in self.damage[:_LISTED]:
-            who = f" ({', '.join(one.partitions[:3])}{' …' if len(one.partitions) > 3 else ''})" if one.partitions else ""
+            who = (
+                f" ({', '.join(one.partitions[:3])}{' …' if len(one.partitions) > 3 else ''})" if one.partitions else ""
+            )
             lines.append(f"{one.kind:8} {one.path}{who}: {one.what}; {one.remedy}")
         if len(self.damage) > _LISTED:
             lines.append(f"and {len(self.damage) - _LISTED} more (--json lists all)")
@@ -208,7 +210,7 @@ def _objects(store: ArtifactStore, folder: str) -> tuple[list[str], list[str]]:
 def _looked_at(store: ArtifactStore, folders: Sequence[str], n_workers: int) -> Iterator[Looked]:
     """Every object, in batches over workers; here where there are few."""
     batches = [folders[start : start + _BATCH] for start in range(0, len(folders), _BATCH)]
-    if len(batches) < 2 or n_workers < 2:  # noqa: PLR2004 - not worth a pool
+    if len(batches) < 2 or n_workers < 2:
         for batch in batches:
             yield from look_at_batch(store.url, batch)
         return

@@ -12,8 +12,8 @@ import soundfile
 
 from audio_assets import settings
 from audio_assets.commands import retire
-from audio_assets.lineage_commands import collect
 from audio_assets.domain.rendering import PermanentError
+from audio_assets.lineage_commands import collect
 from audio_assets.music_commands import analyze, read_request, remix
 from audio_assets.render import render
 from audio_assets.song import SongAudio
