@@ -251,8 +251,8 @@ class Explainer:
             is_torn = self.store.size(f"{folder}/{SIDECAR}") is not None
             state: State = "damaged" if is_torn else "gone"
             problem = "its sidecar can not be read" if is_torn else "it is not in the store any more"
-            return Node(folder, asset, self._pointing_at(asset).get(folder, ())[:1] and
-                        tuple(self._pointing_at(asset)[folder]), state, problem=problem)  # fmt: skip
+            pointing = tuple(self._pointing_at(asset).get(folder, ()))
+            return Node(folder, asset, pointing, state, problem=problem)
         partitions = self._partitions(asset, folder, sidecar, asked)
         is_current = any(self._points(asset, partition, folder) for partition in partitions)
         missing = [name for name, entry in sidecar.files.items() if self.store.size(f"{folder}/{name}") != entry.size]

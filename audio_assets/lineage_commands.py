@@ -91,7 +91,8 @@ def reproduce(targets: Sequence[str], *, into: Path | None, is_deep: bool, with_
     explainer = Explainer(studio.store, studio)
     folders = [found.folder for found in map(explainer.find, targets)]
     if is_deep:
-        folders = [name for folder in folders for name in reversed(explainer.lineage(Found(folder)).nodes)]
+        trees = [list(explainer.lineage(Found(folder)).nodes) for folder in folders]
+        folders = [folder for tree in trees for folder in reversed(tree)]
     done = Reproduction()
     is_kept = into is not None
     with tempfile.TemporaryDirectory(prefix="reproduce-", dir=_scratch(studio)) as scratch, _bar("rendering") as tell:

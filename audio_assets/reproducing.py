@@ -9,6 +9,7 @@ can call by the recorded action alone does (`Recipe.recall`), and of the others 
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -218,11 +219,9 @@ def recorded_studio(
     found = _RecordedStudio(studio.settings, ReadOnlyStore(url=studio.store.url), studio.providers.all)
     found.into = into
     needs: Sequence[tuple[str, str]] = ()
-    try:
+    with suppress(PermanentError, UpstreamError):  # then it is told by the call
         needs = kind(studio).needs(partition)
-    except (PermanentError, UpstreamError):
-        pass
-    for (asset, key), source in _recorded(explainer, needs, partition, sidecar).items():
+    for (asset, key), source in _recorded(needs, partition, sidecar).items():
         refs = found.refs(asset)
         recorded = explainer.sidecar(source)
         if recorded is not None:
@@ -230,9 +229,7 @@ def recorded_studio(
     return found
 
 
-def _recorded(
-    explainer: Explainer, needs: Sequence[tuple[str, str]], partition: str, sidecar: Sidecar
-) -> Mapping[tuple[str, str], str]:
+def _recorded(needs: Sequence[tuple[str, str]], partition: str, sidecar: Sidecar) -> Mapping[tuple[str, str], str]:
     """The recorded object of each need, as far as sources name it."""
     by_asset: dict[str, dict[str, str]] = {}
     for name, source in sidecar.sources.items():

@@ -172,11 +172,12 @@ class SongBook:
                 data = own.read_bytes()
                 found = parse(data, str(own), found)
             self._sha256s[name] = sha256_hex(data)
-            return found
         except OSError as error:
             raise PermanentError(f"{error.filename} can not be read ({error.strerror})") from error
         except ValueError as error:
             raise PermanentError(str(error)) from error
+        else:
+            return found
 
     def priced(self, song: str) -> Priced:
         """The price of the video provider and model that the song's settings name, today.

@@ -120,7 +120,7 @@ Progress = Callable[[int, int], None]
 """Called with how many objects were looked at, and of how many."""
 
 
-def verify(studio: Studio, recipes: Sequence[Recipe], *, progress: Progress = lambda done, of: None) -> Verified:
+def verify(studio: Studio, recipes: Sequence[Recipe], *, progress: Progress | None = None) -> Verified:
     """Look at every ref, object, file and published copy of these assets. Reads, never writes."""
     store, found = studio.store, Verified()
     everything = list(dict.fromkeys(recipes))
@@ -147,7 +147,8 @@ def verify(studio: Studio, recipes: Sequence[Recipe], *, progress: Progress = la
     contents: dict[str, str] = {}
     damaged: set[str] = {one.object for one in found.damage}
     for number, looked in enumerate(_looked_at(store, folders, studio.settings.n_workers), 1):
-        progress(number, len(folders))
+        if progress is not None:
+            progress(number, len(folders))
         found.n_objects += 1
         found.n_files += looked.n_files
         found.n_bytes += looked.n_bytes

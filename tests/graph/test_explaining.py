@@ -83,7 +83,8 @@ def test_a_partition_alone_is_its_last_asset_and_the_others_are_named(spoken: Ho
 @pytest.mark.parametrize(
     ("target", "hint"), [("play.harbor.en", f"did you mean '{HARBOUR}'"), ("voice_line/no", "there are play.")]
 )
-def test_an_unknown_name_is_one_sentence_with_near_ones(spoken: House, target: str, hint: str) -> None:
+@pytest.mark.usefixtures("spoken")
+def test_an_unknown_name_is_one_sentence_with_near_ones(target: str, hint: str) -> None:
     done = CliRunner().invoke(main, ["explain", target])
     assert done.exit_code == 2
     assert hint in done.output
@@ -154,7 +155,9 @@ def test_a_film_tells_its_song_its_takes_and_who_chose(cinema: Cinema) -> None:
     cinema.studio().takes.choose(scene, "t01", by="ada", note="the light")
     exported = next((cinema.root / "exports" / "films").rglob("*.mp4"))
     found = explain(cinema, exported)
-    assert only(found, "deliverable") and only(found, "take") and len(only(found, "song_audio")) == 1
+    assert only(found, "deliverable")
+    assert only(found, "take")
+    assert len(only(found, "song_audio")) == 1
     told = origins(found)
     assert {"song file", "lyrics", "prompt preset", "price", "chosen by rule", "song settings"} <= told.keys()
     chosen = next(node for node in only(found, "selected_take") if node.partitions == (scene,))

@@ -91,7 +91,8 @@ def test_what_was_paid_for_or_has_lost_its_input_is_not_made_again(spoken: House
     record = Sidecar.from_bytes((folder / "sidecar.json").read_bytes())
     (folder / "sidecar.json").write_bytes(replace(record, cost_usd=0.5).to_bytes())
     (step,) = again(spoken, tmp_path, f"voice_line/{late}").values()
-    assert step.verdict == "not made again" and step.reason.startswith("paid")
+    assert step.verdict == "not made again"
+    assert step.reason.startswith("paid")
     (folder / "sidecar.json").unlink()
     steps = again(spoken, tmp_path, f"alignment/{late}")
     assert "voice_line is not in the store any more" in steps["alignment", late].reason
