@@ -68,7 +68,7 @@ class LipSync(Recipe):
 
     def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
         """In the voice's own directory."""
-        return self.copy_into("voice_line", partition, LIPSYNC)
+        return self.copy_into("voice_line", partition, LIPSYNC, sidecar, through=("alignment",))
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""

@@ -254,10 +254,18 @@ class Recipe(ABC):
             raise UpstreamError(f"{ref.object} is gone or not whole; the next run renders it again")
         return found
 
-    def copy_into(self, asset: str, partition: str, name: str) -> Mapping[str | Path, str]:
-        """Where `publish_into` puts its copy; nowhere while there is no such object."""
-        target = self.studio.refs(asset).get(partition)
-        return {} if target is None else {f"{target.object}/{name}": name}
+    def copy_into(
+        self, asset: str, partition: str, name: str, sidecar: Sidecar, *, through: Sequence[str] = ()
+    ) -> Mapping[str | Path, str]:
+        """Where `publish_into` puts its copy; nowhere while what is there was no input, itself or `through` others."""
+        found: Sidecar | None = sidecar
+        ref = None
+        for upstream in (*through, asset):
+            ref = self.studio.refs(upstream).get(partition)
+            if ref is None or found is None or found.action["inputs"].get(upstream) != ref.content:
+                return {}
+            found = self.store.find(ref.object)
+        return {f"{ref.object}/{name}": name} if ref is not None else {}
 
     def publish_into(self, asset: str, partition: str, name: str, folder: str, sidecar: Sidecar) -> None:
         """Put this object's file `name` into the object that `asset` of the same partition points at, if it differs."""

@@ -144,7 +144,7 @@ class Alignment(Recipe):
 
     def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
         """In the voice's own directory."""
-        return self.copy_into("voice_line", partition, ALIGNMENT)
+        return self.copy_into("voice_line", partition, ALIGNMENT, sidecar)
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""

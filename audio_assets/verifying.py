@@ -285,8 +285,10 @@ def _hashed(store: ArtifactStore, path: str) -> tuple[str, int]:
 def _look_at_copies(recipe: Recipe, refs: dict[str, Ref], damaged: set[str], found: Verified) -> None:
     if type(recipe).copies is Recipe.copies:
         return
+    idle = set(found.idle)
     for partition, ref in refs.items():
-        sidecar = recipe.store.find(ref.object) if ref.object not in damaged else None
+        is_looked_at = ref.object not in damaged and f"{recipe.asset}/{partition}" not in idle
+        sidecar = recipe.store.find(ref.object) if is_looked_at else None
         if sidecar is None:
             continue
         for path, name in recipe.copies(partition, sidecar).items():

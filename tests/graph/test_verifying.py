@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from audio_assets.cli import main
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.explaining import KINDS
+from audio_assets.speech import VoiceLine
 from audio_assets.verifying import Verified, mend, verify
 from tests.cinema import Cinema
 from tests.house import HARBOUR, LATE, SO, House
@@ -136,3 +137,10 @@ def test_a_film_s_exported_file_is_looked_at_too(cinema: Cinema) -> None:
     found = act(cinema, copies=True)
     assert [(one.kind, Path(one.path).name) for one in found.damage] == [("copy", exported.name)]
     assert not look(cinema).damage
+
+
+def test_a_copy_that_waits_for_its_next_run_is_no_damage(spoken: House) -> None:
+    spoken.write("cast.toml", (spoken.root / "cast.toml").read_text().replace("am_michael", "am_adam"))
+    spoken.render(kinds=[VoiceLine])
+    assert spoken.stale(), "its times were not found yet"
+    assert not look(spoken).damage
