@@ -16,7 +16,7 @@ from audio_assets.domain.lineage import Box, Lineage, Node, boxes, labelled, sho
 
 _PAGES = Path(__file__).parent / "pages"
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _EDGE = 210, 42, 64, 14, 20
-_LETTERS = 32
+_LETTERS = 28
 _MOST = 120  # of alike objects, with all their details
 
 

@@ -241,7 +241,10 @@ class Explainer:
                 continue
             nodes[folder] = self._node(folder, found.partition if folder == found.folder else "")
             queue += [source for _, source in nodes[folder].inputs]
-        return Lineage(found.folder, nodes, found.remarks)
+        root = self._sidecar(found.folder)
+        is_told = self._studio is not None or root is None or bool(root.partition)
+        before = () if is_told else ("rendered before origins were kept: `audio-assets explain` tells those of today",)
+        return Lineage(found.folder, nodes, (*found.remarks, *before))
 
     def _node(self, folder: str, asked: str) -> Node:
         kind = kind_of(folder)
