@@ -4,7 +4,6 @@ Here: what should be there, what is on this machine, the audit of both and the b
 files. Not here: comparing (`domain/bucket_audit`), talking to the bucket (`resources/bucket`).
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import dagster as dg
 import orjson
 
+from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.artifacts import WAV
 from audio_assets.domain.bucket_audit import (
     Audit,
@@ -22,13 +22,17 @@ from audio_assets.domain.bucket_audit import (
     Wanted,
     audit_bucket,
     audit_here,
+    check_prefix,
     how_it_differs,
+    made_by,
     summed,
 )
 from audio_assets.domain.rendering import PermanentError, TransientError
 from audio_assets.domain.toml_tables import nearest
+from audio_assets.partitions import INDEX as THE_INDEX
 from audio_assets.stems import (
     INDEX,
+    INDEX_PATH,
     INDEX_SCHEMA,
     MESSAGES_FOLDER,
     STEMS_FOLDER,
@@ -39,15 +43,15 @@ from audio_assets.stems import (
 )
 from audio_assets.studio import Studio, StudioResource
 from resources.bucket import Bucket
-from resources.published import replace_file
+from resources.published import replace_file, sha256_of
+from resources.store import StoreError
 
-INDEX_PATH = f"{STEMS_FOLDER}/{INDEX}"
 AGREES = "bucket_agrees"
 FOLDERS = (f"{STEMS_FOLDER}/", f"{MESSAGES_FOLDER}/")
 """What of a bucket is ours; what else is in it is never looked at."""
 _AT_ONCE = 8
 _LISTED = 200
-_ANEW = "remove it, then `audio-assets stem generate` writes it anew"
+_ANEW = "remove it, then `audio-assets stem generate all` writes it anew"
 
 
 def wanted(studio: Studio, prefix: str = "") -> list[Wanted]:
@@ -67,7 +71,9 @@ def _wanted_stems(studio: Studio) -> Iterator[Wanted]:
             today = recipe.signature(stem, row["sample_rate_hz"])
         except PermanentError:  # nobody could make it today: the plan says so, here the one that is there has to do
             today = row["contract_signature"]
-        yield Wanted(row["path"], row["sha256"], row["size"], today, row["contract_signature"])
+        yield Wanted(
+            row["path"], row["sha256"], row["size"], today, row["contract_signature"], f"{row['object']}/{WAV}"
+        )
 
 
 def _wanted_messages(studio: Studio) -> Iterator[Wanted]:
@@ -75,22 +81,29 @@ def _wanted_messages(studio: Studio) -> Iterator[Wanted]:
     for message in studio.stems.messages:
         sidecar = studio.store.find(refs[message].object) if message in refs else None
         if sidecar is not None:
-            stored = sidecar.files.get(WAV) or next(iter(sidecar.files.values()))
-            yield Wanted(message_path(message), stored.sha256, stored.size)
+            stored = sidecar.files[WAV]
+            yield Wanted(message_path(message), stored.sha256, stored.size, object=f"{refs[message].object}/{WAV}")
 
 
 def _wanted_index(studio: Studio) -> Iterator[Wanted]:
+    ref = studio.refs(StemIndex.asset).get(THE_INDEX)
+    sidecar = studio.store.find(ref.object) if ref is not None else None
     path = studio.settings.root / INDEX_PATH
-    if path.is_file():
-        yield Wanted(INDEX_PATH, _sha256(path), path.stat().st_size)
+    if ref is not None and sidecar is not None:
+        stored = sidecar.files[INDEX]
+        yield Wanted(INDEX_PATH, stored.sha256, stored.size, object=f"{ref.object}/{INDEX}")
+    elif path.is_file():
+        yield Wanted(INDEX_PATH, sha256_of(path), path.stat().st_size)
 
 
 def _index(studio: Studio) -> Mapping[str, Mapping[str, Any]]:
+    """The rows of the index: of its object, for the plain file may be damaged; of that where there is no object."""
     path = studio.settings.root / INDEX_PATH
-    if not path.exists():
+    data = next((_stored(studio, row) for row in _wanted_index(studio)), None)
+    if data is None and not path.exists():
         return {}
     try:
-        record = orjson.loads(path.read_bytes())
+        record = orjson.loads(path.read_bytes() if data is None else data)
         found: Mapping[str, Mapping[str, Any]] = {stem: _row(row) for stem, row in record["stems"].items()}
         is_known = record["schema"] == INDEX_SCHEMA
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
@@ -100,8 +113,18 @@ def _index(studio: Studio) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
+def _stored(studio: Studio, row: Wanted) -> bytes | None:
+    """A file's bytes from its object in the store, None where that is gone or damaged."""
+    try:
+        data = studio.store.read(row.object) if row.object else None
+    except StoreError:
+        return None
+    return data if data is not None and sha256_hex(data) == row.sha256 else None
+
+
 def _row(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: row[name] for name in ("path", "sha256", "size", "contract_signature", "sample_rate_hz")}
+    told = ("path", "sha256", "size", "contract_signature", "sample_rate_hz", "object")
+    return {name: row[name] for name in told}
 
 
 def here(studio: Studio, prefix: str = "") -> dict[str, str]:
@@ -110,7 +133,7 @@ def here(studio: Studio, prefix: str = "") -> dict[str, str]:
     paths = [*root.glob(f"{STEMS_FOLDER}/*/*.wav"), *root.glob(f"{MESSAGES_FOLDER}/*.wav"), root / INDEX_PATH]
     found = {path.relative_to(root).as_posix(): path for path in paths if not path.name.startswith(".")}
     chosen = {key: path for key, path in sorted(found.items()) if key.startswith(prefix) and path.is_file()}
-    return {key: _sha256(path) for key, path in chosen.items()}
+    return {key: sha256_of(path) for key, path in chosen.items()}
 
 
 def audit(studio: Studio, bucket: Bucket, prefix: str = "", *, is_deep: bool = False) -> Audit:
@@ -119,9 +142,10 @@ def audit(studio: Studio, bucket: Bucket, prefix: str = "", *, is_deep: bool = F
     `is_deep` downloads and hashes what is in the bucket, whatever its metadata says.
 
     Raises:
-        PermanentError: the index can not be read, the bucket is not there or refuses.
+        ValueError: no key begins with that prefix; the index can not be read, the bucket is not there or refuses.
         TransientError: the bucket does not answer.
     """
+    check_prefix(prefix)
     rows = wanted(studio, prefix)
     findings = list(audit_here(rows, here(studio, prefix)))
     held = in_bucket(bucket, rows, prefix, is_deep=is_deep) if bucket.is_set else []
@@ -179,7 +203,7 @@ def upload(studio: Studio, bucket: Bucket, due: Sequence[tuple[Wanted, Held | No
         try:
             bucket.upload(studio.settings.root / row.key, row, held)
         except FileNotFoundError:
-            return Sent(row.key, why, "the file is gone; make it anew with `audio-assets stem generate`")
+            return Sent(row.key, why, f"the file is gone; {made_by(row.key)} puts it back")
         except (PermanentError, TransientError, OSError) as error:
             return Sent(row.key, why, str(error))
         return Sent(row.key, why)
@@ -206,20 +230,27 @@ def find(studio: Studio, said: str) -> Wanted:
 
 
 def resolve(studio: Studio, bucket: Bucket, row: Wanted, into: Path | None) -> tuple[Path, str]:
-    """A whole copy of a file on this machine, and where it is from: "here", or "bucket".
+    """A whole copy of a file on this machine, and where it is from: "here", "store" or "bucket".
 
-    It is fetched to where it belongs where it is not there, or to `into`.
+    Where it is damaged or not there it is written to where it belongs, or to `into`.
 
     Raises:
-        PermanentError: it is neither here nor whole in the bucket.
+        PermanentError: it is whole nowhere.
     """
     own = studio.settings.root / row.key
-    if own.is_file() and _sha256(own) == row.sha256:
+    if own.is_file() and sha256_of(own) == row.sha256:
         if into is None:
             return own, "here"
         replace_file(into, own.read_bytes())
         return into, "here"
     target = into or own
+    data = _stored(studio, row)
+    if data is not None:
+        replace_file(target, data)
+        return target, "store"
+    if not bucket.is_set:
+        nowhere = "is whole neither here nor in the store, and there is no bucket"
+        raise PermanentError(f"{row.key} {nowhere}; {made_by(row.key)} makes it anew")
     bucket.download(row.key, target, row.sha256)
     return target, "bucket"
 
@@ -229,7 +260,7 @@ def findings_of(
 ) -> tuple[tuple[Finding, ...], Held | None]:
     """What is wrong with one file, here and in the bucket, and what is there."""
     path = studio.settings.root / row.key
-    found = list(audit_here([row], {row.key: _sha256(path)} if path.is_file() else {}))
+    found = list(audit_here([row], {row.key: sha256_of(path)} if path.is_file() else {}))
     if not bucket.is_set:
         return tuple(found), None
     held = bucket.look(row.key)
@@ -237,11 +268,6 @@ def findings_of(
         held = next(iter(bucket.hashed([held])), None)
     found += audit_bucket([row], [held] if held else [])
     return summed(found, [row], []).findings, held
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 # Dagster
@@ -297,6 +323,8 @@ def bucket_audit(config: AuditConfig, studio: StudioResource, bucket: Bucket) ->
 
 def said(found: Audit) -> str:
     """An audit in a sentence."""
+    if not found.n_wanted and not found.findings:
+        return "nothing is expected there: no stem or message that is made has such a key"
     counts = ", ".join(f"{n} {problem.replace('_', ' ')}" for problem, n in found.counts.items())
     return f"{counts} of {found.n_wanted} files" if counts else f"all {found.n_wanted} files agree"
 

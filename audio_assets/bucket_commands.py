@@ -7,7 +7,7 @@ from typing import Any
 
 from audio_assets import bucket as stage
 from audio_assets.commands import open_bucket, open_studio
-from audio_assets.domain.bucket_audit import Audit, Finding
+from audio_assets.domain.bucket_audit import Audit, Finding, check_prefix
 from resources.bucket import Bucket
 
 _LISTED = 20
@@ -32,11 +32,14 @@ def _row(one: Finding) -> dict[str, str]:
 
 
 def audit_text(shown: dict[str, Any]) -> str:
-    """The same for reading: the first twenty of each problem."""
+    """The same for reading: the first twenty of each problem and remedy."""
     lines = [f"bucket: {shown['bucket'] or 'none (AUDIO_ASSETS_BUCKET is not set): index and files of this machine'}"]
-    for problem, n in shown["counts"].items():
-        mine = [one for one in shown["findings"] if one["problem"] == problem]
-        lines.append(f"{problem.replace('_', ' ')}: {n}; {mine[0]['remedy']}")
+    alike: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for one in shown["findings"]:
+        alike.setdefault((one["problem"], one["remedy"]), []).append(one)
+    for (problem, remedy), mine in sorted(alike.items()):
+        n = len(mine)
+        lines.append(f"{problem.replace('_', ' ')}: {n}; {remedy}")
         lines += [f"  {one['key']}: {one['detail']}" for one in mine[:_LISTED]]
         lines += [f"  and {n - _LISTED} more (--json lists all)"] if n > _LISTED else []
     if shown["n_compared_by_size_only"]:
@@ -46,6 +49,7 @@ def audit_text(shown: dict[str, Any]) -> str:
 
 def list_page(prefix: str, count: int, after: str) -> dict[str, Any]:
     """Some objects of the bucket, by key; `next` is what to ask with for more, "" at the end."""
+    check_prefix(prefix)
     found, has_more = open_bucket().page(prefix, count, after)
     rows = [{"key": one.key, "size": one.size} for one in found]
     return {"objects": rows, "next": found[-1].key if has_more else ""}
@@ -68,6 +72,7 @@ def upload(said: str, prefix: str, *, is_dry: bool, is_deep: bool) -> dict[str, 
     Raises:
         ValueError: there is no such stem or message. Unavailable: there is no bucket.
     """
+    check_prefix(prefix)
     studio, bucket = open_studio(), open_bucket()
     if said:
         row = stage.find(studio, said)

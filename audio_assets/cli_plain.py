@@ -42,7 +42,9 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             except (ValueError, RuntimeError, OSError) as error:
                 if os.environ.get("AUDIO_ASSETS_DEBUG"):
                     raise
-                raise UserError(" ".join(str(error).split())) from error
+                from audio_assets.domain.rendering import plain_words
+
+                raise UserError(" ".join(plain_words(error).split())) from error
 
     return wrapped
 
@@ -100,6 +102,25 @@ def print_json(value: object) -> None:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+
+
+yes_option = click.option("--yes", "is_sure", is_flag=True, help="Do it without asking.")
+
+
+def ask_first(question: str, *, is_sure: bool) -> None:
+    """Ask on the terminal before something is taken away for good.
+
+    Raises:
+        ValueError: the answer is no, or nobody is there to answer.
+    """
+    if is_sure:
+        return
+    try:
+        is_sure = click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+    if not is_sure:
+        raise ValueError("nothing is done; --yes does it without asking")
 
 
 def print_table(rows: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from audio_assets.cli_plain import finish, json_option, plainly, print_json, print_table
+from audio_assets.cli_plain import ask_first, finish, json_option, plainly, print_json, print_table, yes_option
 from audio_assets.domain.live_message import MESSAGE_TYPES, QUEUES, Queue
 
 
@@ -34,14 +34,11 @@ def queue_add(as_json: bool, **message: Any) -> None:
 @json_option
 @plainly
 def queue_stats(as_json: bool) -> None:
-    """Show what waits, what plays, and how the queue is switched."""
+    """Show what each queue holds, which one is active, what plays, and what is wrong with the settings."""
     from audio_assets import queue_commands
 
     found = queue_commands.stats()
-    if not as_json:
-        counts = found.pop("queues")
-        found |= {name: ", ".join(f"{n} {state}" for state, n in of.items() if n) for name, of in counts.items()}
-    _show(found, as_json)
+    _show(found if as_json else queue_commands.stats_text(found), as_json)
 
 
 @queue.command("list")
@@ -79,11 +76,11 @@ def queue_play_next(as_json: bool) -> None:
     played = queue_commands.play_next()
     if as_json:
         print_json(played)
-    elif played is None:
-        click.echo("no message is ready")
+    elif played["id"] is None:
+        click.echo(played["said"])
     else:
         print_table(played)
-    finish(has_failed=played is None)
+    finish(has_failed=played["id"] is None)
 
 
 @queue.command("mark-played")
@@ -124,12 +121,16 @@ def autoplay_stop(as_json: bool) -> None:
 
 
 @queue.command("clear")
+@yes_option
 @json_option
 @plainly
-def queue_clear(as_json: bool) -> None:
-    """Delete all that waits in the active queue."""
+def queue_clear(is_sure: bool, as_json: bool) -> None:
+    """Delete all that waits in the active queue, spoken or not; it asks first. The other queue stays as it is."""
     from audio_assets import queue_commands
 
+    active, n_waiting = queue_commands.waiting()
+    if n_waiting:
+        ask_first(f"Delete {n_waiting} messages that wait in {active}?", is_sure=is_sure)
     _show(queue_commands.clear(), as_json)
 
 
@@ -163,7 +164,8 @@ def queue_config(as_json: bool) -> None:
     """Show the settings in use, and check them."""
     from audio_assets import queue_commands
 
-    _show(queue_commands.config(), as_json)
+    shown = queue_commands.config()
+    _show(shown if as_json else queue_commands.config_text(shown), as_json)
 
 
 @queue.command("serve")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 import orjson
 
-from audio_assets.cli_plain import json_option, plainly, print_json
+from audio_assets.cli_plain import ask_first, json_option, plainly, print_json, yes_option
 from audio_assets.domain.rotation import KINDS, PLURALS, Kind
 
 _BY_PLURAL = {PLURALS[kind]: kind for kind in KINDS}
@@ -87,12 +87,16 @@ def rotation_status(as_json: bool) -> None:
 
 @rotation.command("reset")
 @click.argument("kinds", nargs=-1, type=click.Choice(KINDS))
+@yes_option
 @json_option
 @plainly
-def rotation_reset(kinds: Sequence[Kind], as_json: bool) -> None:
-    """Begin the rotations of KINDS anew, without one all of them; what they gave is forgotten."""
+def rotation_reset(kinds: Sequence[Kind], is_sure: bool, as_json: bool) -> None:
+    """Begin the rotations of KINDS anew, all of them where none is named; it asks first. What they gave is forgotten,
+    and comes again.
+    """  # noqa: D205
     from audio_assets import rotation_commands
 
+    ask_first(f"Forget what was given of {', '.join(PLURALS[kind] for kind in kinds or KINDS)}?", is_sure=is_sure)
     forgotten = rotation_commands.reset(kinds)
     if as_json:
         print_json(forgotten)

@@ -1,6 +1,6 @@
 """The commands of stems and messages; what all commands share is in `cli_plain`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -37,12 +37,14 @@ def stem_list(pattern: str, kind: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    for one in found["stems"]:
+
+    def line(one: Mapping[str, Any]) -> str:
         said = f"{one['provider']} {one['voice']} {one['sample_rate_hz']} Hz" if "provider" in one else ""
-        click.echo(f"{one['contract']:8} {one['stem']:32} {one['value'][:28]:28} {said}  {one['why']}".rstrip())
-    for problem in found["problems"]:
-        click.echo(f"look at {problem}")
-    click.echo(f"{found['current']} current, {found['stale']} stale, {found['missing']} missing")
+        return f"{one['contract']:8} {one['stem']:32} {one['value'][:28]:28} {said}"
+
+    for row in stem_commands.list_text(found["stems"], found["problems"], line):
+        click.echo(row)
+    click.echo(", ".join(f"{found[state]} {state}" for state in stem_commands.STATES))
 
 
 @stem.command("show")
@@ -64,7 +66,10 @@ def stem_show(name: str, as_json: bool) -> None:
 @json_option
 @plainly
 def stem_generate(what: Sequence[str], retry: bool, as_json: bool, **values: Sequence[str]) -> None:
-    """Speak the stems of the data sets, or of the values that are named, in one run; those that are there stay."""
+    """Speak the stems of the data sets that are named, or of the values, in one run; without either, of all data sets.
+
+    Those that are there, whole and of today stay. `audio-assets plan` tells before what it is, and what it costs.
+    """
     from audio_assets import stem_commands
 
     _report(stem_commands.generate(what, values, retry=retry, is_quiet=as_json), as_json)
@@ -92,7 +97,8 @@ def message() -> None:
 
 
 @message.command("make")
-@_template
+@click.option("--all", "is_all", is_flag=True, help="Every message that files and commands ask for.")
+@click.option("--template", help="simple, double_anchor, announcement, or one of your own.")
 @click.option("--name", help="Whose name: José, or stem.name.jose.")
 @click.option("--developer", help="Which developer.")
 @click.option("--script", help="Which script.")
@@ -101,11 +107,20 @@ def message() -> None:
 @_retry
 @json_option
 @plainly
-def message_make(as_json: bool, is_copied: bool, retry: bool, message_id: str | None, **values: str | None) -> None:
-    """Make one message; a name that no data set has is spoken too."""
+def message_make(
+    as_json: bool, is_all: bool, is_copied: bool, retry: bool, message_id: str | None, **values: str | None
+) -> None:
+    """Make one message; a name that no data set has is spoken too. Or --all that are asked for."""
     from audio_assets import stem_commands
 
     asked = {**values, "id": message_id}
+    if is_all:
+        if is_copied or any(asked.values()):
+            raise ValueError("--all makes every message that is asked for; leave out what says one")
+        _report(stem_commands.make_all(retry=retry, is_quiet=as_json), as_json)
+        return
+    if not values["template"]:
+        raise ValueError("say which --template, such as simple, or --all for every message that is asked for")
     made = stem_commands.make_message(asked, is_copied=is_copied, retry=retry, is_quiet=as_json)
     print_json(made) if as_json else print_table(made)
 
@@ -136,10 +151,12 @@ def message_list(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    for one in found["messages"]:
-        click.echo(f"{one['state']:8} {one['message']:48} {one.get('path', '')}  {one['why']}".rstrip())
-    for problem in found["problems"]:
-        click.echo(f"look at {problem}")
+
+    def line(one: Mapping[str, Any]) -> str:
+        return f"{one['state']:8} {one['message']:48} {one.get('path', '')}"
+
+    for row in stem_commands.list_text(found["messages"], found["problems"], line):
+        click.echo(row)
     click.echo(f"{len(found['messages'])} messages; templates: {', '.join(found['templates'])}")
 
 

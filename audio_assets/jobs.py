@@ -11,6 +11,7 @@ import dagster as dg
 
 from audio_assets.batch import Batch, Failed, run_op, source_event
 from audio_assets.checks import evaluations
+from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.scene_key import SEPARATOR
 from audio_assets.event_log import keeping_logs_open
 from audio_assets.launch import DIALOGUE, FILM, LIVE, MUSIC, VOICE_STEMS, Pipeline, Step, members
@@ -51,7 +52,10 @@ def _render_op(recipe: type[Recipe], job: str) -> dg.OpDefinition:
             opened = studio.open()
             render_lock.hold(opened.settings.render_lock(job))
             made = recipe(opened)
-            keys = made.take_on(_keys(context, opened, recipe, config.partition_keys))
+            try:
+                keys = made.take_on(_keys(context, opened, recipe, config.partition_keys))
+            except PermanentError as error:  # a person's mistake: one sentence, no trace
+                raise dg.Failure(str(error), allow_retries=False) from None
             failed = run_op(context, made, keys)
             if not all(outcome.is_kept for outcome in failed):
                 raise Failed({recipe.asset: failed})

@@ -15,7 +15,7 @@ import dagster as dg
 
 from audio_assets import partitions
 from audio_assets.batch import Recorder
-from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.rendering import PermanentError, plain_words
 from audio_assets.launch import LIVE
 from audio_assets.live import MessageAudio
 from audio_assets.render import render
@@ -147,7 +147,7 @@ class Desk:
             try:
                 is_busy = work(self._open_studio())
             except (ValueError, RuntimeError, OSError) as error:
-                self._say(str(error))
+                self._say(plain_words(error))
             except Exception as error:  # noqa: BLE001 - our own mistake must not end the stream's messages
                 self._say(f"{type(error).__name__}: {error}")
             if is_busy:

@@ -9,13 +9,16 @@ name another address; then, or where one is set, every request needs the token. 
 its requests have a foreign Host, or are no JSON, which only a script of the same origin may send.
 """
 
+import errno
 import hmac
 import ipaddress
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -96,11 +99,18 @@ def build_app(open_: Callable[[], Studio], host: str, token: str) -> Starlette:
             return _answer(503, error="the message was not taken; send it again")
         return _answer(201 if taken["is_new"] else 200, **taken)
 
+    def shown() -> dict[str, Any]:
+        studio = open_()
+        found = stats_of(studio)
+        if "problem" in found:
+            found["problem"] = found["problem"].replace(f"{studio.live.root}/", "")  # nobody needs our paths
+        return found
+
     async def get_queue(request: Request) -> Response:
         refused = refusal(request)
         if refused is not None:
             return refused
-        return _answer(200, **await run_in_threadpool(lambda: stats_of(open_())))
+        return _answer(200, **await run_in_threadpool(shown))
 
     return Starlette(
         routes=[
@@ -114,29 +124,50 @@ def run(*, has_http: bool, is_quiet: bool = False) -> None:
     """Serve until Ctrl-C.
 
     Raises:
-        PermanentError: the address needs a token.
+        PermanentError: the address needs a token, or another program has it.
     """
     settings = current()
     settings.live_inbox.mkdir(parents=True, exist_ok=True)
     app = build_app(open_studio, settings.live_host, _token()) if has_http else None
+    listening = None if app is None else listen(settings.live_host, settings.live_port)
     with open_instance(settings) as instance:
         desk = Desk(open_studio, instance, _tell)
         desk.start()
         try:
-            if app is None:
+            if app is None or listening is None:
                 _wait_for_the_end()
             else:
-                _serve(app, settings, is_quiet=is_quiet)
+                _serve(app, listening, settings, is_quiet=is_quiet)
         finally:
             desk.stop()
 
 
-def _serve(app: Starlette, settings: Settings, *, is_quiet: bool) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """The socket of an address.
+
+    Raises:
+        PermanentError: it can not be had.
+    """
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        who = (
+            "another `queue serve`, or another program, has it: end that"
+            if error.errno == errno.EADDRINUSE
+            else (f"{error.strerror or error}: correct AUDIO_ASSETS_LIVE_HOST")
+        )
+        raise PermanentError(
+            f"nothing can listen at {host} port {port}; {who}, or set AUDIO_ASSETS_LIVE_PORT"
+        ) from error
+
+
+def _serve(app: Starlette, listening: socket.socket, settings: Settings, *, is_quiet: bool) -> None:
     import uvicorn
 
     if not is_quiet:
         _tell(f"messages to http://{settings.live_host}:{settings.live_port}/api/messages or {settings.live_inbox}")
-    uvicorn.run(app, host=settings.live_host, port=settings.live_port, log_level="warning", server_header=False)
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False)).run(sockets=[listening])
 
 
 def _wait_for_the_end() -> None:

@@ -22,6 +22,10 @@ from resources.now_playing import NowPlaying
 FILE = "live.toml"
 
 
+class LiveSettingsMistake(PermanentError):  # noqa: N818 - what happened, as a reader says it
+    """`live.toml` can not be used as it stands: what would be spoken with it waits until it is mended."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpokenMessage:
     """What is asked of an engine for a message, and what was changed in its text."""
@@ -75,16 +79,36 @@ class LiveBook:
         """`live.toml` of the data root; defaults where there is none.
 
         Raises:
-            PermanentError: it can not be read; the message says where.
+            LiveSettingsMistake: it can not be read; the message says where.
         """
         path = self.root / FILE
         try:
             data = path.read_bytes() if path.is_file() else b""
             return parse_live_settings(data, str(path), default_engine=self._default_engine)
         except OSError as error:
-            raise PermanentError(f"{path} can not be read ({error.strerror})") from error
+            raise LiveSettingsMistake(f"{path} can not be read ({error.strerror})") from error
         except LiveSettingsError as error:
-            raise PermanentError(str(error)) from error
+            raise LiveSettingsMistake(str(error)) from error
+
+    def speech(self, text: str) -> SpeechRequest:
+        """What is asked of the engine for a text, by the settings of today.
+
+        Raises:
+            LiveSettingsMistake: they can not be read, or name an engine or a voice that there is not.
+        """
+        try:
+            return self.settings.request(text, self._known_voices)
+        except LiveSettingsError as error:
+            raise LiveSettingsMistake(str(error)) from error
+
+    @property
+    def mistake(self) -> str:
+        """What is wrong with the settings, "" where nothing is."""
+        try:
+            self.speech("ready")
+        except LiveSettingsMistake as error:
+            return str(error)
+        return ""
 
     def partitions(self) -> list[str]:
         """Every message that has audio, or is to have it."""
@@ -107,21 +131,26 @@ class LiveBook:
         """What is spoken of a message: as it was fixed when it was claimed, else by the settings of today.
 
         Raises:
+            LiveSettingsMistake: the settings have to be mended first.
             PermanentError: nothing can be; one sentence.
         """
         if message.request:
             return SpokenMessage.from_json(message.request)
-        settings = self.settings
         try:
-            found = speakable(message.text, settings.text)
-            speech = settings.request(found.text, self._known_voices)
-        except (UnspeakableError, LiveSettingsError) as error:
+            found = speakable(message.text, self.settings.text)
+        except UnspeakableError as error:
             raise PermanentError(str(error)) from error
-        return SpokenMessage(settings.engine, speech, found.notes)
+        return SpokenMessage(self.settings.engine, self.speech(found.text), found.notes)
 
     def ask(self, message: Message) -> Asked:
-        """What a claim fixes."""
+        """What a claim fixes.
+
+        Raises:
+            LiveSettingsMistake: nothing can be claimed before the settings are mended.
+        """
         try:
             return Asked(self.spoken(message).as_json())
+        except LiveSettingsMistake:
+            raise
         except PermanentError as error:
             return Asked(refusal=str(error))

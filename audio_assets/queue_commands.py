@@ -1,6 +1,7 @@
 """What the commands of `audio-assets queue` do, apart from printing. A mistake of a person is one sentence."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from audio_assets.commands import open_studio, where
 from audio_assets.domain.live_message import Queue, read_message
 from audio_assets.domain.voices import VoiceIds
 from audio_assets.live_desk import desk_lock, player
+from audio_assets.livebook import LiveSettingsMistake
 from audio_assets.studio import Studio
 from resources.live_player import spoken_text
 from resources.live_rows import Message, State, Switches
@@ -24,10 +26,12 @@ def add(message: Mapping[str, Any], source: str = "command") -> dict[str, Any]:
         MessageError: it is none.
     """
     read = read_message(message)
-    queue = open_studio().live.queue
+    studio = open_studio()
+    queue = studio.live.queue
     (added,) = queue.add([read], source=source)
     kept = queue.message(added.number)
-    return {"id": added.number, "is_new": added.is_new, "queue": kept.queue, "state": kept.state}
+    taken = {"id": added.number, "is_new": added.is_new, "queue": kept.queue, "state": kept.state}
+    return {**taken, **_mistake(studio, "it waits until that is mended")}
 
 
 def stats() -> dict[str, Any]:
@@ -38,21 +42,59 @@ def stats() -> dict[str, Any]:
 def stats_of(studio: Studio) -> dict[str, Any]:
     """See `stats`."""
     found = studio.live.queue.stats()
-    active = found.counts[found.switches.active_queue]
+    active = found.switches.active_queue
+    queues = {
+        queue: {
+            **{state.lower(): n for state, n in counts.items()}, "audio_bytes_ready": found.n_bytes_ready[queue],
+        }
+        for queue, counts in found.counts.items()
+    }  # fmt: skip
     return {
         **_switched(studio, found.switches),
-        "pending": active["PENDING"],
-        "ready": active["READY"],
         "playing": None if found.playing is None else found.playing.number,
-        "audio_bytes_ready": found.n_bytes_ready,
+        "in_active_queue": queues[active],
+        "in_all_queues": {name: sum(of[name] for of in queues.values()) for name in queues[active]},
+        "queues": queues,
         "n_players_died": found.n_died,
         "is_served": desk_lock(studio),
-        "queues": found.counts,
+        **_mistake(studio, "nothing is spoken until that is mended"),
     }
 
 
-def play_next() -> dict[str, Any] | None:
-    """Put the next message of the active queue on air; None while none is ready.
+def stats_text(shown: Mapping[str, Any]) -> dict[str, str]:
+    """The same for reading: a label and a sentence each."""
+    rows = {
+        f"{name} (active)" if name == shown["active_queue"] else name: _held(of) for name, of in shown["queues"].items()
+    }
+    cooldown_s = shown["cooldown_s"]
+    pause = "" if cooldown_s is None else f", {cooldown_s:g} s between two messages"
+    rows["all queues"] = _held(shown["in_all_queues"])
+    rows["on air"] = "nothing" if shown["playing"] is None else f"message {shown['playing']}"
+    rows["autoplay"] = ("on" if shown["autoplay"] else "off") + pause
+    rows["served"] = (
+        "by `audio-assets queue serve`" if shown["is_served"] else "no `audio-assets queue serve` runs here"
+    )
+    if shown["n_players_died"]:
+        rows["lost"] = f"{shown['n_players_died']} messages whose player died; `audio-assets queue list` says which"
+    return rows | ({"look at": shown["problem"]} if "problem" in shown else {})
+
+
+def _held(of: Mapping[str, int]) -> str:
+    """What a queue holds, in words."""
+    words = {"pending": "wait to be spoken", "ready": "ready", "playing": "playing", "played": "played",
+             "deleted": "deleted", "failed": "failed"}  # fmt: skip
+    said = [f"{of[state]} {word}" for state, word in words.items() if of[state]]
+    said += [f"{of['audio_bytes_ready'] / 1e6:.1f} MB of audio to play"] if of["audio_bytes_ready"] else []
+    return ", ".join(said) or "empty"
+
+
+def _mistake(studio: Studio, so: str) -> dict[str, str]:
+    """What is wrong with `live.toml`, and what follows; nothing where nothing is."""
+    return {"problem": f"{studio.live.mistake}; {so}"} if studio.live.mistake else {}
+
+
+def play_next() -> dict[str, Any]:
+    """Put the next message of the active queue on air; the `id` is None while none is ready, and `said` says more.
 
     Raises:
         MessageConflict: another one plays.
@@ -60,9 +102,20 @@ def play_next() -> dict[str, Any] | None:
     studio = open_studio()
     played = player(studio).play()
     if played is None:
-        return None
+        return {"id": None, "said": _none_ready(studio)}
     folder = studio.live.now_playing.folder
     return {**played.record, "path": str(folder / WAV), "record": str(folder / RECORD)}
+
+
+def _none_ready(studio: Studio) -> str:
+    found = studio.live.queue.stats()
+    active = found.switches.active_queue
+    others = [
+        f"{queue} holds {counts['READY']}: `audio-assets queue switch {queue}` plays those"
+        for queue, counts in found.counts.items()
+        if queue != active and counts["READY"]
+    ]
+    return "; ".join([f"no message of {active}, the active queue, is ready to play", *others])
 
 
 def mark_played(number: int) -> dict[str, Any]:
@@ -75,6 +128,13 @@ def autoplay(*, is_on: bool, cooldown_s: float | None) -> dict[str, Any]:
     """Switch autoplay."""
     studio = open_studio()
     return _switched(studio, studio.live.queue.autoplay(is_on=is_on, cooldown_s=cooldown_s))
+
+
+def waiting() -> tuple[Queue, int]:
+    """The active queue, and how many messages wait in it."""
+    found = open_studio().live.queue.stats()
+    counts = found.counts[found.switches.active_queue]
+    return found.switches.active_queue, counts["PENDING"] + counts["READY"]
 
 
 def clear() -> dict[str, Any]:
@@ -110,6 +170,19 @@ def listed(states: Collection[State], queue: Queue | None, newest: int) -> list[
     return [_shown(studio, one) for one in studio.live.queue.messages(states=states, queue=queue, newest=newest)]
 
 
+def config_text(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for reading, a plain value each."""
+    rows: dict[str, Any] = {**shown, "autoplay": "on" if shown["autoplay"] else "off"}
+    rows["mix"] = ", ".join(f"{weight:.0%} {name}" for name, weight in shown["mix"].items())
+    rows["names"] = ", ".join(f"{name} is {voice}" for name, voice in shown["names"].items())
+    rules = rows.pop("text")
+    for name, value in rules.items():
+        rows[f"text: {name.replace('_', ' ')}"] = ", ".join(value) if isinstance(value, tuple | list) else value
+    return {
+        name.replace("_s", " in s") if name.endswith("_s") else name.replace("_", " "): v for name, v in rows.items()
+    }
+
+
 def config() -> dict[str, Any]:
     """The settings in use.
 
@@ -117,9 +190,8 @@ def config() -> dict[str, Any]:
         PermanentError: they can not be read, or name a voice that there is not.
     """
     studio = open_studio()
-    settings = studio.live.settings
+    settings, request = studio.live.settings, studio.live.speech("ready")
     voices = studio.speaker(settings.engine).voices()
-    request = settings.request("ready", {settings.engine: voices})
     return {
         "file": settings.path,
         "engine": settings.engine,
@@ -139,7 +211,10 @@ def config() -> dict[str, Any]:
 
 
 def _switched(studio: Studio, switches: Switches) -> dict[str, Any]:
-    cooldown_s = studio.live.settings.cooldown_s if switches.cooldown_s is None else switches.cooldown_s
+    cooldown_s = switches.cooldown_s
+    if cooldown_s is None:
+        with suppress(LiveSettingsMistake):  # what was switched is switched, whatever the file says
+            cooldown_s = studio.live.settings.cooldown_s
     return {
         "active_queue": switches.active_queue,
         "autoplay": switches.is_autoplay,

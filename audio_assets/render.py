@@ -16,7 +16,15 @@ from typing import Any, ClassVar, Literal
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import BudgetExceeded
 from audio_assets.domain.lineage import Origin
-from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered, TransientError, Unavailable, UpstreamError
+from audio_assets.domain.rendering import (
+    INTENDED,
+    PermanentError,
+    Rendered,
+    TransientError,
+    Unavailable,
+    UpstreamError,
+    plain_words,
+)
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, content_sha256
 from audio_assets.source import Source
@@ -169,6 +177,10 @@ class Recipe(ABC):
         A part that fails is reported as a failure of its own and costs nothing else; `describe` sees what is there.
         """
         return iter(())
+
+    def hit(self, partition: str, folder: str) -> Sidecar | None:
+        """The object in `folder` where the partition can be taken from there, None where it has to be rendered."""
+        return self.store.find(folder)
 
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """Why a partition that is up to date should be rendered again all the same, "" for no reason."""
@@ -341,7 +353,7 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
             yield _fail(recipe, partition, None, error, run_id)
             continue
         actions[action.key] = action
-        sidecar = None if action.key in waiting else recipe.store.find(_folder(recipe, action))
+        sidecar = None if action.key in waiting else recipe.hit(partition, _folder(recipe, action))
         if sidecar is not None:
             yield _point(recipe, partition, action, sidecar, "cached", run_id)
         else:
@@ -396,7 +408,10 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
     waiting: dict[str, list[_Fallen]] = {}
     for one in fallen:
         waiting.setdefault(one.stand_in.action.key, []).append(one)
-    found = {key: recipe.store.find(_folder(recipe, sharing[0].stand_in.action)) for key, sharing in waiting.items()}
+    found = {
+        key: recipe.hit(sharing[0].partition, _folder(recipe, sharing[0].stand_in.action))
+        for key, sharing in waiting.items()
+    }
     due = {key: [one.partition for one in sharing] for key, sharing in waiting.items() if found[key] is None}
     made: dict[str, pool.Done[str]] = {}
     for entry in _run(recipe, due, {key: waiting[key][0].stand_in.call for key in due}):
@@ -532,7 +547,9 @@ def _fail(
     recipe: Recipe, partition: str, action: Action | None, error: BaseException, run_id: str, *, stand_in: str = ""
 ) -> Outcome:
     kind: FailureKind = next((kind for family, kind in _KINDS if isinstance(error, family)), "permanent")
-    reason = str(error) if isinstance(error, tuple(f for f, _ in _KINDS)) else f"{type(error).__name__}: {error}"
+    reason = (
+        plain_words(error) if isinstance(error, tuple(f for f, _ in _KINDS)) else f"{type(error).__name__}: {error}"
+    )
     key = action.key if action else ""
     before = recipe.store.failure(recipe.asset, partition)
     attempts = before.attempts + 1 if before is not None and before.action_key == key else 1

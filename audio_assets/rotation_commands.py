@@ -48,7 +48,9 @@ def upcoming(kind: Kind, count: int | None, *, is_taken: bool) -> Iterator[dict[
     if is_taken:
         for _ in range(count):
             (one,) = rotating.give(studio, kind)
-            yield _shown(studio, one)
+            note = {"note": one.note} if one.note else {}
+            at = {"cycle": one.cycle, "number": one.number, "given_at": one.given_at}
+            yield {"kind": kind, **_said(studio, kind, one.item), **at, **note}
         return
     coming = stream(kind, members, studio.settings.rotation_seed, place, seen)
     for cycle, item in islice(coming, count):

@@ -55,8 +55,14 @@ class RunReport:
         ]
 
     def troubles(self) -> list[str]:
-        """A line per failure and failed check, the first twenty of each."""
-        lines = [f"  failed: {one['asset']} {one['partition']}: {one['reason']}" for one in self.failed[:_LISTED]]
+        """A line per cause of failures and per failed check, the first twenty of each."""
+        alike: dict[tuple[str, str], list[str]] = {}
+        for one in self.failed:
+            alike.setdefault((one["asset"], one["reason"]), []).append(one["partition"])
+        lines = [
+            f"  failed: {asset} {keys[0]}{f' and {len(keys) - 1} more' if keys[1:] else ''}: {reason}"
+            for (asset, reason), keys in list(alike.items())[:_LISTED]
+        ]
         lines += [
             f"  check {one['check']} of {one['asset']} {one['partition']}: {one['detail']}"
             for one in self.failed_checks[:_LISTED]
@@ -64,8 +70,8 @@ class RunReport:
         lines += [f"  still {one}" for one in self.stood_in[:_LISTED]]
         if self.n_waiting:
             lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
-        if len(self.failed) > _LISTED:
-            lines.append(f"  and {len(self.failed) - _LISTED} more; `audio-assets plan` names them all")
+        if len(alike) > _LISTED:
+            lines.append(f"  and {len(alike) - _LISTED} other causes; `audio-assets plan` names them all")
         return lines
 
 

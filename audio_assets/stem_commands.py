@@ -1,10 +1,9 @@
 """What the sub-commands for stems and messages do, apart from printing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,11 +13,12 @@ from audio_assets.domain.artifacts import WAV
 from audio_assets.domain.datasets import kind_of
 from audio_assets.domain.message_request import MessageRequest, as_stem_id, message_request
 from audio_assets.domain.rendering import PermanentError, UpstreamError
-from audio_assets.domain.schemas.records import Ref
+from audio_assets.domain.schemas.records import Ref, Sidecar
 from audio_assets.domain.stem_artifacts import MERGE
 from audio_assets.domain.stem_ids import KINDS, PLURALS, Kind, parse_stem_id
 from audio_assets.instance import open_instance
 from audio_assets.launch import VOICE_STEMS, order, sync
+from audio_assets.plain_files import PlainFile
 from audio_assets.plan import Plan, plan
 from audio_assets.running import RunReport, run_here
 from audio_assets.stembook import MESSAGE_REQUESTS
@@ -27,6 +27,8 @@ from audio_assets.studio import Studio
 from resources import render_lock
 from resources.store import record_path
 
+STATES = ("current", "stale", "damaged", "missing")
+"""Of a stem or a message: whether its plain file is there and whole counts first, then whether it is of today."""
 _LISTED = 20
 _ALL = "all"
 
@@ -56,7 +58,8 @@ class Made:
 
     def as_text(self) -> str:
         """A short report."""
-        lines = [f"  look at {problem}" for problem in self.problems[:_LISTED]]
+        reasons = {one["reason"] for one in self.run.failed}
+        lines = [f"  look at {problem}" for problem in self.problems[:_LISTED] if problem not in reasons]
         counts = self.run.counts(VOICE_STEMS)
         asked = ", ".join(f"{n} {asset}s" for asset, n in self.asked.items() if n)
         lines += counts or [f"{asked}: " + ("nothing rendered" if self.run.failed else "everything is up to date")]
@@ -79,19 +82,20 @@ def list_stems(pattern: str = "*", kind: str = "") -> dict[str, Any]:
         for stem in studio.stems.entries
         if parse_stem_id(stem)[0] in wanted and fnmatchcase(stem, pattern)
     ]
-    counts = {state: sum(row["contract"] == state for row in rows) for state in ("current", "stale", "missing")}
+    counts = {state: sum(row["contract"] == state for row in rows) for state in STATES}
     return {"stems": rows, **counts, "problems": list(studio.stems.problems)}
 
 
 def _row(studio: Studio, stem: str, found: Plan) -> dict[str, Any]:
-    """One stem: `contract` is current, stale or missing; `why` says in what it differs, or why it can not be made."""
+    """One stem: `contract` is one of `STATES`; `why` says in what it differs, or why it can not be made."""
+    recipe = Stem(studio)
     entry, ref = studio.stems.entry(stem), studio.refs("stem").get(stem)
     why = next((one.reason for one in found.stuck if one.partition == stem), "")
     row: dict[str, Any] = {"stem": stem, "value": entry.value, "contract": "missing" if ref is None else "current"}
     if ref is None:
         return {**row, "why": why}
     try:
-        difference = Stem(studio).difference(stem, ref)
+        difference = recipe.difference(stem, ref)
     except (PermanentError, UpstreamError) as error:
         difference = str(error)
     sidecar = studio.store.find(ref.object)
@@ -99,10 +103,20 @@ def _row(studio: Studio, stem: str, found: Plan) -> dict[str, Any]:
         return {**row, "contract": "missing", "why": "its files are gone"}
     told = ("provider", "model", "api_version", "voice", "encoding", "sample_rate_hz", "duration_s")
     facts = {name: sidecar.facts[name] for name in (*told, "contract_signature")}
+    state, why = _state(recipe, stem, sidecar, difference or why)
     return {
-        **row, "contract": "stale" if difference or why else "current", "why": difference or why, **facts,
-        "rendered_at": sidecar.rendered_at, "path": str(studio.settings.root / stem_path(stem)),
+        **row, "contract": state, "why": why, **facts,
+        "rendered_at": sidecar.rendered_at, "path": str(recipe.local(stem)),
     }  # fmt: skip
+
+
+def _state(recipe: PlainFile, partition: str, sidecar: Sidecar, stale: str) -> tuple[str, str]:
+    """Which of `STATES` something is in that was made, and why; `stale` is how it is not of today."""
+    wrong = recipe.wrong(partition, sidecar)
+    if not wrong:
+        return ("stale" if stale else "current"), stale
+    gone = f"{recipe.path(partition)} is {'gone' if wrong == 'missing' else 'damaged'}"
+    return wrong, "; ".join(dict.fromkeys([gone, *([stale] if stale else [])]))
 
 
 def show_stem(said: str) -> dict[str, Any]:
@@ -146,8 +160,8 @@ def generate(what: Sequence[str], values: Mapping[str, Sequence[str]], *, retry:
     stems += [stem for kind in kinds for stem in studio.stems.of_kind(kind)]
     if not stems:
         raise ValueError(
-            "there is nothing to speak: put names in data/datasets/names.txt, or say one with --name, --developer or "
-            "--script"
+            "there is nothing to speak: put names in datasets/names.txt of the data root, or say one with --name, "
+            "--developer or --script"
         )
     return _made({}, list(dict.fromkeys(stems)), retry=retry, is_quiet=is_quiet)
 
@@ -213,10 +227,22 @@ def make_message(values: Mapping[str, str | None], *, is_copied: bool, retry: bo
         raise PermanentError(f"the message {request.id} was not made: {row['why']}")
     is_cached = not made.run.rendered.get("message")
     if is_copied and is_cached:  # asked for anew: a copy of what is there
-        Message(studio).copy(request.id, Path(row["path"]).read_bytes())
+        Message(studio).copy(request.id)
     if is_copied:
         row["copy"] = str(max((studio.settings.root / COPIES_FOLDER).glob(f"{request.id}-*.wav")))
     return {**row, "cached": is_cached, "run_id": made.run.run_id}
+
+
+def make_all(*, retry: bool, is_quiet: bool) -> Made:
+    """Make every message that files or commands ask for, in one run; those that are there and whole stay."""
+    studio = open_studio()
+    messages = list(studio.stems.messages)
+    if not messages:
+        raise ValueError(
+            "no message is asked for: write some to messages/*.csv, or make one with --template and --name"
+        )
+    stems = dict.fromkeys(stem for message in messages for _, stem in Message(studio).needs(message))
+    return _made({"message": messages}, list(stems), retry=retry, is_quiet=is_quiet)
 
 
 def bulk(template: str, values: Mapping[str, Sequence[str]], *, is_copied: bool, retry: bool, is_quiet: bool) -> Made:
@@ -226,7 +252,7 @@ def bulk(template: str, values: Mapping[str, Sequence[str]], *, is_copied: bool,
     choices: list[Sequence[str]] = [values.get(kind) or studio.stems.of_kind(kind) for kind in kinds]
     for kind, choice in zip(kinds, choices, strict=True):
         if not choice:
-            raise ValueError(f"there is no {kind}: put some in data/datasets/{PLURALS[kind]}.txt, or say --{kind}")
+            raise ValueError(f"there is no {kind}: put some in datasets/{PLURALS[kind]}.txt, or say --{kind}")
     requests = [
         replace(
             message_request({"template": template, **dict(zip(kinds, chosen, strict=True))}, "the options"),
@@ -239,12 +265,13 @@ def bulk(template: str, values: Mapping[str, Sequence[str]], *, is_copied: bool,
 
 
 def _register(requests: Sequence[MessageRequest]) -> None:
-    """Keep requests and the stems that they need; nothing is kept where a template or a value can not be used."""
+    """Keep requests and the stems that they need; nothing is kept where one of them can not be."""
     studio = open_studio()
     for request in requests:
         for kind in studio.stems.template(request.template).kinds:
             if not request.value(kind):
                 raise ValueError(f"the template {request.template} has a {kind}: say it with --{kind}")
+        _check_free(studio, request)
     said = {(kind, request.value(kind)) for request in requests for kind in KINDS if request.value(kind)}
     for kind, value in sorted(said):
         if as_stem_id(kind, value) not in studio.stems.entries:
@@ -252,17 +279,30 @@ def _register(requests: Sequence[MessageRequest]) -> None:
                 studio.stems.entry(value)
             studio.stems.ask_for(kind, value)
     for request in requests:
-        _keep(studio, request)
+        known = studio.stems.messages.get(request.id)
+        if known is None or known.is_copied != request.is_copied:
+            studio.stems.keep(request)
 
 
-def _keep(studio: Studio, request: MessageRequest) -> None:
-    """Keep one request, in place of what a command asked for under its id before."""
+def _check_free(studio: Studio, request: MessageRequest) -> None:
+    """Refuse a request whose id another message has already.
+
+    Raises:
+        ValueError: names both.
+    """
     known = studio.stems.messages.get(request.id)
-    is_same = known is not None and _meant(known) == _meant(request)
-    if known is not None and not is_same and studio.store.size(f"{MESSAGE_REQUESTS}/{request.id}.json") is None:
-        raise ValueError(f"a file in messages/ asks for another message {request.id}; give this one another --id")
-    if known is None or not is_same or known.is_copied != request.is_copied:
-        studio.stems.keep(request)
+    if known is None or _meant(known) == _meant(request):
+        return
+    if studio.store.size(f"{MESSAGE_REQUESTS}/{request.id}.json") is None:
+        held, remedy = f"{_told(known)}, as a file in messages/ asks", "give this one another --id"
+    else:
+        held, remedy = _told(known), f"give this one another --id, or first `audio-assets retire {request.id}`"
+    raise ValueError(f"{request.id} is {held}, and can not be {_told(request)} too; {remedy}")
+
+
+def _told(request: MessageRequest) -> str:
+    """A message in words: `the message 'simple' of José and Hilton`."""
+    return f"the message '{request.template}' of {' and '.join(filter(None, map(request.value, KINDS)))}"
 
 
 def _meant(request: MessageRequest) -> tuple[str, ...]:
@@ -280,10 +320,14 @@ def list_messages() -> dict[str, Any]:
     studio = open_studio()
     found = plan(studio, VOICE_STEMS.opened(studio))
     rows = [_message_row(studio, message, found) for message in studio.stems.messages]
-    return {"messages": rows, "templates": studio.stems.template_names(), "problems": list(studio.stems.problems)}
+    broken = studio.stems.broken_templates
+    usable = [name for name in studio.stems.template_names() if name not in broken]
+    problems = [*studio.stems.problems, *broken.values()]
+    return {"messages": rows, "templates": usable, "broken_templates": dict(broken), "problems": problems}
 
 
 def _message_row(studio: Studio, message: str, found: Plan) -> dict[str, Any]:
+    recipe = Message(studio)
     request, ref = studio.stems.message(message), studio.refs("message").get(message)
     reasons = [one.reason for one in found.stuck if (one.asset, one.partition) == (Message.asset, message)]
     causes = [
@@ -292,14 +336,18 @@ def _message_row(studio: Studio, message: str, found: Plan) -> dict[str, Any]:
     why = "; ".join([*reasons, *causes])
     row: dict[str, Any] = {
         "message": message, "template": request.template, "name": request.name, "developer": request.developer,
-        "script": request.script, "state": "missing" if ref is None else "stale" if why else "current", "why": why,
+        "script": request.script, "state": "missing", "why": why,
     }  # fmt: skip
-    sidecar = studio.store.find(ref.object) if ref else None
-    if ref is None or sidecar is None:
+    if ref is None:
         return row
+    sidecar = studio.store.find(ref.object)
+    if sidecar is None:
+        return {**row, "why": why or "its files are gone"}
+    state, why = _state(recipe, message, sidecar, why)
     return {
-        **row, "path": str(studio.settings.root / message_path(message)), "duration_s": sidecar.facts["duration_s"],
-        "sample_rate_hz": sidecar.facts["sample_rate_hz"], "merge": where(studio, f"{ref.object}/{MERGE}"),
+        **row, "state": state, "why": why, "path": str(recipe.local(message)),
+        "duration_s": sidecar.facts["duration_s"], "sample_rate_hz": sidecar.facts["sample_rate_hz"],
+        "merge": where(studio, f"{ref.object}/{MERGE}"),
     }  # fmt: skip
 
 
@@ -319,7 +367,7 @@ def _made(messages: Mapping[str, list[str]], stems: list[str], *, retry: bool, i
             StemIndex.asset: set(StemIndex(studio).partitions())
         }
         kept = {asset: [key for key in keys if key in chosen.get(asset, ())] for asset, keys in wanted.items()}
-        if not any(kept.get(asset) for asset in (*mine,)):
+        if not any(kept.get(asset) for asset in mine) and not _is_index_wrong(studio):
             kept = {}
         done.run = run_here(instance, VOICE_STEMS, {a: k for a, k in kept.items() if k}, is_quiet=is_quiet)
     known = {(one["asset"], one["partition"]) for one in done.run.failed}
@@ -332,9 +380,33 @@ def _made(messages: Mapping[str, list[str]], stems: list[str], *, retry: bool, i
     done.problems = studio.stems.problems
     paths = {"stem": stem_path, "message": message_path}
     shown = "message" if messages else "stem"
-    there = studio.refs(shown).all()
+    there = set(studio.refs(shown).all()) - (_not_made(studio) if done.has_failures else set())
     done.files = {key: str(studio.settings.root / paths[shown](key)) for key in mine[shown] if key in there}
     return done
+
+
+def _not_made(studio: Studio) -> set[str]:
+    """What is still not of today: a file of it is an earlier one."""
+    found = plan(studio, VOICE_STEMS.opened(studio))
+    return {one.partition for one in found.stale} | {one.partition for one in found.stuck}
+
+
+def list_text(
+    rows: Sequence[Mapping[str, Any]], problems: Sequence[str], line: Callable[[Mapping[str, Any]], str]
+) -> list[str]:
+    """A line for each row, then what is wrong with several of them alike, then what there is to look at; each once."""
+    alike: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        alike.setdefault(row["why"], []).append(row)
+    own = {why for why, of in alike.items() if len(of) == 1} - set(problems)
+    lines = [f"{line(row)}  {row['why'] if row['why'] in own else ''}".rstrip() for row in rows]
+    shared = [f"{len(of)} of them: {why}" for why, of in alike.items() if why and len(of) > 1 and why not in problems]
+    return [*lines, *shared, *(f"look at {problem}" for problem in problems)]
+
+
+def _is_index_wrong(studio: Studio) -> bool:
+    index = StemIndex(studio)
+    return any(index.unfinished(key, retry_failed=False) for key in index.partitions())
 
 
 def read_merge(message: str) -> dict[str, Any]:

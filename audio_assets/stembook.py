@@ -17,14 +17,14 @@ from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.datasets import Dataset, DatasetError, StemEntry, collision, make_entry, read_dataset
 from audio_assets.domain.line_request import LineRequest
 from audio_assets.domain.lineage import Origin
-from audio_assets.domain.lines import Line
+from audio_assets.domain.lines import NARRATOR, Line
 from audio_assets.domain.message_request import FOLDER as REQUESTS_FOLDER
 from audio_assets.domain.message_request import SUFFIXES as REQUEST_SUFFIXES
 from audio_assets.domain.message_request import MessageError, MessageRequest, read_requests
 from audio_assets.domain.message_template import Template, TemplateError, TemplatePart, parse_template
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.records import RecordError, read_record
-from audio_assets.domain.stem_ids import KINDS, PLURALS, Kind, parse_stem_id
+from audio_assets.domain.stem_ids import KINDS, PLURALS, PREFIX, Kind, parse_stem_id
 from audio_assets.domain.stem_settings import FILE as SETTINGS
 from audio_assets.domain.stem_settings import StemVoice, TomlError, parse_stem_settings
 from audio_assets.domain.toml_tables import nearest
@@ -144,11 +144,37 @@ class StemBook:
         path = self.root / SETTINGS
         try:
             data = path.read_bytes() if path.exists() else b""
-            return parse_stem_settings(data, str(path), self._language)
+            return parse_stem_settings(data, SETTINGS, self._language)
         except TomlError as error:
             raise PermanentError(str(error)) from error
         except OSError as error:
-            raise PermanentError(f"{path} can not be read ({error.strerror})") from error
+            raise PermanentError(f"{SETTINGS} can not be read ({error.strerror})") from error
+
+    @cached_property
+    def _unspeakable(self) -> tuple[str, ...]:
+        """Mistakes of `stems.toml` and of the cast, each once, also where there is no stem of the kind yet."""
+        found: list[str] = []
+        try:
+            voices = self.voices
+        except PermanentError as error:
+            return (str(error),)
+        for kind, voice in voices.items():
+            try:
+                request = self._spoken_by(kind, f"{PREFIX}{kind}", voice.words(kind))
+            except PermanentError as error:
+                found.append(str(error))
+                continue
+            if request.stand_in and voice.character != NARRATOR:
+                found.append(
+                    f"{SETTINGS}: [{kind}] character '{voice.character}' has no voice of its own in cast.toml, so "
+                    f"{request.stand_in} speaks; name one that has"
+                )
+        return tuple(dict.fromkeys(found))
+
+    def _spoken_by(self, kind: Kind, stem: str, words: str) -> LineRequest:
+        voice = self.voices[kind]
+        line = Line(kind, voice.character, words, voice.lang, "", 0, "dialogue", 1, (), line_id=stem)
+        return self._dialogue.resolve(stem, line, voice.lang)
 
     def request(self, stem: str) -> LineRequest:
         """What to speak for a stem, by whom.
@@ -159,11 +185,7 @@ class StemBook:
         if stem not in self._requests:
             entry = self.entry(stem)
             kind, _ = parse_stem_id(stem)
-            voice = self.voices[kind]
-            line = Line(
-                kind, voice.character, voice.words(entry.text), voice.lang, "", 0, "dialogue", 1, (), line_id=stem
-            )
-            self._requests[stem] = self._dialogue.resolve(stem, line, voice.lang)
+            self._requests[stem] = self._spoken_by(kind, stem, self.voices[kind].words(entry.text))
         return self._requests[stem]
 
     def stem_origins(self, stem: str) -> Iterator[Origin]:
@@ -209,6 +231,12 @@ class StemBook:
     def template_names(self) -> list[str]:
         """Every template there is."""
         return sorted({path.stem for folder in self._template_folders for path in folder.glob("*.json")})
+
+    @property
+    def broken_templates(self) -> Mapping[str, str]:
+        """Those that can not be used, with what is wrong."""
+        found = {name: self._templates.setdefault(name, self._read_template(name)) for name in self.template_names()}
+        return {name: str(one) for name, one in found.items() if isinstance(one, TemplateError)}
 
     @property
     def _template_folders(self) -> tuple[Path, Path]:
@@ -270,8 +298,9 @@ class StemBook:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What can not be used of data sets and requests, one sentence each."""
-        return (*(text for one in self.datasets.values() for text in one.problems), *self._asked[1], *self._messages[1])
+        """What can not be used of settings, data sets and requests, one sentence each."""
+        lists = (text for one in self.datasets.values() for text in one.problems)
+        return (*lists, *self._asked[1], *self._messages[1], *self._unspeakable)
 
     def keep(self, request: MessageRequest) -> None:
         """Let there be a message that a command asks for."""

@@ -1,6 +1,6 @@
 """Stage `stems`: names, developers and scripts become stems of one contract, and stems, bit for bit, messages."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -28,17 +28,18 @@ from audio_assets.domain.stem_artifacts import (
     stem_artifact,
 )
 from audio_assets.domain.stem_ids import parse_stem_id
-from audio_assets.render import Recipe
+from audio_assets.plain_files import PlainFile
 from audio_assets.spoken import MakeVoice, Spoken
 from audio_assets.stage import rendered_asset, source_asset
 from audio_assets.stembook import PROJECT
 from resources.pool import Call
-from resources.published import holds, replace_file
+from resources.published import replace_file
 
 INDEX = "index.json"
 INDEX_SCHEMA = "stem_index.1"
 STEMS_FOLDER, MESSAGES_FOLDER, COPIES_FOLDER = "stems", "messages", "output"
 """Folders of the data root with plain files for other programs; the objects are in the store."""
+INDEX_PATH = f"{STEMS_FOLDER}/{INDEX}"
 _SAME_IN_A_MESSAGE = ("sample_rate_hz", "encoding", "n_channels", "container")
 
 
@@ -52,7 +53,7 @@ def message_path(message: str) -> str:
     return f"{MESSAGES_FOLDER}/{message}.wav"
 
 
-class Stem(Spoken):
+class Stem(PlainFile, Spoken):
     """Speaks a name, a developer or a script under the contract of stems."""
 
     asset = "stem"
@@ -114,21 +115,9 @@ class Stem(Spoken):
             provider=who.provider, model=who.model, api_version=who.api_version, voice=voice_name(request.speech.voice)
         )
 
-    def unfinished(self, partition: str, *, retry_failed: bool) -> str:
-        """Whether its plain file is gone."""
-        return _not_published(self, partition, stem_path(partition))
-
-    def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
-        """As a plain file."""
-        _publish(self, stem_path(partition), folder, sidecar)
-
-    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
-        """The plain file."""
-        return {self.studio.settings.root / stem_path(partition): WAV}
-
-    def left_behind(self) -> Iterator[str]:
-        """Plain files of stems that nobody asks for any more."""
-        return _left_behind(self, stem_path)
+    def path(self, partition: str) -> str:
+        """See `stem_path`."""
+        return stem_path(partition)
 
 
 def _api_version(identity: Mapping[str, str]) -> str:
@@ -138,12 +127,13 @@ def _api_version(identity: Mapping[str, str]) -> str:
     )
 
 
-class StemIndex(Recipe):
+class StemIndex(PlainFile):
     """Lists every stem that is there, with its contract, for the bucket and for other programs."""
 
     asset = "stem_index"
     code_version = "1"
     folder = "audio/stem_index"
+    file = INDEX
     fan_in = ("stem",)
     waits_for_all = False
     is_parallel = False
@@ -177,19 +167,9 @@ class StemIndex(Recipe):
         """One version over all stems."""
         return {"stem": action.key}
 
-    def unfinished(self, partition: str, *, retry_failed: bool) -> str:
-        """Whether its plain file is gone."""
-        return _not_published(self, partition, f"{STEMS_FOLDER}/{INDEX}")
-
-    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
-        """The plain file."""
-        return {self.studio.settings.root / STEMS_FOLDER / INDEX: INDEX}
-
-    def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
-        """As `stems/index.json`."""
-        data = self.store.read_file(folder, INDEX, sidecar)
-        if not holds(self.studio.settings.root / STEMS_FOLDER / INDEX, data):
-            replace_file(self.studio.settings.root / STEMS_FOLDER / INDEX, data)
+    def path(self, partition: str) -> str:
+        """There is one."""
+        return INDEX_PATH
 
     def _rows(self) -> dict[str, dict[str, Any]]:
         refs = self.studio.refs("stem").all()
@@ -225,7 +205,7 @@ def index_artifact(rows: Mapping[str, Mapping[str, Any]]) -> Rendered:
     return Rendered(files={INDEX: orjson.dumps(record, option=orjson.OPT_INDENT_2)}, facts=facts)
 
 
-class Message(Recipe):
+class Message(PlainFile):
     """Joins the stems that a template names, sample for sample."""
 
     asset = "message"
@@ -297,30 +277,23 @@ class Message(Recipe):
         """The request and the template."""
         return self.studio.stems.message_origins(partition)
 
-    def unfinished(self, partition: str, *, retry_failed: bool) -> str:
-        """Whether its plain file is gone."""
-        return _not_published(self, partition, message_path(partition))
+    def path(self, partition: str) -> str:
+        """See `message_path`."""
+        return message_path(partition)
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """As a plain file; and, where that is asked for and it is new, as a copy with the time in its name."""
-        data = _publish(self, message_path(partition), folder, sidecar)
-        if data is not None and self._is_copied(partition):
-            self.copy(partition, data)
+        is_new = bool(self.wrong(partition, sidecar))
+        super().publish(partition, folder, sidecar)
+        if is_new and self._is_copied(partition):
+            self.copy(partition)
 
-    def copy(self, partition: str, data: bytes) -> Path:
+    def copy(self, partition: str) -> Path:
         """A copy below `output/` with the time in its name."""
         at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         target = self.studio.settings.root / COPIES_FOLDER / f"{partition}-{at}.wav"
-        replace_file(target, data)
+        replace_file(target, self.local(partition).read_bytes())
         return target
-
-    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
-        """The plain file; the dated copies are people's own."""
-        return {self.studio.settings.root / message_path(partition): WAV}
-
-    def left_behind(self) -> Iterator[str]:
-        """Plain files of messages that nobody asks for any more; the dated copies are people's own."""
-        return _left_behind(self, message_path)
 
     def _is_copied(self, partition: str) -> bool:
         request = self.studio.stems.message(partition)
@@ -342,37 +315,6 @@ class Message(Recipe):
                 raise UpstreamError(f"{stem} is of another contract or text ({different}): it has to be made again")
             self._sound[stem] = ref, self.sidecar(ref).facts
         return self._sound[stem]
-
-
-# Plain files
-
-
-def _publish(recipe: Recipe, path: str, folder: str, sidecar: Sidecar) -> bytes | None:
-    """Put an object's sound at `path` of the data root; its bytes where they are new there."""
-    data = recipe.store.read_file(folder, WAV, sidecar)
-    target = recipe.studio.settings.root / path
-    if holds(target, data):
-        return None
-    replace_file(target, data)
-    return data
-
-
-def _not_published(recipe: Recipe, partition: str, path: str) -> str:
-    if (recipe.studio.settings.root / path).is_file():
-        return ""
-    ref = recipe.refs.get(partition)
-    with suppress(PermanentError, UpstreamError):
-        return f"{path} is gone" if ref is not None and ref.action_key == recipe.describe(partition).key else ""
-    return ""
-
-
-def _left_behind(recipe: Recipe, path_of: Callable[[str], str]) -> Iterator[str]:
-    """Plain files that this recipe published for what is asked for no more; others in the folder are people's own."""
-    root: Path = recipe.studio.settings.root
-    if recipe.store.local_root != root:  # a clean-up deletes what is in the store
-        return
-    gone = recipe.refs.all().keys() - set(recipe.partitions())
-    yield from (path for path in map(path_of, sorted(gone)) if (root / path).is_file())
 
 
 # Assets

@@ -45,10 +45,13 @@ _AT_ONCE = 16
 _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 _TIMES = {"timeout": "60s", "connect_timeout": "5s"}
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-_AWS_KEYS, _GOOGLE_KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"
+_AWS_KEYS, _GOOGLE_KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "GOOGLE_APPLICATION_CREDENTIALS"
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _REFUSED = ("SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied", "ExpiredToken", "InvalidToken",
             "AuthorizationHeaderMalformed", "403 Forbidden", "401 Unauthorized")  # fmt: skip
+_ASKED_FOR_KEYS = ("Missing SecretAccessKey", "Missing AccessKeyId", "/latest/api/token", "/latest/meta-data",
+                   "computeMetadata", "metadata.google.internal")  # fmt: skip
+"""Without keys obstore asks the machine's cloud for some; elsewhere nobody answers."""
 _NO_ANSWER = ("error sending request", "tcp connect", "dns error", "timed out", "Connection re")
 
 
@@ -81,6 +84,13 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
         if "://" not in self.url:
             return Path(self.url).expanduser().absolute()
         return Path(self.url.removeprefix("file://")) if self.url.startswith("file://") else None
+
+    @property
+    def _is_unmade(self) -> bool:
+        """Whether it is a folder that nobody has made yet: looking at it finds nothing, the first upload makes it."""
+        if self.folder is not None and self.folder.exists() and not self.folder.is_dir():
+            raise PermanentError(f"{SETTING} is {self.label}, which is a file; name a folder, s3://... or gs://...")
+        return self.folder is not None and bool(self.url) and not self.folder.exists()
 
     @property
     def _is_google(self) -> bool:
@@ -119,6 +129,8 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
             PermanentError: no such bucket, or these credentials may not list it.
             TransientError: it does not answer.
         """
+        if self._is_unmade:
+            return
         whole, _, _ = prefix.rpartition("/")  # stores list by whole names, people ask for the begin of one
         with self._plainly(""):
             found = obstore.list(self._store, whole or None, offset=after or None, chunk_size=PAGE)
@@ -137,6 +149,8 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
 
     def look(self, key: str) -> Held | None:
         """One object with its metadata, None where there is none."""
+        if self._is_unmade:
+            return None
         with self._plainly(key):
             try:
                 found = obstore.get(self._store, key, options={"head": True})
@@ -265,9 +279,9 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
         said = code[1] if code else next((word for word in _REFUSED if word in text), "")
         if said in ("NoSuchBucket", "InvalidBucketName"):
             return PermanentError(f"there is no bucket {self.label} ({said}); make it, or correct {SETTING}")
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or said in _REFUSED:
-            keys = _GOOGLE_KEYS if self._is_google else _AWS_KEYS
-            return PermanentError(f"{where} can not be used with these credentials ({said or 'refused'}); check {keys}")
+        is_without_keys = any(word in text for word in _ASKED_FOR_KEYS)
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or said in _REFUSED or is_without_keys:
+            return PermanentError(f"{where} can not be used {self._blame(said or 'refused')}")
         if isinstance(error, PermissionError):
             return PermanentError(f"{where} can not be read or written by this user")
         if any(word in text for word in _NO_ANSWER):
@@ -275,6 +289,14 @@ class Bucket(dg.ConfigurableResource):  # type: ignore[type-arg]  # the resource
         status = re.search(r"status code: (\d{3} [\w ]+)", text)
         detail = said or (status[1] if status else without_secrets(text.splitlines()[0] if text else "", longest=160))
         return TransientError(f"{where} can not be used: {detail}; run again")
+
+    def _blame(self, said: str) -> str:
+        """What a refusal says of the credentials: none are given, or they are wrong."""
+        names = (_GOOGLE_KEY,) if self._is_google else _AWS_KEYS
+        unset = [name for name in names if not os.environ.get(name)]
+        if unset and not (os.environ.get("AWS_PROFILE") and not self._is_google):
+            return f"without credentials ({said}); set {' and '.join(unset)}"
+        return f"with these credentials ({said}); check {' and '.join(names)}"
 
 
 def _type_of(key: str) -> Literal["audio/wav", "application/json"]:

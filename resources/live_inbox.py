@@ -54,13 +54,14 @@ def take_inbox(queue: MessageQueue, folder: Path, *, now: Callable[[], float] = 
 def _take_file(queue: MessageQueue, path: Path, now: Callable[[], float]) -> Iterator[Taken]:
     stat = path.stat()
     place = queue.place(path.name)
-    if stat.st_size == place.offset:
-        return
     is_still = now() - stat.st_mtime >= _STILL_S
     with path.open("rb") as file:
-        header = file.readline(_LONGEST_LINE)
         if place.offset > stat.st_size or _tail(file, place.offset) != (place.tail_sha256 or sha256_hex(b"")):
-            place = Place(version=place.version)  # another file of that name, or one that was edited
+            place = Place(version=place.version)  # another file of that name, or one that was edited or cut
+        if stat.st_size == place.offset:
+            return
+        file.seek(0)
+        header = file.readline(_LONGEST_LINE)
         while True:
             file.seek(place.offset)
             lines = _whole_lines(file, is_still=is_still)

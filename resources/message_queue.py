@@ -22,7 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from audio_assets.domain.live_message import NewMessage, Queue
+from audio_assets.domain.live_message import QUEUES, NewMessage, Queue
 from audio_assets.domain.redaction import without_secrets
 from resources.database import BUSY_S, Database
 from resources.database_schema import live_inbox, live_messages, live_state
@@ -87,11 +87,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What the queue holds: messages by queue and state, bytes of audio that wait to be played, deaths of players."""
+    """What the queue holds: messages by queue and state, bytes of audio that is ready by queue, deaths of players."""
 
     switches: Switches
-    counts: dict[str, dict[State, int]]
-    n_bytes_ready: int
+    counts: dict[Queue, dict[State, int]]
+    n_bytes_ready: dict[Queue, int]
     playing: Message | None
     n_died: int
 
@@ -181,7 +181,8 @@ class MessageQueue:
     ) -> tuple[Message, ...]:
         """Take the first messages that nobody is rendering, and fix what is spoken of them.
 
-        `ask` says what, once: a message that was claimed before keeps it. One that it refuses fails with that reason.
+        `ask` says what, once: a message that was claimed before keeps it. One that it refuses fails with that reason;
+        where it raises nothing has happened.
         """
         with self._database.writing() as connection:
             chosen = [] if only is None else [_columns.id.in_(only)]
@@ -402,16 +403,17 @@ class MessageQueue:
             rows = connection.execute(
                 sa.select(_columns.queue, _columns.state, count).group_by(_columns.queue, _columns.state)
             )
-            counts: dict[str, dict[State, int]] = {queue: dict.fromkeys(STATES, 0) for queue in ("mentions", "bits")}
+            counts: dict[Queue, dict[State, int]] = {queue: dict.fromkeys(STATES, 0) for queue in QUEUES}
             for queue, state, n in rows:
                 counts[queue][state] = n
-            ready = sa.select(sa.func.sum(_columns.n_bytes)).where(_columns.state == "READY")
+            n_bytes = sa.select(_columns.queue, sa.func.sum(_columns.n_bytes)).where(_columns.state == "READY")
+            ready = {queue: int(n) for queue, n in connection.execute(n_bytes.group_by(_columns.queue))}
             died = sa.select(count).where(_columns.reason.like("its player died%"), _columns.state.in_(FINISHED))
             playing = messages_of(connection, _columns.state == "PLAYING", limit=1)
             return Stats(
                 switches=switches_of(connection),
                 counts=counts,
-                n_bytes_ready=int(connection.execute(ready).scalar() or 0),
+                n_bytes_ready={queue: ready.get(queue, 0) for queue in QUEUES},
                 playing=playing[0] if playing else None,
                 n_died=int(connection.execute(died).scalar() or 0),
             )

@@ -43,6 +43,8 @@ def new_messages(context: dg.SensorEvaluationContext, studio: StudioResource) ->
         prune(opened, context.instance)
     except PermanentError as error:
         return dg.SkipReason(str(error))
+    if opened.live.mistake:
+        return dg.SkipReason(opened.live.mistake)
     if render_lock.is_held(opened.settings.render_lock(LIVE.job)) or has_queued_run(context.instance, LIVE):
         return dg.SkipReason("a run is rendering; what waits after it comes next")
     keys = [message.partition for message in opened.live.queue.waiting(BATCH)]

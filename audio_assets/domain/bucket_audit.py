@@ -15,23 +15,40 @@ Problem = Literal[
     "missing_in_bucket", "differs", "orphaned_in_bucket",
     "stale_contract",
 ]  # fmt: skip
+_MESSAGES = "messages/"
 REMEDIES: Mapping[Problem, str] = {
-    "missing_here": "`audio-assets bucket resolve` fetches it, `audio-assets stem generate` makes it anew",
-    "damaged_here": "`audio-assets stem generate` writes it again from its object",
-    "orphaned_here": "no stem or message of today; `audio-assets clean` removes what is not needed",
+    "missing_here": "{made_by} puts it back, or `audio-assets bucket resolve ID` it alone",
+    "damaged_here": "{made_by} writes it again, or `audio-assets bucket resolve ID` it alone",
+    "orphaned_here": "no stem or message of today; `audio-assets clean` removes those that were made here",
     "missing_in_bucket": "`audio-assets bucket upload` puts it there",
     "differs": "`audio-assets bucket upload` replaces it",
     "orphaned_in_bucket": "no stem or message of today; delete it with the bucket's own tools if nobody needs it",
-    "stale_contract": "`audio-assets stem generate`, then `audio-assets bucket upload`",
+    "stale_contract": "{made_by}, then `audio-assets bucket upload`",
 }
-"""What to do about each problem."""
+"""What to do about each problem; `made_by` is what makes such a file."""
+
+
+def made_by(key: str) -> str:
+    """The command that makes the file of a key, or writes it again."""
+    return "`audio-assets message make --all`" if key.startswith(_MESSAGES) else "`audio-assets stem generate all`"
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what no key begins with.
+
+    Raises:
+        ValueError: it leads out of the bucket, or begins with a slash.
+    """
+    if prefix.startswith("/") or ".." in prefix.split("/") or "//" in prefix:
+        raise ValueError(f"no key begins with '{prefix}'; write stems/, stems/name/, messages/ or more of a key")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A file as the index has it; `contract_signature` is that of today's settings, "" where there is none.
 
-    `made_under` is the contract that the file was made under, which goes to the bucket with it.
+    `made_under` is the contract that the file was made under, which goes to the bucket with it. `object` is the path
+    of the same bytes in the store, "" where it is not known.
     """
 
     key: str
@@ -39,6 +56,7 @@ class Wanted:
     size: int
     contract_signature: str = ""
     made_under: str = ""
+    object: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +84,7 @@ class Finding:
     @property
     def remedy(self) -> str:
         """What to do."""
-        return REMEDIES[self.problem]
+        return REMEDIES[self.problem].format(made_by=made_by(self.key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 Files are named `names`, `developers` and `scripts`, and end in .csv, .json or .txt; several of a kind add up.
 - .txt: a value per line; `value = text` where it is spoken otherwise than written; lines that begin with # are remarks.
-- .csv: a column `value` (or `name`, `developer`, `script`), and `text` where there is one; or a single column without
-  a header.
+- .csv: a column `value` (or `name`, `developer`, `script`), and `text` where there is one (an empty field: as it is
+  written); or a single column without a header.
 - .json: a list of values or of objects with these keys, an object of values with their texts, or {"names": [...]}.
 
 Everything that can not be used is a problem, one sentence each, and costs nothing else. Not here: ids (`stem_ids`).
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from audio_assets.domain.stem_ids import KINDS, PLURALS, Kind, stem_id
 FOLDER = "datasets"
 SUFFIXES = (".csv", ".json", ".txt")
 LONGEST_TEXT = 2000
+_HALF_SPACED = re.compile(r"\s=\S|\S=\s|^=|=$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A value as it stands in a file; `text` is "" where none is given."""
+    """A value as it stands in a file; `text` is None where none is given."""
 
     said_in: str
     value: object
-    text: object = ""
+    text: object = None
 
 
 def read_dataset(kind: Kind, files: Sequence[tuple[str, bytes]]) -> Dataset:
@@ -98,24 +100,35 @@ def make_entry(kind: Kind, value: str, text: str = "", said_in: str = "") -> Ste
     Raises:
         DatasetError: it is empty, too long, or nothing that can be spoken.
     """
-    return _entry(kind, _Row(said_in, value, text))
+    return _entry(kind, _Row(said_in, value, text or None))
 
 
 def _entry(kind: Kind, row: _Row) -> StemEntry:
     where = f"{row.said_in}: " if row.said_in else ""
-    for what, said in (("value", row.value), ("text", row.text)):
-        if not isinstance(said, str):
-            raise DatasetError(f"{where}the {what} is {said!r}, no text; put it in quotes")
-        if any(ord(letter) < 32 and letter not in "\t\n" for letter in said):
-            raise DatasetError(f"{where}the {what} {said[:40]!r} holds control characters; take them out")
-    value, text = (" ".join(said.split()) for said in (str(row.value), str(row.text)))
-    if len(value) > LONGEST_TEXT or len(text) > LONGEST_TEXT:
-        n = max(len(value), len(text))
-        raise DatasetError(f"{where}{n} characters are too many for one {kind}, at most {LONGEST_TEXT}; divide it")
+    value = _plain(kind, f"{where}the value", row.value)
+    text = value if row.text is None else _plain(kind, f"{where}the text of {value!r}", row.text)
+    if not value:
+        raise DatasetError(f"{where}the value is empty; write a {kind}, or take it out")
+    if not text:
+        raise DatasetError(f"{where}the text of {value!r} is empty; write what is spoken, or {value!r} alone")
     try:
-        return StemEntry(stem_id(kind, value), value, text or value, row.said_in)
+        return StemEntry(stem_id(kind, value), value, text, row.said_in)
     except ValueError as error:
         raise DatasetError(f"{where}{error}: it can be no {kind}; take it out") from error
+
+
+def _plain(kind: Kind, what: str, said: object) -> str:
+    """A value or a text with single spaces."""
+    if not isinstance(said, str):
+        raise DatasetError(f"{what} is {said!r}, no text; put it in quotes")
+    if any(ord(letter) < 32 and letter not in "\t\n" for letter in said):
+        raise DatasetError(f"{what} {said[:40]!r} holds control characters; take them out")
+    plain = " ".join(said.split())
+    if len(plain) > LONGEST_TEXT:
+        raise DatasetError(
+            f"{what}: {len(plain)} characters are too many for one {kind}, at most {LONGEST_TEXT}; divide it"
+        )
+    return plain
 
 
 def _rows(kind: Kind, path: str, data: bytes, problems: list[str]) -> Iterator[_Row]:
@@ -130,18 +143,27 @@ def _rows(kind: Kind, path: str, data: bytes, problems: list[str]) -> Iterator[_
         elif suffix == ".csv":
             yield from _csv_rows(kind, path, text, problems)
         elif suffix == ".txt":
-            yield from _txt_rows(path, text)
+            yield from _txt_rows(path, text, problems)
         else:
             problems.append(f"{path}: a data set ends in {', '.join(SUFFIXES)}")
     except (ScriptError, DatasetError) as error:
         problems.append(str(error))
 
 
-def _txt_rows(path: str, text: str) -> Iterator[_Row]:
+def _txt_rows(path: str, text: str, problems: list[str]) -> Iterator[_Row]:
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            value, _, said = line.partition(" = ")
-            yield _Row(f"{path} line {number}", value, said)
+        where, plain = f"{path} line {number}", line.strip()
+        value, sign, said = f" {plain} ".partition(" = ")
+        if not plain or plain.startswith("#"):
+            continue
+        if sign:
+            yield _Row(where, value, said)
+        elif _HALF_SPACED.search(plain):  # a slip of `value = text`, which would be spoken with its sign
+            problems.append(
+                f"{where}: {plain[:40]!r} has no space on one side of its =; write 'value = what is spoken'"
+            )
+        else:
+            yield _Row(where, plain)
 
 
 def _csv_rows(kind: Kind, path: str, text: str, problems: list[str]) -> Iterator[_Row]:
@@ -155,7 +177,7 @@ def _csv_rows(kind: Kind, path: str, text: str, problems: list[str]) -> Iterator
             problems.append(f"{path}: no column is called 'value' or '{kind}'; begin the file with value,text")
             return
         else:
-            yield _Row(where, fields[value_at], fields[text_at] if text_at >= 0 else "")
+            yield _Row(where, fields[value_at], fields[text_at].strip() or None if text_at >= 0 else None)
 
 
 def _json_rows(kind: Kind, path: str, text: str, problems: list[str]) -> Iterator[_Row]:
@@ -185,7 +207,7 @@ def _json_row(kind: Kind, said_in: str, item: object) -> _Row:
     if not key or unknown:
         what = f"has the key '{unknown[0]}'" if unknown else "has no 'value'"
         raise DatasetError(f'{said_in} {what}; write {{"value": "José", "text": "what is spoken"}}')
-    return _Row(said_in, item[key], item.get("text", ""))
+    return _Row(said_in, item[key], item.get("text"))
 
 
 def kind_of(text: str) -> Kind:

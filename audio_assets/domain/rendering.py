@@ -41,3 +41,10 @@ class TransientError(RuntimeError):
 
 class UpstreamError(RuntimeError):
     """Something it is made from is not there yet: an input artifact, a model. The message says what comes first."""
+
+
+def plain_words(error: BaseException) -> str:
+    """What an error says; of the system's word on a file (disk full, read-only) a sentence without its number."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename} can not be read or written ({error.strerror}); mend that, then run again"
+    return str(error)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from audio_assets.launch import LIVE
 from audio_assets.live import MessageAudio
 from audio_assets.live_desk import Desk, prune, render_waiting
 from audio_assets.live_server import build_app
+from audio_assets.livebook import LiveSettingsMistake
 from audio_assets.render import render
 from resources import render_lock
 from resources.now_playing import RECORD
@@ -121,19 +123,53 @@ def test_what_can_not_be_spoken_fails_with_its_reason_and_the_others_go_on(
     assert reasons[4] == "nothing is left to speak of its text: 1 emoji left out"
 
 
-def test_settings_that_are_wrong_fail_messages_until_they_are_mended(house: House) -> None:
-    house.write("live.toml", 'voice = "af_heart60_am_adam50"')
-    add(house, "one")
-    recipe = MessageAudio(house.studio())
-    assert recipe.take_on(["m0000001"]) == []
-    reason = house.studio().live.queue.message(1).reason
-    assert reason.endswith(
-        "[voice] the percentages of voice 'af_heart60_am_adam50' sum to 110, not 100; change them to sum to 100"
-    )
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('voice = "af_heart60_am_adam50"', "sum to 110, not 100"),
+        ("sped = 1.2", "the key 'sped' is not known; did you mean 'speed'?"),
+        ("speed = ", "the file is not TOML"),
+        ('engine = "kokor"', "'kokor' is no speech provider"),
+    ],
+)
+def test_a_mistake_in_the_settings_keeps_messages_waiting_and_is_said(house: House, text: str, says: str) -> None:
+    house.write("live.toml", text)
+    added = command("add", "ana", "one")
+    assert (added["state"], says in added["problem"]) == ("PENDING", True)
+    with pytest.raises(LiveSettingsMistake, match=re.escape(says)):
+        MessageAudio(house.studio()).take_on(["m0000001"])
+    assert states(house) == {1: "PENDING"}
+    stats = command("stats")
+    assert (says in stats["problem"], stats["in_active_queue"]["pending"]) == (True, 1)
+    assert command("autoplay", "start")["autoplay"]
     house.write("live.toml", 'voice = "af_heart60_am_adam40"')
-    house.studio().live.queue.requeue([1])
-    recipe = MessageAudio(house.studio())
-    assert recipe.take_on(["m0000001"]) == ["m0000001"]
+    assert "problem" not in command("stats")
+    assert MessageAudio(house.studio()).take_on(["m0000001"]) == ["m0000001"]
+
+
+def test_sensor_run_and_desk_say_a_mistake_in_the_settings_in_a_sentence(
+    house: House, instance: dg.DagsterInstance
+) -> None:
+    house.write("live.toml", "sped = 1.2")
+    add(house, "one")
+    says = "live.toml: the key 'sped' is not known; did you mean 'speed'?"
+    assert says in tick(house, instance, "new_messages")[0].skip_message
+    done = run(house, instance, launch.run_config({"message_audio": ["m0000001"]}))
+    (failed,) = [event.step_failure_data.user_failure_data for event in done.all_events if event.is_step_failure]
+    assert failed is not None
+    assert says in str(failed.description)
+    told: list[str] = []
+    desk = Desk(house.studio, instance, told.append)
+    desk.start()
+    until = time.monotonic() + 20
+    while not told and time.monotonic() < until:
+        time.sleep(0.02)
+    desk.stop()
+    assert [says in sentence for sentence in told] == [True]
+    assert states(house) == {1: "PENDING"}
+    house.write("live.toml", "speed = 1.2")
+    assert render_waiting(house.studio(), instance) == 1
+    assert states(house) == {1: "READY"}
 
 
 def test_a_message_keeps_the_settings_that_held_when_it_was_claimed(house: House) -> None:
@@ -231,7 +267,10 @@ def test_the_server_shows_the_queue_of_its_studio(house: House) -> None:
             return await asking.get("/api/queue")
 
     shown = asyncio.run(ask()).json()
-    assert (shown["pending"], shown["active_queue"], shown["is_served"]) == (2, "mentions", False)
+    assert (shown["in_all_queues"]["pending"], shown["active_queue"], shown["is_served"]) == (2, "mentions", False)
+    house.write("live.toml", "sped = 1")
+    problem = asyncio.run(ask()).json()["problem"]
+    assert problem.startswith("live.toml: the key 'sped' is not known")
 
 
 # The commands
@@ -248,16 +287,31 @@ def test_the_commands_of_a_stream(house: House, instance: dg.DagsterInstance) ->
     assert command("add", "bo", "big", "--bits", "100")["queue"] == "bits"
     assert command("add", "bo", "big", "--bits", "100", "--id", "x")["is_new"]
     assert not command("add", "bo", "big", "--bits", "100", "--id", "x")["is_new"]
-    assert command("play-next", code=1) is None
+    assert command("play-next", code=1) == {
+        "id": None,
+        "said": "no message of mentions, the active queue, is ready to play",
+    }
     while render_waiting(house.studio(), instance):
         pass
     stats = command("stats")
-    assert (stats["active_queue"], stats["pending"], stats["ready"], stats["autoplay"]) == ("mentions", 0, 1, False)
-    assert stats["audio_bytes_ready"] > 10_000
+    assert (stats["active_queue"], stats["autoplay"], stats["playing"]) == ("mentions", False, None)
+    mine, every = stats["in_active_queue"], stats["in_all_queues"]
+    assert (mine["pending"], mine["ready"], every["pending"], every["ready"]) == (0, 1, 0, 3)
+    assert every["audio_bytes_ready"] > mine["audio_bytes_ready"] > 10_000
+    assert mine == stats["queues"]["mentions"]
+    told = CliRunner().invoke(main, ["queue", "stats"]).output.splitlines()
+    assert [" ".join(line.split()) for line in told[:3]] == [
+        f"mentions (active) 1 ready, {mine['audio_bytes_ready'] / 1e6:.1f} MB of audio to play",
+        f"bits 2 ready, {stats['queues']['bits']['audio_bytes_ready'] / 1e6:.1f} MB of audio to play",
+        f"all queues 3 ready, {every['audio_bytes_ready'] / 1e6:.1f} MB of audio to play",
+    ]
     played = command("play-next")
     assert (played["id"], Path(played["path"]).name) == (1, "now_playing.wav")
     assert "message 1 plays for another" in command("play-next", code=2)
     assert command("mark-played", "1")["state"] == "PLAYED"
+    assert command("play-next", code=1)["said"].endswith(
+        "is ready to play; bits holds 2: `audio-assets queue switch bits` plays those"
+    )
     assert command("switch", "bits")["active_queue"] == "bits"
     assert command("autoplay", "start", "--cooldown", "3") == {
         "active_queue": "bits",
@@ -265,7 +319,8 @@ def test_the_commands_of_a_stream(house: House, instance: dg.DagsterInstance) ->
         "cooldown_s": 3.0,
     }
     assert command("autoplay", "stop")["autoplay"] is False
-    assert command("clear") == {"active_queue": "bits", "n_deleted": 2, "ids": [2, 3]}
+    assert "Delete 2 messages that wait in bits? [y/N]" in command("clear", code=2)
+    assert command("clear", "--yes") == {"active_queue": "bits", "n_deleted": 2, "ids": [2, 3]}
     assert [one["state"] for one in command("list")] == ["PLAYED", "DELETED", "DELETED"]
     assert [one["id"] for one in command("list", "--state", "deleted", "--newest", "1")] == [3]
     assert command("requeue", "1") == {"ids": [1]}
@@ -280,5 +335,9 @@ def test_the_config_is_shown_and_checked(house: House) -> None:
     shown = command("config")
     assert shown["mix"] == {"am_adam": 0.3, "af_heart": 0.7}
     assert (shown["cooldown_s"], shown["speed"], shown["language"]) == (10.0, 0.85, "en-us")
+    told = CliRunner().invoke(main, ["queue", "config"]).output
+    assert "30% am_adam, 70% af_heart" in told
+    assert "tim is am_adam" in told
+    assert not set("{}[]") & set(told)
     house.write("live.toml", 'voice = "tim30_af_heart60"\n[names]\ntim = "am_adam"')
     assert "sum to 90, not 100" in command("config", code=2)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
-from audio_assets import launch, rotating
+from audio_assets import definitions, launch, rotating, stem_commands
 from audio_assets.cli import main
+from audio_assets.domain.rotation import PLURALS
 from audio_assets.instance import open_instance
 from audio_assets.settings import current
 from resources import render_lock
@@ -73,6 +75,8 @@ def test_next_gives_each_once_and_stream_shows_the_same_before() -> None:
 def test_stream_takes_and_request_ids_repeat() -> None:
     (first, *_) = run("stream", "scripts", "--take", "--count", "1").splitlines()
     assert first in ("hi", "bye")
+    row = json.loads(run("stream", "pairs", "--take", "--count", "1", "--jsonl"))
+    assert set(row) == {"kind", "name", "developer", "cycle", "number", "given_at"}
     again = [json.loads(run("next", "script", "--request-id", "r1", "--json")) for _ in range(2)]
     assert again[0]["script"]["value"] == ({"hi", "bye"} - {first}).pop()
     assert again[1] == {**again[0], "is_repeated": True}
@@ -83,7 +87,14 @@ def test_a_changed_data_set_is_said(listed: House) -> None:
     listed.write("datasets/names.txt", "Ann\nBob\nJosé\nZoë\nMax\n")
     assert "2 names joined since the last hand-out" in run("status")
     assert "2 names joined; 1 of 5 names given in this cycle" in run("next", "name")
-    assert run("reset", "name") == "name: begins anew, 2 hand-outs forgotten\n"
+    refused = CliRunner().invoke(main, ["rotation", "reset", "name"], input="n\n")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "Forget what was given of names? [y/N]: n\nError: nothing is done; --yes does it" in refused.stderr
+    assert json.loads(run("status", "--json"))[0]["n_given"] == 2
+    assert run("reset", "name", "--yes") == "name: begins anew, 2 hand-outs forgotten\n"
+    agreed = CliRunner().invoke(main, ["rotation", "reset"], input="y\n")
+    assert agreed.exit_code == 0
+    assert set(PLURALS.values()) <= set(agreed.stderr.replace("?", ",").replace(",", " ").split())
     assert json.loads(run("status", "--json"))[0]["n_given"] == 0
 
 
@@ -94,6 +105,28 @@ def test_a_studio_without_data_sets_is_told_what_to_write() -> None:
         2, "Error: there are no names to rotate; write some to datasets/names.txt\n",
     )  # fmt: skip
     assert run("status").count("to rotate") == 4
+
+
+def test_pair_generate_makes_the_next_pair_its_stems_and_its_message(
+    listed: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(definitions, "shipped_providers", lambda _settings: dict(listed.overrides))
+    monkeypatch.setattr(stem_commands, "open_instance", lambda _settings: nullcontext(instance))
+    (coming,) = [json.loads(line) for line in run("stream", "pairs", "--count", "1", "--jsonl").splitlines()]
+    asked = ("pair", "--generate", "--template", "announcement", "--request-id", "r1", "--json")
+    made = json.loads(CliRunner().invoke(main, ["rotation", *asked]).stdout)
+    assert (made["name"], made["developer"], made["number"]) == (coming["name"], coming["developer"], 1)
+    sound = Path(made["path"])
+    assert sound.parent == listed.root / "messages"
+    assert sound.stat().st_size > 10_000
+    stems = {path.stem for path in listed.root.glob("stems/*/*.wav")}
+    assert {made["name"]["id"], made["developer"]["id"]} < stems
+    assert len(stems) == 3, "and the next script"
+    again = json.loads(CliRunner().invoke(main, ["rotation", *asked]).stdout)
+    assert (again["message"], again["is_repeated"], again["cached"]) == (made["message"], True, True)
+    assert json.loads(run("status", "--json"))[2]["n_given"] == 1
+    refused = CliRunner().invoke(main, ["rotation", "pair", "--generate", "--template", "simpel"])
+    assert (refused.exit_code, json.loads(run("status", "--json"))[2]["n_given"]) == (2, 1)
 
 
 def test_the_schedule_asks_for_one_run_that_makes_the_messages(listed: House, instance: dg.DagsterInstance) -> None:

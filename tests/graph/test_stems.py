@@ -1,6 +1,8 @@
 """Stems and messages: what is stale and why, contracts that do not mix, plain files, the commands, the sensor."""
 
+import errno
 import logging
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -168,6 +170,61 @@ def test_a_deleted_plain_file_is_put_back_from_the_store(box: House) -> None:
     assert len(spoken(box.engines)) == n_spoken
 
 
+def flip(path: Path) -> bytes:
+    """Another byte in the middle; the size stays."""
+    data = path.read_bytes()
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    return data
+
+
+def test_a_damaged_plain_file_is_told_and_written_again_from_its_object(box: House) -> None:
+    made(box)
+    n_spoken = len(spoken(box.engines))
+    paths = {JOSE: f"stems/name/{JOSE}.wav", FIRST: f"messages/{FIRST}.wav", "all": "stems/index.json"}
+    before = {key: flip(box.root / path) for key, path in paths.items()}
+    assert stale(box)[JOSE] == (f"stems/name/{JOSE}.wav is damaged",)
+    found = states(made(box))
+    assert {found[key] for key in paths} == {"cached"}
+    assert {key: (box.root / path).read_bytes() for key, path in paths.items()} == before
+    assert len(spoken(box.engines)) == n_spoken
+    for key, path in paths.items():
+        flip(box.root / path)
+        assert stale(box)[key] == (f"{path} is damaged",)
+        made(box)
+
+
+def test_where_the_object_is_damaged_too_it_is_rendered_again_by_the_same_run(box: House) -> None:
+    made(box)
+    n_spoken = len(spoken(box.engines))
+    path, objects = box.root / f"stems/name/{JOSE}.wav", box.object_of("stem", JOSE)
+    before = flip(path)
+    flip(objects / WAV)
+    assert states(made(box))[JOSE] == "rendered"
+    assert path.read_bytes() == before
+    assert (objects / WAV).read_bytes() == before
+    assert len(spoken(box.engines)) == n_spoken + 1
+    assert stale(box) == {}
+
+
+def test_a_full_disk_fails_a_plain_file_in_a_sentence_and_loses_nothing(
+    box: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        path = box.root / f"stems/name/{JOSE}.wav"
+        assert states(made(box))[JOSE] == (
+            f"{path} can not be read or written (No space left on device); mend that, then run again"
+        )
+    n_spoken = len(spoken(box.engines))
+    assert states(made(box))[JOSE] == "cached"
+    assert path.is_file()
+    assert (len(spoken(box.engines)), stale(box)) == (n_spoken, {})
+
+
 def test_bad_lists_are_reported_and_cost_nothing_else(box: House) -> None:
     box.write("datasets/names.txt", "José\nJOSE\n!!\nAna\n")
     (box.root / "datasets/scripts.json").write_bytes(b"\xff\xfe")
@@ -293,7 +350,7 @@ def command(box: House, instance: dg.DagsterInstance, monkeypatch: pytest.Monkey
     def call(*arguments: str, code: int = 0) -> Any:
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == code, result.output
-        return orjson.loads(result.stdout) if "--json" in arguments else result.output
+        return orjson.loads(result.stdout) if "--json" in arguments and code != 2 else result.output
 
     return call
 
@@ -315,16 +372,132 @@ def test_the_commands_from_list_to_message(box: House, command: Any) -> None:
     assert copied["copy"] < again["copy"]
     assert Path(again["copy"]).read_bytes() == Path(again["path"]).read_bytes()
     assert len(list((box.root / "output").glob("simple.jose.eva-*.wav"))) == 2
-    another = ("message", "make", "--template", "simple", "--name", "Ana", "--developer", "Eva")
-    assert "asks for another message" in command(*another, "--id", FIRST, code=2)
-    assert command(*another, "--id", "simple.jose.eva", "--json")["name"] == "Ana"
     bulk = command("message", "bulk", "--template", "announcement", "--json")
     assert bulk["asked"] == {"stem": 6, "message": 6}
     assert bulk["rendered"]["message"] == 6
     listed = command("message", "list", "--json")
     assert {one["message"]: one["state"] for one in listed["messages"]}[FIRST] == "missing"
     assert "bit" not in command("message", "show", "simple.jose.eva")
-    assert command("message", "show", "simple.jose.eva", "--json")["parts"][0]["stem"] == ANA
+    assert command("message", "show", "simple.jose.eva", "--json")["parts"][0]["stem"] == JOSE
+
+
+def test_an_id_that_another_message_has_is_refused_with_both_names(box: House, command: Any) -> None:
+    make = ("message", "make", "--template", "simple", "--developer", "Hilton", "--json")
+    assert command(*make, "--name", "Ana", "--id", "My Hello")["message"] == "my-hello"
+    before = box.tree()
+    for said in ("my-hello", "My Hélló"):
+        refused = command(*make, "--name", "Zoë", "--id", said, code=2)
+        assert refused == (
+            "Error: my-hello is the message 'simple' of Ana and Hilton, and can not be the message 'simple' of Zoë and "
+            "Hilton too; give this one another --id, or first `audio-assets retire my-hello`\n"
+        )
+    assert "as a file in messages/ asks" in command(*make, "--name", "Zoë", "--id", FIRST, code=2)
+    assert {name for name in box.tree() if name.startswith("stem_requests")} == set()
+    assert box.tree()["message_requests/my-hello.json"] == before["message_requests/my-hello.json"]
+    assert command(*make, "--name", "ANA", "--id", "my hello")["cached"]
+    command("retire", "my-hello")
+    assert command(*make, "--name", "Zoë", "--id", "My Hello")["name"] == "Zoë"
+
+
+def test_lists_tell_damaged_and_missing_files_and_generate_mends_them(box: House, command: Any) -> None:
+    command("stem", "generate", "all")
+    command("message", "make", "--template", "simple", "--name", "Ana", "--developer", "Hilton")
+    box.write(f"stems/name/{JOSE}.wav", "no sound")
+    (box.root / f"stems/name/{ANA}.wav").unlink()
+    listed = command("stem", "list", "--json")
+    assert {state: listed[state] for state in stem_commands.STATES} == {
+        "current": 2,
+        "stale": 0,
+        "damaged": 1,
+        "missing": 1,
+    }
+    rows = {one["stem"]: (one["contract"], one["why"]) for one in listed["stems"]}
+    assert rows[JOSE] == ("damaged", f"stems/name/{JOSE}.wav is damaged")
+    assert rows[ANA] == ("missing", f"stems/name/{ANA}.wav is gone")
+    assert command("stem", "show", JOSE, "--json")["contract"] == "damaged"
+    assert "2 current, 0 stale, 1 damaged, 1 missing" in command("stem", "list")
+    assert command("stem", "generate", "all", "--json")["cached"]["stem"] == 2
+    assert command("stem", "list", "--json")["current"] == 4
+    box.write("stems/index.json", "{")
+    command("stem", "generate", "all")
+    assert list(orjson.loads((box.root / "stems/index.json").read_bytes())["stems"]) == [JOSE, ANA, HILTON, HOLA]
+
+    def state() -> tuple[str, str]:
+        (row,) = [one for one in command("message", "list", "--json")["messages"] if one["message"] != FIRST]
+        return row["state"], row["why"]
+
+    assert state() == ("current", "")
+    message = box.write("messages/simple.ana.hilton.wav", "no sound")
+    assert state() == ("damaged", "messages/simple.ana.hilton.wav is damaged")
+    message.unlink()
+    assert state() == ("missing", "messages/simple.ana.hilton.wav is gone")
+
+
+def test_audit_names_the_remedy_of_each_kind_and_it_works(box: House, command: Any) -> None:
+    command("stem", "generate", "all")
+    command("message", "make", "--all")
+    paths = [box.root / path for path in (f"stems/name/{JOSE}.wav", f"messages/{FIRST}.wav", "stems/index.json")]
+    before = [flip(path) for path in paths]
+
+    def remedies() -> dict[str, str]:
+        found = command("bucket", "audit", "--json", code=1)["findings"]
+        return {one["key"]: one["remedy"].partition("`")[2].partition("`")[0] for one in found}
+
+    generate, make = "audio-assets stem generate all", "audio-assets message make --all"
+    assert list(remedies().values()) == [make, generate, generate]
+    for remedy in (generate, make):
+        command(*remedy.split()[1:])
+    assert [path.read_bytes() for path in paths] == before
+    assert command("bucket", "audit", "--json")["findings"] == []
+    for path, said in zip(paths[:2], (JOSE, FIRST), strict=True):
+        path.unlink()
+        assert command("bucket", "resolve", said, "--json")["from"] == "store"
+    paths[2].unlink()
+    assert remedies() == {"stems/index.json": generate}
+    assert [path.read_bytes() for path in paths[:2]] == before[:2]
+    flip(paths[0])
+    flip(box.object_of("stem", JOSE) / WAV)
+    assert "whole neither here nor in the store, and there is no bucket; `audio-assets stem generate all`" in command(
+        "bucket", "resolve", JOSE, code=2
+    )
+    command("stem", "generate", "all")
+    assert paths[0].read_bytes() == before[0]
+
+
+def test_a_mistake_in_the_settings_of_stems_is_told_once(box: House, command: Any) -> None:
+    command("stem", "generate", "all")
+    box.write("stems.toml", "[name]\ncharcter = 'anna'\n")
+    says = "stems.toml: [name] the key 'charcter' is not known; did you mean 'character'?"
+    assert command("stem", "list").count(says) == 1
+    made = command("stem", "generate", "all", code=1)
+    assert made.count(says) == 1
+    assert ".wav" not in made
+    for name in ("names.txt", "developers.csv", "scripts.json"):
+        (box.root / "datasets" / name).unlink()
+    assert says in command("stem", "list")
+    box.write("stems.toml", "[script]\ncharacter = 'ghost'\n")
+    assert "stems.toml: [script] character 'ghost' has no voice of its own in cast.toml" in command("stem", "list")
+    box.write("stems.toml", "[script]\ncharacter = 'anna'\n")
+    assert "look at" not in command("stem", "list")
+
+
+def test_a_stem_that_fails_shows_no_path_of_an_earlier_one(box: House, command: Any) -> None:
+    command("stem", "generate", "names")
+    box.write("datasets/names.txt", "José = FAIL\nAna\n")
+    told = command("stem", "generate", "names", code=1)
+    assert f"failed: stem {JOSE}: " in told
+    assert f"{JOSE}.wav" not in told
+    assert f"{ANA}.wav" in told
+
+
+def test_a_broken_template_is_listed_as_such(box: House, command: Any) -> None:
+    box.write("message_templates/mine.json", '{"parts": [{"stem": "nmae"}]}')
+    listed = command("message", "list", "--json")
+    assert "mine" not in listed["templates"]
+    assert "part 1: stem is 'nmae'" in listed["broken_templates"]["mine"]
+    told = command("message", "list")
+    assert "part 1: stem is 'nmae'" in told
+    assert told.endswith("templates: announcement, double_anchor, simple\n")
 
 
 def test_what_can_not_be_made_is_one_sentence_and_leaves_nothing(box: House, command: Any) -> None:

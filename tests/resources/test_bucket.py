@@ -33,6 +33,10 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield found
 
 
+ONE = pytest.mark.parametrize("running", SERVERS[:1], indirect=True)
+"""For what is ours and not the server's: one is enough."""
+
+
 @pytest.fixture
 def server(running: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
     """The server, empty, and known to the environment."""
@@ -58,7 +62,7 @@ def stems(root: Path, count: int, contract: str = "c0") -> None:
         (root / path).write_bytes(data)
         rows[stem] = {
             "kind": "name", "path": path, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data),
-            "contract_signature": contract, "sample_rate_hz": 24000,
+            "contract_signature": contract, "sample_rate_hz": 24000, "object": f"audio/stems/{n}",
         }  # fmt: skip
     (root / "stems/index.json").write_text(json.dumps({"schema": "stem_index.1", "stems": rows}))
 
@@ -119,6 +123,7 @@ def test_the_whole_cycle(server: S3, house: House, tmp_path: Path) -> None:
     assert (house.root / row.key).read_bytes() == (tmp_path / "copy.wav").read_bytes() == data
 
 
+@ONE
 @pytest.mark.usefixtures("server")
 def test_what_is_of_another_contract_is_stale_and_sent_again(house: House) -> None:
     stems(house.root, 2)
@@ -130,6 +135,7 @@ def test_what_is_of_another_contract_is_stale_and_sent_again(house: House) -> No
     assert counts(house.studio(), bucket) == {}
 
 
+@ONE
 @pytest.mark.usefixtures("server")
 def test_a_bucket_is_listed_page_by_page(house: House) -> None:
     """More than a server lists at once are in `tests/bench/bucket.py`."""
@@ -144,6 +150,7 @@ def test_a_bucket_is_listed_page_by_page(house: House) -> None:
     assert keys == [f"stems/name/stem.name.n{n:04}.wav" for n in range(12)]
 
 
+@ONE
 def test_what_vanishes_between_list_and_look_counts_as_missing(
     server: S3, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +209,20 @@ def test_a_wrong_secret_is_one_sentence_without_it(server: S3, house: House, mon
     assert refused.value.__cause__ is None
 
 
+@ONE
+@pytest.mark.usefixtures("server")
+def test_keys_that_are_not_set_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    says = r"the bucket s3://.* can not be used without credentials \(.*\); set "
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")  # where obstore looks for some, then
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(PermanentError, match=f"{says}AWS_SECRET_ACCESS_KEY$"):
+        list(Bucket(url=URL).listed())
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(PermanentError, match=f"{says}AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY$"):
+        list(Bucket(url=URL).listed())
+
+
+@ONE
 @pytest.mark.usefixtures("server")
 def test_a_bucket_that_is_not_there_is_said() -> None:
     with pytest.raises(PermanentError, match=r"there is no bucket s3://no-such-bucket .*; make it, or correct AUDIO"):
@@ -271,6 +292,39 @@ def test_what_a_server_keeps_otherwise_is_found_when_it_is_read_back(
     monkeypatch.setattr(module.obstore, "put", lambda store, key, data, **said: put(store, key, data[:-1], **said))
     sent = send(house.studio(), Bucket(url=str(tmp_path / "bucket")))
     assert ["holds other bytes; upload it again" in one.problem for one in sent] == [True, True]
+
+
+def test_looking_makes_no_folder_and_a_file_is_no_bucket(house: House, tmp_path: Path) -> None:
+    stems(house.root, 1)
+    row = stage.find(house.studio(), "stem.name.n0000")
+    bucket = Bucket(url=str(tmp_path / "bucket"))
+    assert counts(house.studio(), bucket) == {"missing_in_bucket": 2}
+    assert (bucket.page("", 5), stage.findings_of(house.studio(), bucket, row, is_deep=True)[1]) == (([], False), None)
+    with pytest.raises(BucketGone):
+        bucket.download(row.key, tmp_path / "x.wav")
+    assert not (tmp_path / "bucket").exists()
+    (tmp_path / "file").write_text("")
+    for look in (lambda one: list(one.listed()), lambda one: one.look(row.key)):
+        with pytest.raises(PermanentError, match=r"AUDIO_ASSETS_BUCKET is .*file, which is a file; name a folder, s3:"):
+            look(Bucket(url=str(tmp_path / "file")))
+    (sent, *_) = send(house.studio(), Bucket(url=str(tmp_path / "bucket")))
+    assert sent.problem == ""
+
+
+@pytest.mark.parametrize("prefix", ["../", "/stems", "stems/../../x", "stems//name"])
+def test_a_prefix_that_no_key_has_is_said(house: House, prefix: str) -> None:
+    with pytest.raises(ValueError, match="no key begins with"):
+        stage.audit(house.studio(), Bucket(), prefix)
+    for command in ("audit", "list", "upload"):
+        done = CliRunner().invoke(main, ["bucket", command, "--prefix", prefix])
+        assert (done.exit_code, len(done.output.splitlines())) == (2, 1)
+        assert "no key begins with" in done.output
+
+
+def test_a_google_address_is_bucket_and_prefix() -> None:
+    """No server for it is at hand: that it answers is not tested."""
+    found = Bucket(url="gs://my-bucket/studio/one")._store
+    assert (type(found).__name__, found.config["bucket"], found.prefix) == ("GCSStore", "my-bucket", "studio/one")
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "s3://", "https://host/bucket"])

@@ -1,9 +1,11 @@
 import os
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from resources import live_inbox
 from resources.live_inbox import Taken, take_inbox
 from resources.message_queue import MessageQueue
 from tests.live import Stage
@@ -85,6 +87,35 @@ def test_a_file_that_is_written_anew_gives_only_what_is_new_in_it(stage: Stage) 
     write(stage, "chat.jsonl", line("short"), mode="wb")
     assert take(stage) == (Taken("chat.jsonl", 1),)
     assert texts(stage) == ["one", "", "three", "two", "four", "short"]
+
+
+def test_a_file_that_was_rotated_or_cut_is_read_from_its_begin(stage: Stage) -> None:
+    write(stage, "chat.jsonl", line("one") + line("two"))
+    take(stage)
+    write(stage, "chat.jsonl", line("six") + line("ten"), mode="wb")  # another one, of the same length
+    assert take(stage) == (Taken("chat.jsonl", 2),)
+    write(stage, "chat.jsonl", "", mode="wb")
+    assert take(stage) == ()
+    write(stage, "chat.jsonl", line("new"))
+    assert take(stage) == (Taken("chat.jsonl", 1),)
+    assert texts(stage) == ["one", "two", "six", "ten", "new"]
+
+
+def test_of_a_file_that_grows_for_ever_only_the_end_is_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(stage, "chat.jsonl", "".join(line(f"{n}") for n in range(200)))
+    take(stage)
+    sought: list[int] = []
+    whole = live_inbox._whole_lines
+
+    def lines(file: BinaryIO, *, is_still: bool) -> list[bytes]:
+        sought.append(file.tell())
+        return whole(file, is_still=is_still)
+
+    monkeypatch.setattr(live_inbox, "_whole_lines", lines)
+    size = (stage.folder / "inbox/chat.jsonl").stat().st_size
+    write(stage, "chat.jsonl", line("last"))
+    assert take(stage) == (Taken("chat.jsonl", 1),)
+    assert min(sought) == size
 
 
 def test_an_id_counts_once_among_all_files(stage: Stage) -> None:

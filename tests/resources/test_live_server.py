@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from audio_assets.domain.rendering import PermanentError
-from audio_assets.live_server import LARGEST, build_app
+from audio_assets.live_server import LARGEST, build_app, listen
 from resources.database import DatabaseBusy
 from resources.message_queue import MessageQueue
 
@@ -120,3 +120,12 @@ def test_a_database_that_is_busy_is_no_matter_of_the_sender(capsys: pytest.Captu
     answer = client(Busy()).post("/api/messages", json=HELLO)
     assert (answer.status_code, answer.json()["error"]) == (503, "the message was not taken; send it again")
     assert "/srv/studio/ledger.db was in use" in capsys.readouterr().err
+
+
+def test_an_address_that_somebody_has_is_one_sentence() -> None:
+    with listen("127.0.0.1", 0) as held:
+        port = held.getsockname()[1]
+        with pytest.raises(PermanentError, match=f"nothing can listen at 127.0.0.1 port {port}; another `queue serve`"):
+            listen("127.0.0.1", port)
+    with pytest.raises(PermanentError, match="correct AUDIO_ASSETS_LIVE_HOST"):
+        listen("192.0.2.1", port)

@@ -292,7 +292,7 @@ def test_the_stats_count_each_queue(stage: Stage) -> None:
     stage.queue.ready(1, "audio/1", duration_s=1, n_bytes=70)
     found = stage.queue.stats()
     assert (found.counts["mentions"]["READY"], found.counts["mentions"]["PENDING"]) == (1, 1)
-    assert (found.counts["bits"]["PENDING"], found.n_bytes_ready, found.playing) == (1, 70, None)
+    assert (found.counts["bits"]["PENDING"], sum(found.n_bytes_ready.values()), found.playing) == (1, 70, None)
     with pytest.raises(PermanentError, match="there is no message 77"):
         stage.queue.message(77)
 
