@@ -205,7 +205,7 @@ def source_event(source: Source, partition: str) -> dg.AssetMaterialization:
         "dagster/data_version_is_user_provided": "true",
         "dagster/code_version": source.code_version,
     }
-    for dep in source.derived_from:
+    for dep in (*source.derived_from, *source.written_in):
         tags[f"dagster/input_data_version/{dep}"] = version
         tags[f"dagster/input_event_pointer/{dep}"] = NEVER_NEWER
     return dg.AssetMaterialization(

@@ -29,7 +29,7 @@ from audio_assets.domain.bucket_audit import (
 )
 from audio_assets.domain.rendering import PermanentError, TransientError
 from audio_assets.domain.toml_tables import nearest
-from audio_assets.partitions import INDEX as THE_INDEX
+from audio_assets.partitions import WHOLE
 from audio_assets.stems import (
     INDEX,
     INDEX_PATH,
@@ -86,7 +86,7 @@ def _wanted_messages(studio: Studio) -> Iterator[Wanted]:
 
 
 def _wanted_index(studio: Studio) -> Iterator[Wanted]:
-    ref = studio.refs(StemIndex.asset).get(THE_INDEX)
+    ref = studio.refs(StemIndex.asset).get(WHOLE)
     sidecar = studio.store.find(ref.object) if ref is not None else None
     path = studio.settings.root / INDEX_PATH
     if ref is not None and sidecar is not None:

@@ -1,25 +1,26 @@
 """What `audio-assets budget` shows and says, on the studio's ledger; what it does is `resources/budget_commands.py`."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from audio_assets.commands import my_name, open_studio
-from audio_assets.domain.budget import usd, usd_text
+from audio_assets.domain.budget import micro_usd, usd, usd_text
 from audio_assets.domain.cost_report import markdown
 from audio_assets.domain.schemas import cost_report as schema
-from audio_assets.ordering import vendor_of
 from audio_assets.settings import current
 from resources import budget_commands
 from resources.ledger import Ledger
 from resources.ledger_rows import Entry
-from resources.paid_jobs import call_off
+from resources.process_owner import my_name
+
+if TYPE_CHECKING:
+    from audio_assets.studio import Studio
 
 
 def overview() -> dict[str, Any]:
     """Caps with what is spent and held under each, orders to look at, costs per song, scene, provider and day."""
-    found = budget_commands.show(_ledger())
+    found = budget_commands.show(_ledger(), _has_jobs)
     caps = [
         {
             **{name: value for name, value in asdict(one.cap).items() if name != "amount_micro"},
@@ -42,9 +43,9 @@ def as_text(shown: dict[str, Any]) -> str:
     """The same for reading."""
     lines = [f"ledger: {shown['ledger']}"]
     for cap in shown["caps"]:
-        used = f"{cap['spent_usd']:.2f} spent, {cap['held_usd']:.2f} held"
-        lines.append(f"cap {cap['scope']} {cap['key']}: {cap['cap_usd']:.2f} USD ({cap['origin']}); {used}")
-    lines += [f"cap for each {scope}: {amount:.2f} USD" for scope, amount in shown["caps_for_each"].items()]
+        used = f"{_text(cap['spent_usd'])} spent, {_text(cap['held_usd'])} held"
+        lines.append(f"cap {cap['scope']} {cap['key']}: {_text(cap['cap_usd'])} ({cap['origin']}); {used}")
+    lines += [f"cap for each {scope}: {_text(amount)}" for scope, amount in shown["caps_for_each"].items()]
     lines += [f"look at entry {one['entry']} ({one['what']}): {one['why']}; {one['do']}" for one in shown["look_at"]]
     report = markdown(schema.from_bytes(orjson.dumps(shown["costs"])))
     return "\n".join([*lines, "", report])
@@ -59,17 +60,21 @@ def set_cap(scope: str, key: str, amount: str, by: str) -> str:
     wanted = None if amount.casefold() == "none" else amount
     kept, place = budget_commands.set_cap(_ledger(), scope, key, wanted, by=by or my_name())
     where = f"each {kept}" if place == "*" else f"{kept} {place}".strip()
-    return f"no cap on {where}" if wanted is None else f"{where}: capped at {float(wanted):.2f} USD"
+    return f"no cap on {where}" if wanted is None else f"{where}: capped at {usd_text(micro_usd(wanted))}"
+
+
+def _text(amount_usd: float) -> str:
+    return usd_text(micro_usd(amount_usd))
 
 
 def release(entry: int, reason: str) -> str:
-    """Let go of a hold."""
+    """Let go of one hold."""
     return _said(budget_commands.release(_ledger(), entry, reason))
 
 
 def attach(entry: int, job: str) -> str:
     """Attach a job to an order of unknown outcome."""
-    return _said(budget_commands.attach(_ledger(), entry, job))
+    return _said(budget_commands.attach(_ledger(), entry, job, _has_jobs))
 
 
 def paid(entry: int, amount: str, reason: str) -> str:
@@ -88,11 +93,27 @@ def cancel(entry: int) -> str:
     Raises:
         PermanentError: it has no job that could be stopped. OutcomeUnknown: whether it is billed is not known.
     """
-    studio = open_studio()
+    from audio_assets.ordering import vendor_of
+    from resources.paid_jobs import call_off
+
+    studio = _studio()
     ordered = studio.ledger.entry(entry)
     after = call_off(studio.ledger, vendor_of(studio, ordered), entry)
     more = "; the provider has not stopped it yet: ask again" if after.state == "submitted" else ""
     return _said(after) + more
+
+
+def _has_jobs(entry: Entry) -> bool:
+    from audio_assets.ordering import has_jobs
+
+    return has_jobs(_studio(), entry)
+
+
+def _studio() -> "Studio":
+    """Only where an order has to be looked into: it takes Dagster along, and that two seconds."""
+    from audio_assets.commands import open_studio
+
+    return open_studio()
 
 
 def _ledger() -> Ledger:

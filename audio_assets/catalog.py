@@ -61,7 +61,7 @@ def facts(name: str, provider: Provider, answer: Answer | None = None) -> Facts:
     if not isinstance(provider, RemoteProvider):
         return Facts(name, about, model=model, problem=_local_problem(provider))
     service = provider.service()
-    key = service.key
+    key, problem = service.key, provider.problem()
     return Facts(
         name=name,
         about=about,
@@ -71,7 +71,8 @@ def facts(name: str, provider: Provider, answer: Answer | None = None) -> Facts:
         is_key_needed=key is not None and not key.is_optional,
         is_key_set=key is not None and key.is_set,
         url=service.url,
-        problem=provider.problem(),
+        problem=problem,
+        is_mistaken=problem not in ("", provider.lack()),
         answer=answer,
     )
 
@@ -81,7 +82,8 @@ def uses(studio: Studio) -> list[Use]:
 
     What can not be read (a song's settings, the cast) is left out here: its own checks say so.
     """
-    return [*_by_settings(studio), *_by_cast(studio), *_by_songs(studio), *_by_remixes(studio)]
+    found = (*_by_settings(studio), *_by_cast(studio), *_by_songs(studio), *_by_remixes(studio))
+    return [replace(use, mistake=_model_mistake(studio, use)) for use in found]
 
 
 def _by_settings(studio: Studio) -> Iterator[Use]:
@@ -131,6 +133,19 @@ def _model_of(studio: Studio, name: str) -> str:
     """The model that a provider works with where a request names none, "" where it does not matter."""
     provider = studio.providers.all.get(name)
     return next(iter(_models(provider)), "") or _own_model(provider)
+
+
+def _model_mistake(studio: Studio, use: Use) -> str:
+    """Why a provider has no such model; "" where it has, and where its own problem keeps that from being told."""
+    provider = studio.providers.all.get(use.provider)
+    if not use.model or not isinstance(provider, VideoProvider | MusicProvider):
+        return ""
+    try:
+        provider.check_model(use.model)
+    except ValueError as error:
+        own = provider.problem() if isinstance(provider, RemoteProvider) else ""
+        return "" if str(error) == own else str(error)
+    return ""
 
 
 def _models(provider: Provider | None) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ from typing import Any
 
 import click
 
+from audio_assets.cli_backfill import backfill, plan
 from audio_assets.cli_bucket import bucket
 from audio_assets.cli_film import budget, film, take
 from audio_assets.cli_lineage import explain, gc, reproduce, verify
-from audio_assets.cli_plain import FAILED, STALE, finish, json_option, plainly, print_json
+from audio_assets.cli_plain import FAILED, finish, json_option, plainly, print_json
 from audio_assets.cli_queue import queue
 from audio_assets.cli_rotation import rotation
 from audio_assets.cli_stems import message, stem
@@ -43,19 +44,6 @@ def ingest(paths: Sequence[Path], no_render: bool, retry_failed: bool, as_json: 
     outcome = commands.ingest(paths, render=not no_render, retry_failed=retry_failed, is_quiet=as_json)
     print_json(outcome.as_json()) if as_json else click.echo(outcome.as_text())
     sys.exit(FAILED if outcome.has_failures else 0)
-
-
-@main.command()
-@click.option("--retry-failed", is_flag=True, help="Count partitions that failed as stale.")
-@json_option
-@plainly
-def plan(retry_failed: bool, as_json: bool) -> None:
-    """Show what is stale, why, and how much work it is. Exit code 3 when something is."""
-    from audio_assets import commands
-
-    found = commands.make_plan(retry_failed=retry_failed)
-    print_json(found.as_json()) if as_json else click.echo(commands.plan_text(found))
-    sys.exit(STALE if found.stale else FAILED if found.stuck else 0)
 
 
 @main.command()
@@ -259,7 +247,9 @@ def serve() -> None:
     dev_server.serve_artifacts()
 
 
-for command in (film, take, budget, stem, message, rotation, bucket, queue, explain, reproduce, verify, gc):
+_COMMANDS = (plan, backfill, film, take, budget, stem, message, rotation, bucket, queue)
+_LINEAGE = (explain, reproduce, verify, gc)
+for command in (*_COMMANDS, *_LINEAGE):
     main.add_command(command)
 
 

@@ -1,13 +1,15 @@
 """The commands of takes, budgets and films; the others, and what they all share, are in `cli` and `cli_plain`."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from audio_assets.cli_plain import finish, json_option, plainly, print_json, print_table
+from audio_assets.cli_plain import UserError, finish, json_option, plainly, print_json, print_table
 
+_entries = click.argument("entries", metavar="ENTRY...", type=int, nargs=-1, required=True)
 _by = click.option("--by", default="", help="Who says it; your user name where it is not given.")
 
 
@@ -158,7 +160,21 @@ def _report(done: dict[str, Any], as_json: bool) -> None:
     finish(has_failed=bool(done["failed"]))
 
 
-@click.group()
+class _Budget(click.Group):
+    """Its numbers have no minus, which click would take for the name of an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See `click.Group.parse_args`."""
+        for said in args:
+            if _NEGATIVE.fullmatch(said):
+                raise UserError(f"{said} is less than nothing: entries and dollars are written without a minus")
+        return super().parse_args(ctx, args)
+
+
+_NEGATIVE = re.compile(r"-\.?\d[\d.,_]*")
+
+
+@click.group(cls=_Budget)
 def budget() -> None:
     """Caps, and what was spent and is held under them."""
 
@@ -188,14 +204,14 @@ def budget_set(scope: str, usd: str, key: str, by: str) -> None:
 
 
 @budget.command("release")
-@click.argument("entry", type=int)
+@_entries
 @click.option("--reason", default="", help="How you know that it is not billed.")
 @plainly
-def budget_release(entry: int, reason: str) -> None:
-    """Let go of what is held for ENTRY: it is not billed."""
+def budget_release(entries: Sequence[int], reason: str) -> None:
+    """Let go of what is held for each ENTRY: it is not billed."""
     from audio_assets import budget_report
 
-    click.echo(budget_report.release(entry, reason))
+    _each(entries, lambda entry: budget_report.release(entry, reason))
 
 
 @budget.command("attach")
@@ -232,11 +248,26 @@ def budget_cancel(entry: int) -> None:
 
 
 @budget.command("again")
-@click.argument("entry", type=int)
+@_entries
 @click.option("--reason", default="", help="Why it has to be paid once more.")
 @plainly
-def budget_again(entry: int, reason: str) -> None:
-    """Allow that ENTRY, which was paid and whose clip is lost, is paid once more."""
+def budget_again(entries: Sequence[int], reason: str) -> None:
+    """Allow that each ENTRY, which was paid and whose file is lost, is paid once more."""
     from audio_assets import budget_report
 
-    click.echo(budget_report.again(entry, reason))
+    _each(entries, lambda entry: budget_report.again(entry, reason))
+
+
+def _each(entries: Sequence[int], do: Callable[[int], str]) -> None:
+    """Do it for one entry after the other; one that can not be done keeps no other from it."""
+    if len(entries) == 1:
+        click.echo(do(entries[0]))
+        return
+    has_failed = False
+    for entry in dict.fromkeys(entries):
+        try:
+            click.echo(do(entry))
+        except (ValueError, RuntimeError, OSError) as error:
+            has_failed = True
+            click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+    finish(has_failed=has_failed)

@@ -112,14 +112,17 @@ def _sidecar(store: ArtifactStore, folder: str) -> dict[str, Any]:
 
 def _answers_used(studio: Studio, recipes: Sequence[Recipe]) -> Iterator[Path]:
     """Kept answers of orders that are settled, and whose artifacts are in the store."""
-    kept = {path.name: path for path in studio.kept_answers.glob("*") if path.is_file()}
+    kept: dict[str, list[Path]] = {}
+    for path in studio.kept_answers.glob("*"):
+        if path.is_file():
+            kept.setdefault(path.name.partition(".")[0], []).append(path)
     if not kept:
         return
     folders = {recipe.asset: recipe.folder for recipe in recipes}
     for entry in studio.ledger.entries(states=("settled",)):
-        path, folder = kept.get(entry.idempotency_key), folders.get(entry.asset)
-        if path is not None and folder and studio.store.find(f"{folder}/{entry.action_key}") is not None:
-            yield path
+        paths, folder = kept.get(entry.idempotency_key, ()), folders.get(entry.asset)
+        if paths and folder and studio.store.find(f"{folder}/{entry.action_key}") is not None:
+            yield from paths
 
 
 def _rests_of_crashes(scratch: Path) -> tuple[Path, ...]:

@@ -1,6 +1,5 @@
 """What the sub-commands do, apart from printing: each opens the studio on the settings' data root and works there."""
 
-import getpass
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -21,10 +20,10 @@ from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas import alignment as alignment_schema
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.instance import open_instance
-from audio_assets.launch import DIALOGUE, order, recipes, sync
+from audio_assets.launch import DIALOGUE, order, sync
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
-from audio_assets.plan import Plan, plan
+from audio_assets.plan import plan
 from audio_assets.render import Outcome, Recipe, render
 from audio_assets.running import RunReport, run_here
 from audio_assets.script_registration import Registration, ScriptReport, find_files, load_script, register
@@ -157,37 +156,6 @@ def _mixes(studio: Studio, scripts: Set[str]) -> dict[str, str]:
     refs = studio.store.refs("dialogue_mix")
     found = {key: refs.get(key) for key, sheet in studio.dialogue.sheets.items() if sheet.script in scripts}
     return {key: where(studio, f"{ref.object}/mix.wav") for key, ref in found.items() if ref is not None}
-
-
-def make_plan(*, retry_failed: bool) -> Plan:
-    """The plan over every stage."""
-    studio = open_studio()
-    return plan(studio, recipes(studio), retry_failed=retry_failed)
-
-
-def my_name() -> str:
-    """Who types here, for what is kept with a name.
-
-    Raises:
-        ValueError: nobody knows; one sentence.
-    """
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a container without a user of that number
-        raise ValueError("nobody knows who you are here: say it with --by") from error
-
-
-def plan_text(found: Plan) -> str:
-    """A plan for people: each stale partition with its cause, then what is stuck."""
-    shown = [f"{entry.asset:13} {entry.partition:45} {'; '.join(entry.causes)}" for entry in found.stale[: _LISTED * 5]]
-    if len(found.stale) > len(shown):
-        shown.append(f"and {len(found.stale) - len(shown)} more (--json lists all)")
-    shown += [f"{entry.asset:13} {entry.partition:45} {entry.reason}" for entry in found.stood_in[:_LISTED]]
-    shown += [f"{entry.asset:13} {entry.partition:45} {entry.state}: {entry.reason}" for entry in found.stuck[:_LISTED]]
-    counts = ", ".join(f"{n} {asset}" for asset, n in found.counts().items()) or "nothing"
-    work = f"about {found.estimated_s:.0f} s of one core"
-    work += f" and {found.estimated_usd:.2f} USD" if found.estimated_usd else ""
-    return "\n".join([*shown, f"stale: {counts}; up to date: {found.n_current}; {work}"])
 
 
 def say(

@@ -19,11 +19,14 @@ from audio_assets import (
     script,
     song,
     speech,
+    stale_plan,
     stems,
     storyboard,
     takes,
     upload,
+    workflows,
 )
+from audio_assets.backfill_job import backfill
 from audio_assets.checks import ASSET_CHECKS
 from audio_assets.jobs import render_dialogue, render_film, render_live, render_messages, render_music
 from audio_assets.settings import Settings, current
@@ -38,11 +41,12 @@ from sensors.live import autoplay, new_messages
 from sensors.messages import new_stems
 from sensors.rotation import next_pairs
 from sensors.songs import uploaded_songs
+from sensors.workflows import workflow_changes
 
 _STAGES = (
     *(script, speech, lipsync, mix, upload, song, storyboard, remix),
     *(takes, performance, film, deliverables, costs, catalog),
-    *(stems, bucket, live),
+    *(stems, bucket, live, stale_plan),
 )
 
 
@@ -57,10 +61,10 @@ def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = No
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The asset graph with its job, sensors, checks and resources."""
     return dg.Definitions(
-        assets=dg.load_assets_from_modules(_STAGES),
+        assets=[*dg.load_assets_from_modules(_STAGES), *workflows.OBSERVED],
         asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
-        jobs=[render_dialogue, render_music, render_film, render_messages, render_live, look_up_providers],
-        sensors=[new_dialogue, uploaded_songs, planned_films, new_stems, new_messages, autoplay],
+        jobs=[render_dialogue, render_music, render_film, render_messages, render_live, backfill, look_up_providers],
+        sensors=[new_dialogue, uploaded_songs, planned_films, new_stems, workflow_changes, new_messages, autoplay],
         schedules=[next_pairs, daily_catalogue],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from audio_assets.domain.action import changes
+from audio_assets.domain.causes import changes
 from audio_assets.domain.lineage import Lineage, Node, Origin, State, provider_origins
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar
@@ -281,7 +281,12 @@ class Explainer:
             render_s=sidecar.render_s,
             rendered_at=sidecar.rendered_at,
             run_id=sidecar.run_id,
-            origins=(*origins, *files, *provider_origins(action.get("provider") or {})),
+            origins=(
+                *origins,
+                *self._accepted(asset, partitions),
+                *files,
+                *provider_origins(action.get("provider") or {}),
+            ),
             inputs=tuple(inputs.items()),
             today=today,
             problem=f"{', '.join(missing)}: gone or not of its size" if missing else "",
@@ -320,6 +325,15 @@ class Explainer:
     def _parts(self) -> frozenset[type[Recipe]]:
         return frozenset(part for recipe in RECIPES for part in recipe.part_recipes)
 
+    def _accepted(self, asset: str, partitions: tuple[str, ...]) -> Iterator[Origin]:
+        """Who took it for good although it was made under another action."""
+        for partition in partitions:
+            ref = self.refs(asset).get(partition)
+            said = ref.accepted if ref is not None else {}
+            if said:
+                yield Origin("accepted as it is", partition, said=said.get("why", ""), by=said.get("by", ""),
+                             at=said.get("at", ""))  # fmt: skip
+
     def _today(
         self, recipe: Recipe, partitions: tuple[str, ...], sidecar: Sidecar
     ) -> tuple[tuple[Origin, ...], tuple[str, ...]]:
@@ -332,10 +346,11 @@ class Explainer:
             action = recipe.describe(partition)
         except (PermanentError, UpstreamError) as error:
             return origins, (f"it can not be rendered: {error}",)
-        if action.key == sidecar.action_key:
+        ref = recipe.refs.get(partition)
+        if ref is not None and ref.action_key == action.key:  # also where somebody accepted it for that
             return origins, ()
         origins = tuple(replace(origin, kind=f"{origin.kind} today") for origin in origins)  # then is not known
-        return origins, tuple(changes(sidecar.action, action.as_record())) or ("changed",)
+        return origins, tuple(change.phrase for change in changes(sidecar.action, action.as_record())) or ("changed",)
 
     # What the store says, each read once
 

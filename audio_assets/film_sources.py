@@ -50,6 +50,7 @@ class TakeRequest(_OfScene):
 
     asset = "take_request"
     derived_from = ("storyboard", "scene_prompt")
+    written_in = ("video_models", "provider_settings", "comfyui_workflows")
 
     def version(self, partition: str) -> str:
         """Over the actions of all wanted takes."""
@@ -71,6 +72,7 @@ class SceneTreatment(_OfScene):
     """How a scene goes into the film: lip-sync, size, fit, transitions, grade."""
 
     asset = "scene_treatment"
+    written_in = ("provider_settings", "comfyui_workflows")
 
     def version(self, partition: str) -> str:
         """Over all of it."""

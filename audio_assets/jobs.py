@@ -4,7 +4,7 @@ Each op records a source or renders one asset, and leaves the failed partitions 
 holds up the others; the last op brings the checks up to date and fails if anything failed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -33,13 +33,7 @@ def _source_op(source: type[Source], job: str) -> dg.OpDefinition:
     @dg.op(name=f"render_{source.asset}", ins={"start": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def record(context: dg.OpExecutionContext, config: Batch, studio: StudioResource) -> None:
         """Record today's version of each partition."""
-        opened = studio.open()
-        render_lock.hold(opened.settings.render_lock(job))  # from the first op on: it keeps sensors from asking again
-        keys = _keys(context, opened, source, config.partition_keys)
-        today = source(opened)
-        with keeping_logs_open(context.instance, context.run.run_id):
-            for key in keys:
-                context.log_event(source_event(today, key))
+        take_step(context, studio.open(), source, config.partition_keys, job)
 
     return record
 
@@ -49,45 +43,65 @@ def _render_op(recipe: type[Recipe], job: str) -> dg.OpDefinition:
     def render(context: dg.OpExecutionContext, config: Batch, studio: StudioResource) -> None:
         """Render each partition; the failed ones are kept in the store for the last op."""
         if config.partition_keys:
-            opened = studio.open()
-            render_lock.hold(opened.settings.render_lock(job))
-            made = recipe(opened)
-            try:
-                keys = made.take_on(_keys(context, opened, recipe, config.partition_keys))
-            except PermanentError as error:  # a person's mistake: one sentence, no trace
-                raise dg.Failure(str(error), allow_retries=False) from None
-            failed = run_op(context, made, keys)
-            if not all(outcome.is_kept for outcome in failed):
-                raise Failed({recipe.asset: failed})
+            take_step(context, studio.open(), recipe, config.partition_keys, job)
 
     return render
+
+
+def take_step(context: dg.OpExecutionContext, studio: Studio, step: Step, ordered: Sequence[str], job: str) -> None:
+    """Record a source's partitions, or render an asset's; the failed ones are kept in the store for `conclude`.
+
+    Raises:
+        Failed: the store takes no failures either.
+    """
+    render_lock.hold(studio.settings.render_lock(job))  # from the first step on: it keeps sensors from asking again
+    keys = _keys(context, studio, step, ordered)
+    opened = step(studio)
+    if isinstance(opened, Source):
+        with keeping_logs_open(context.instance, context.run.run_id):
+            for key in keys:
+                context.log_event(source_event(opened, key))
+        return
+    try:
+        taken = opened.take_on(keys)
+    except PermanentError as error:  # a person's mistake: one sentence, no trace
+        raise dg.Failure(str(error), allow_retries=False) from None
+    failed = run_op(context, opened, taken)
+    if not all(outcome.is_kept for outcome in failed):
+        raise Failed({opened.asset: failed})
 
 
 def _concluding_op(pipeline: Pipeline) -> dg.OpDefinition:
     @dg.op(name=f"conclude_{pipeline.job}", ins={"start": dg.In(dg.Nothing)})
     def conclude(context: dg.OpExecutionContext, studio: StudioResource) -> None:
         """Bring the checks up to date; fail with a table of what failed in this run, if anything did."""
-        opened = studio.open()
-        render_lock.release(opened.settings.render_lock(pipeline.job))
-        for evaluation in evaluations(opened, pipeline):
-            # of this run, or the UI may take it for older than what it checks; `log_event` takes it, its type does not
-            context.log_event(evaluation)  # type: ignore[arg-type]
-        failed = {
-            asset: [
-                Outcome(partition, "failed", failure=failure)
-                for partition, failure in opened.store.failures(asset).items()
-                if failure.run_id == context.run.run_id and not failure.stand_in
-            ]
-            for asset in pipeline.rendered
-        }
-        n_failed = {asset: len(outcomes) for asset, outcomes in failed.items() if outcomes}
-        opened.audit_log.append(
-            "batch", job=pipeline.job, run=context.run.run_id, asked=_asked(context), failed=n_failed
-        )
-        if any(failed.values()):
+        failed = concluded(context, studio.open(), pipeline, _asked(context))
+        if failed:
             raise Failed(failed)
 
     return conclude
+
+
+def concluded(
+    context: dg.OpExecutionContext, studio: Studio, pipeline: Pipeline, asked: Mapping[str, int]
+) -> dict[str, list[Outcome]]:
+    """End a pipeline's steps: bring its checks up to date, write the batch down; what failed in this run, by asset."""
+    render_lock.release(studio.settings.render_lock(pipeline.job))
+    for evaluation in evaluations(studio, pipeline):
+        # of this run, or the UI may take it for older than what it checks; `log_event` takes it, its type does not
+        context.log_event(evaluation)  # type: ignore[arg-type]
+    failed = {
+        asset: [
+            Outcome(partition, "failed", failure=failure)
+            for partition, failure in studio.store.failures(asset).items()
+            if failure.run_id == context.run.run_id and not failure.stand_in
+        ]
+        for asset in pipeline.rendered
+    }
+    failed = {asset: outcomes for asset, outcomes in failed.items() if outcomes}
+    n_failed = {asset: len(outcomes) for asset, outcomes in failed.items()}
+    studio.audit_log.append("batch", job=pipeline.job, run=context.run.run_id, asked=asked, failed=n_failed)
+    return failed
 
 
 def _asked(context: dg.OpExecutionContext) -> dict[str, int]:

@@ -162,6 +162,7 @@ def order(instance: dg.DagsterInstance, studio: Studio, found: Plan, pipeline: P
     wanted: dict[str, Collection[str]] = {}
     stale, events = found.keys(), _Events(instance)
     stuck = {(entry.asset, entry.partition) for entry in found.stuck}
+    stuck |= {(entry.asset, entry.partition) for entry in found.held}
     for step in pipeline.steps:
         opened = step(studio)
         if isinstance(opened, Source):
@@ -211,6 +212,13 @@ def run_config(wanted: Order) -> dict[str, Any]:
 
 
 def execute(instance: dg.DagsterInstance, job: dg.JobDefinition, wanted: Order) -> dg.ExecuteInProcessResult:
-    """Run a pipeline's job in this process, with Dagster's own log kept off the terminal: it is in the run's record."""
+    """Run a pipeline's job in this process."""
+    return execute_job(instance, job, run_config(wanted))
+
+
+def execute_job(
+    instance: dg.DagsterInstance, job: dg.JobDefinition, config: Mapping[str, Any]
+) -> dg.ExecuteInProcessResult:
+    """Run a job in this process, with Dagster's own log kept off the terminal: it is in the run's record."""
     silent = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    return job.execute_in_process(run_config={**run_config(wanted), **silent}, instance=instance, raise_on_error=False)
+    return job.execute_in_process(run_config={**config, **silent}, instance=instance, raise_on_error=False)

@@ -97,6 +97,11 @@ def vendor_of(studio: Studio, entry: Entry) -> PaidVendor:
     return remote.vendor
 
 
+def has_jobs(studio: Studio, entry: Entry) -> bool:
+    """Whether the provider of an entry makes jobs that can be gone on with; of one that is set up no more: maybe."""
+    return bool(getattr(studio.providers.all.get(entry.provider), "has_jobs", True))
+
+
 def estimate_usd(
     studio: Studio, remote: Callable[[], Remote | None], *, seconds: float = 0.0, n_characters: int = 0
 ) -> float:

@@ -38,9 +38,9 @@ stems = dg.DynamicPartitionsDefinition(name="audio_assets_stems")
 messages = dg.DynamicPartitionsDefinition(name="audio_assets_messages")
 """One message: `double_anchor.jose.ana`, or the id of its request."""
 
-INDEX = "all"
-stem_indexes = dg.StaticPartitionsDefinition([INDEX])
-"""The one index over all stems."""
+WHOLE = "all"
+whole = dg.StaticPartitionsDefinition([WHOLE])
+"""One partition of everything: the index over all stems, the entries of a file of settings."""
 
 live_messages = dg.DynamicPartitionsDefinition(name="audio_assets_live_messages")
 """One message of a live stream: `m` and the number of its arrival."""

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from audio_assets.domain.action import Action, changes
+from audio_assets.domain.action import Action
+from audio_assets.domain.causes import Change, Kind, changes
 from audio_assets.domain.rendering import INTENDED, PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Failure, Ref
-from audio_assets.render import Recipe
+from audio_assets.render import Recipe, foresee
 from audio_assets.studio import Studio
 
 _STAND_IN_TRIES = 2
@@ -16,13 +18,26 @@ _STAND_IN_TRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A partition to render, why, about how long it takes on one core, and what it costs."""
+    """A partition to render, why, about how long it takes on one core, and what it costs.
+
+    `kinds` are those of its own changes and of all that it waits for. `is_certain`: its own action is another one; else
+    it is rendered only where an input comes out different. `after` are the stale inputs, as (asset, partition).
+    """
 
     asset: str
     partition: str
     causes: tuple[str, ...]
+    kinds: frozenset[Kind]
     estimated_s: float
     estimated_usd: float = 0.0
+    is_certain: bool = True
+    after: tuple[tuple[str, str], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        record = asdict(self)
+        del record["after"]
+        return {**record, "kinds": sorted(self.kinds)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +54,13 @@ class Stuck:
 
 @dataclass
 class Plan:
-    """What is stale, in the order in which it is rendered, what is stuck, and what a stand-in made."""
+    """What is stale, in the order in which it is rendered, what is stuck, and what a stand-in made.
+
+    `held`: stale too, and not to be rendered now.
+    """
 
     stale: list[Stale] = field(default_factory=list)
+    held: list[Stale] = field(default_factory=list)
     stuck: list[Stuck] = field(default_factory=list)
     stood_in: list[Stuck] = field(default_factory=list)
     n_current: int = 0
@@ -60,20 +79,21 @@ class Plan:
     @property
     def estimated_s(self) -> float:
         """Seconds of work on one core."""
-        return sum(entry.estimated_s for entry in self.stale)
+        return sum((entry.estimated_s for entry in self.stale), 0.0)
 
     @property
     def estimated_usd(self) -> float:
         """What paid providers ask for it."""
-        return round(sum(entry.estimated_usd for entry in self.stale), 4)
+        return round(sum((entry.estimated_usd for entry in self.stale), 0.0), 4)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "stale": [asdict(entry) for entry in self.stale],
+            "stale": [entry.as_json() for entry in self.stale],
             "stuck": [asdict(entry) for entry in self.stuck],
             "stood_in": [asdict(entry) for entry in self.stood_in],
             "n_stale": len(self.stale),
+            "n_certain": sum(entry.is_certain for entry in self.stale),
             "n_current": self.n_current,
             "estimated_core_s": round(self.estimated_s, 1),
             "estimated_usd": self.estimated_usd,
@@ -81,26 +101,40 @@ class Plan:
 
 
 def plan(studio: Studio, recipes: Sequence[Recipe], *, retry_failed: bool = False) -> Plan:
-    """Compare every partition's action of today with its ref, stage by stage."""
+    """Compare every partition's action of today with its ref, stage by stage.
+
+    What is rendered in no time and for nothing is tried, so that what follows from it is known; what follows from the
+    rest is stale too, but not certainly.
+    """
     found = Plan()
-    unsettled: dict[tuple[str, str], str] = {}
+    unsettled: _Unsettled = {}
+    ahead: Studio | None = None
     for recipe in recipes:
-        refs = studio.refs(recipe.asset).preload()
-        failures = studio.store.failures(recipe.asset)
-        for partition in recipe.partitions():
-            key = (recipe.asset, partition)
-            verdict = _judge(recipe, partition, refs.get(partition), failures.get(partition), unsettled, retry_failed)
+        here = type(recipe)(ahead) if ahead else recipe
+        refs = here.refs.preload()
+        failures = here.store.failures(here.asset)
+        for partition in here.partitions():
+            key = (here.asset, partition)
+            verdict = _judge(here, partition, refs.get(partition), failures.get(partition), unsettled, retry_failed)
             if verdict is None:
                 found.n_current += 1
             elif isinstance(verdict, Stale):
                 found.stale.append(verdict)
-                unsettled[key] = "stale"
+                if here.is_foreseen and not verdict.after:
+                    ahead = ahead or studio.foreseeing()
+                    if foresee(type(recipe)(ahead), partition):
+                        continue
+                unsettled[key] = verdict
             elif verdict.state == "stood in":
                 found.stood_in.append(verdict)
             else:
                 found.stuck.append(verdict)
-                unsettled[key] = verdict.state
+                unsettled[key] = verdict
     return found
+
+
+_Unsettled = dict[tuple[str, str], Stale | Stuck]
+"""What is stale or stuck so far, by asset and partition."""
 
 
 def _judge(
@@ -108,20 +142,18 @@ def _judge(
     partition: str,
     ref: Ref | None,
     failure: Failure | None,
-    unsettled: Mapping[tuple[str, str], str],
+    unsettled: _Unsettled,
     retry_failed: bool,
 ) -> Stale | Stuck | None:
     try:
         needs = recipe.needs(partition)
-        stuck_on = next((need for need in needs if unsettled.get(need) in ("failed", "waiting")), None)
+        ahead = [(need, before) for need in needs if (before := unsettled.get(need)) is not None]
+        stuck_on = next((need for need, before in ahead if isinstance(before, Stuck)), None)
         if stuck_on is not None and recipe.waits_for_all:
             return Stuck(recipe.asset, partition, "waiting", f"waits for {stuck_on[0]} of {stuck_on[1]}")
-        again = [need for need in needs if unsettled.get(need) == "stale"]
+        again = [(need, before) for need, before in ahead if isinstance(before, Stale)]
         if again:
-            causes = (
-                ("new",) if ref is None else tuple(f"{a} {_named(k, partition)}renders again" for a, k in again[:5])
-            )
-            return _stale(recipe, partition, causes)
+            return _follows(recipe, partition, again, ref)
         action = recipe.describe(partition)
     except PermanentError as error:
         return Stuck(recipe.asset, partition, "failed", str(error))
@@ -130,10 +162,12 @@ def _judge(
     causes = _causes(recipe, action, ref)
     if not causes:
         more = recipe.unfinished(partition, retry_failed=retry_failed)
-        return _stale(recipe, partition, (more,)) if more else None
+        return _stale(recipe, partition, (Change(more, "choice"),)) if more else None
     is_final = failure is not None and failure.action_key == action.key and failure.is_final and not retry_failed
     if is_final and failure is not None and failure.kind == "unavailable":
         is_final = bool(recipe.unavailable(partition)) and not _has_new_stand_in(recipe, partition, action, failure)
+    if is_final and failure is not None and failure.kind == "budget":
+        is_final = not recipe.is_affordable(partition, action)
     if failure is None or not is_final or recipe.unfinished(partition, retry_failed=False):
         return _stale(recipe, partition, causes)
     if failure.stand_in and ref is not None and INTENDED in ref.failed_checks:
@@ -147,21 +181,37 @@ def _has_new_stand_in(recipe: Recipe, partition: str, action: Action, failure: F
     return is_due and recipe.able_stand_in(partition, action) is not None
 
 
-def _stale(recipe: Recipe, partition: str, causes: tuple[str, ...]) -> Stale:
-    return Stale(recipe.asset, partition, causes, recipe.estimate_s(partition), recipe.estimate_usd(partition))
+def _follows(recipe: Recipe, partition: str, again: Sequence[tuple[tuple[str, str], Stale]], ref: Ref | None) -> Stale:
+    """Stale because inputs of it are."""
+    kinds = frozenset().union(*(before.kinds for _, before in again))
+    after = tuple(need for need, _ in again)
+    if ref is None:
+        return replace(_stale(recipe, partition, (Change("new", "new"),), kinds), after=after)
+    own: Sequence[Change] = ()
+    with suppress(PermanentError, UpstreamError):  # said once its inputs are there
+        own = _causes(recipe, recipe.describe(partition), ref)
+    phrases = [Change(f"{asset} {_named(key, partition)}renders again", "input") for (asset, key), _ in again[:5]]
+    found = _stale(recipe, partition, (*own, *phrases), kinds)
+    return replace(found, after=after) if own else replace(found, kinds=kinds, is_certain=False, after=after)
+
+
+def _stale(recipe: Recipe, partition: str, causes: Sequence[Change], more: frozenset[Kind] = frozenset()) -> Stale:
+    kinds = more | {cause.kind for cause in causes}
+    seconds, cost_usd = recipe.estimate_s(partition), recipe.estimate_usd(partition)
+    return Stale(recipe.asset, partition, tuple(cause.phrase for cause in causes), kinds, seconds, cost_usd)
 
 
 def _named(key: str, partition: str) -> str:
     return "" if key == partition else f"{key} "
 
 
-def _causes(recipe: Recipe, action: Action, ref: Ref | None) -> tuple[str, ...]:
+def _causes(recipe: Recipe, action: Action, ref: Ref | None) -> tuple[Change, ...]:
     """Why the partition is stale; empty when it is not."""
     if ref is None:
-        return ("new",)
+        return (Change("new", "new"),)
     if ref.action_key == action.key:
-        return () if recipe.store.is_there(ref) else ("its files are gone",)
+        return () if recipe.store.is_there(ref) else (Change("its files are gone", "gone"),)
     before = recipe.store.find(ref.object)
     if before is None:
-        return ("changed, and its old files are gone",)
-    return tuple(changes(before.action, action.as_record())) or ("changed",)
+        return (Change("changed, and its old files are gone", "gone"),)
+    return tuple(changes(before.action, action.as_record())) or (Change("changed", "settings"),)

@@ -17,6 +17,9 @@ from audio_assets.providerbook import Provider, settable
 
 _HEAD = ("provider", "does", "offer", "price", "state")
 _WIDEST_PRICE = 28
+_NAMED = ("mistake", "no price")
+"""What of an unused provider is told all the same: somebody has set it up, and in a way that can not work."""
+
 _TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
@@ -36,13 +39,17 @@ class Overview:
         return record(self.listed)
 
     def as_text(self) -> str:
-        """A line for each provider, and what needs somebody's attention."""
+        """A line for each provider; then what they answered, and what needs somebody's attention."""
         rows = [_HEAD, *(_short(row) for row in self.listed.rows)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
         lines = [
             "  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
         ]
-        troubles = [*self.listed.retired, *self.listed.retiring, *self.listed.unusable]
+        lines += [f"asked: {row.name} {row.state}" for row in self.listed.rows if row.provider.answer]
+        named = [row.problem for row in self.listed.rows if row.standing in _NAMED]
+        named += [one for row in self.listed.rows for one in row.provider.about.mistakes]
+        in_use = [*self.listed.retired, *self.listed.retiring, *self.listed.unusable]
+        troubles = [*in_use, *(one for one in dict.fromkeys(named) if not any(one in told for told in in_use))]
         return "\n".join([*lines, *(f"look at: {trouble}" for trouble in troubles)])
 
 
@@ -87,7 +94,7 @@ class Detail:
         }
         lines = [row.name, *(f"  {name:13}  {value}" for name, value in said.items() if value)]
         lines += ["prices", *_price_lines(row)]
-        mistakes = (self.mistake,) if self.mistake else ()
+        mistakes = ((self.mistake,) if self.mistake else ()) + tuple(about.mistakes)
         lines += [f"  look at: {sentence}" for sentence in (*mistakes, *row.ended, *row.ending)]
         own = settings(self.provider)
         if own:
@@ -188,10 +195,19 @@ def _short(row: Listed) -> tuple[str, ...]:
     about = row.provider.about
     n_prices = len({price.text for price in row.prices})
     price = row.price_text if len(row.price_text) <= _WIDEST_PRICE else f"{n_prices} prices, by model"
-    state = "; ".join(
-        [row.state, *([f"used by {some(row.default_for)}"] if row.default_for else []), *row.ended, *row.ending]
+    told = (
+        row.standing,
+        _n_models(len(row.ended), "ended", "ended"),
+        _n_models(len(row.ending), "ends soon", "end soon"),
+        "in use" if row.uses else "",
     )
+    state = ", ".join(part for part in told if part)
     return row.name, about.capability.replace("_", "-"), about.offer, price, state
+
+
+def _n_models(n: int, one: str, many: str) -> str:
+    """So many models in short; "" for none."""
+    return f"{n} model{'s' if n > 1 else ''} {one if n == 1 else many}" if n else ""
 
 
 def _price_lines(row: Listed) -> list[str]:

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, TypeVar
 import dagster as dg
 from pydantic import ValidationError
 
-from audio_assets.domain.provider_catalogue import Capability
+from audio_assets.domain.provider_catalogue import Capability, instead_of
 from audio_assets.domain.provider_settings import (
     ProviderSettings,
     ProviderSettingsError,
     parse_provider_settings,
 )
 from audio_assets.domain.rendering import PermanentError
-from audio_assets.domain.toml_tables import TomlError, check_keys, nearest
+from audio_assets.domain.toml_tables import TomlError, check_keys
 from resources.alignment import Aligner
 from resources.lip_sync import LipSyncProvider
 from resources.music import MusicProvider
@@ -101,8 +101,10 @@ class ProviderBook:
         if self.problem:
             raise PermanentError(self.problem)
         if name not in there:
-            slip = nearest(name, sorted(there)) or f"there are {', '.join(sorted(there))}"
-            raise PermanentError(f"there is no {self.shown_as[capability]} '{name}'; {slip}")
+            known = {one: can for can in _CLASSES for one in self.of(can)}
+            raise PermanentError(
+                f"there is no {self.shown_as[capability]} '{name}'; {instead_of(name, capability, known)}"
+            )
         return there[name]
 
     def _set_up(self, name: str, values: Mapping[str, Any]) -> Provider:

@@ -61,6 +61,11 @@ class MusicRemix(Recipe):
         """Every registered remix."""
         return list(self.studio.songs.remixes)
 
+    def project(self, partition: str) -> str:
+        """The song, where the source track is a registered one."""
+        song = self.studio.songs.remix(partition).source_track
+        return song if song in self.studio.songs.records else partition
+
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The song and its beats, where the source track is a registered song."""
         song = self.studio.songs.remix(partition).source_track
@@ -167,11 +172,11 @@ class MusicRemix(Recipe):
         remote = self._remote(job)
         if remote is None:
             raise PermanentError(f"{job.provider.name} neither makes music here nor takes orders")
-        ask, song = self._ask(partition, job), job.request.source_track
-        is_song = song in self.studio.songs.records
+        ask, project = self._ask(partition, job), self.project(partition)
+        is_song = project in self.studio.songs.records
         order = ordering.order(
-            self.studio, remote, action, song if is_song else partition, action.params["sent"],
-            cap_usd=self.studio.songs.settings(song).budget_cap_usd if is_song else None, seconds=ask.duration_s,
+            self.studio, remote, action, project, action.params["sent"],
+            cap_usd=self.studio.songs.settings(project).budget_cap_usd if is_song else None, seconds=ask.duration_s,
         )  # fmt: skip
         record = {
             "scene_id": job.request.scene_id, "style": job.request.target_style, "provider": job.provider.name,

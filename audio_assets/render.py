@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from audio_assets.domain.action import Action
-from audio_assets.domain.budget import BudgetExceeded
+from audio_assets.domain.budget import BudgetExceeded, Order
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import (
     INTENDED,
@@ -25,8 +25,8 @@ from audio_assets.domain.rendering import (
     UpstreamError,
     plain_words,
 )
-from audio_assets.domain.scene_key import parse_scene_key
-from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, content_sha256
+from audio_assets.domain.scene_key import parse_scene_key, song_of
+from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref, Sidecar, StandsIn, content_sha256
 from audio_assets.source import Source
 from audio_assets.studio import Studio
 from resources import pool
@@ -57,6 +57,7 @@ class Recipe(ABC):
     - `part_recipes`: what its `parts` are.
     - `pool`: Dagster's pool of steps that may ask providers elsewhere; one of them runs at a time.
     - `members_of`: the asset of songs that says which scenes there are, where the partitions are scenes.
+    - `is_foreseen`: it costs nothing and takes no time to speak of, so that plans try it to see what follows.
     """
 
     asset: ClassVar[str]
@@ -70,6 +71,7 @@ class Recipe(ABC):
     sometimes: ClassVar[tuple[str, ...]] = ()
     waits_for_all: ClassVar[bool] = True
     members_of: ClassVar[str] = ""
+    is_foreseen: ClassVar[bool] = False
     part_recipes: ClassVar[tuple[type["Recipe"], ...]] = ()
     published: ClassVar[Mapping[str, str]] = {}
 
@@ -127,6 +129,14 @@ class Recipe(ABC):
     def unavailable(self, partition: str) -> str:
         """Why the provider can not be asked as things stand, "" where it can."""
         return ""
+
+    def is_affordable(self, partition: str, action: Action) -> bool:
+        """Whether what a cap refused fits under it by now."""
+        try:
+            orders = [part for part in self.call(partition, action).arguments if isinstance(part, Order)]
+            return not orders or bool(self.studio.ledger.affordable(orders).fits)
+        except (ValueError, RuntimeError, OSError):  # it can not even be ordered: what it failed with stands
+            return False
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The (asset, partition) of every input artifact."""
@@ -207,6 +217,22 @@ class Recipe(ABC):
             PermanentError: a record that names them can not be read.
         """
         return iter(())
+
+    def project(self, partition: str) -> str:
+        """What its costs count for: its song, or itself."""
+        return song_of(partition)
+
+    def accept(self, partition: str, said: Mapping[str, str]) -> None:
+        """Take what is there for what today asks for; `said` is who says so, why and when.
+
+        Raises:
+            PermanentError: there is nothing that could be accepted.
+            UpstreamError: an input is missing.
+        """
+        ref = self.refs.get(partition)
+        if ref is None or not self.store.is_there(ref):
+            raise PermanentError("there is nothing to accept: it was never rendered, or its files are gone")
+        self.refs.point(partition, replace(ref, action_key=self.describe(partition).key, accepted=said))
 
     def left_behind(self) -> Iterator[str]:
         """Paths that `publish` wrote outside of objects for what is registered no more."""
@@ -342,6 +368,11 @@ def render(recipe: Recipe, partitions: Sequence[str], *, run_id: str) -> Iterato
         yield outcome
 
 
+def foresee(recipe: Recipe, partition: str) -> bool:
+    """Render for a plan, on a studio whose store keeps nothing; whether it went well. Nobody watches."""
+    return all(outcome.failure is None for outcome in _outcomes(recipe, [partition], "plan"))
+
+
 def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterator[Outcome]:
     waiting: dict[str, list[str]] = {}
     actions: dict[str, Action] = {}
@@ -356,6 +387,8 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         sidecar = None if action.key in waiting else recipe.hit(partition, _folder(recipe, action))
         if sidecar is not None:
             yield _point(recipe, partition, action, sidecar, "cached", run_id)
+        elif (accepted := _accepted(recipe, partition, action)) is not None:
+            yield accepted
         else:
             waiting.setdefault(action.key, []).append(partition)
 
@@ -381,6 +414,18 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
     yield from _stood_in(recipe, fallen, run_id)
 
 
+def _accepted(recipe: Recipe, partition: str, action: Action) -> Outcome | None:
+    """What somebody took for good under this very action, None where nobody did, or its files are gone."""
+    ref = recipe.refs.get(partition)
+    if ref is None or not ref.accepted or ref.action_key != action.key:
+        return None
+    sidecar = recipe.hit(partition, ref.object)
+    if sidecar is None:
+        return None
+    recipe.publish(partition, ref.object, sidecar)
+    return Outcome(partition, "cached", action, ref.object, sidecar)
+
+
 @dataclass(frozen=True)
 class _Fallen:
     """A partition whose provider could not serve, why, and who stands in."""
@@ -394,6 +439,11 @@ class _Fallen:
     def check(self) -> Check:
         """What the sidecar says of it."""
         return Check(INTENDED, passed=False, detail=f"{self.stand_in.provider} stands in: {self.error}")
+
+    @property
+    def stands_in_for(self) -> StandsIn:
+        """The same, for programs."""
+        return StandsIn(str(self.stand_in.action.params.get("stands_in_for", "")), str(self.error))
 
 
 def _stand_in(recipe: Recipe, partition: str, action: Action, error: BaseException) -> StandIn | None:
@@ -423,7 +473,9 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
                 rendered = made[key].result
                 checks, notes = (*rendered.checks, first.check), (*rendered.notes, first.check.detail)
                 told = replace(rendered, checks=checks, notes=notes)
-                sidecar = _commit(recipe, first.partition, first.stand_in.action, told, made[key].seconds, run_id)
+                sidecar = _commit(
+                    recipe, first.partition, first.stand_in.action, told, made[key].seconds, run_id, first.stands_in_for
+                )
         except (StoreError, UpstreamError, OSError):
             sidecar = None
         for one in sharing:
@@ -466,7 +518,13 @@ def _folder(recipe: Recipe, action: Action) -> str:
 
 
 def _commit(
-    recipe: Recipe, partition: str, action: Action, rendered: Rendered, render_s: float, run_id: str
+    recipe: Recipe,
+    partition: str,
+    action: Action,
+    rendered: Rendered,
+    render_s: float,
+    run_id: str,
+    stands_in_for: StandsIn | None = None,
 ) -> Sidecar:
     folder = _folder(recipe, action)
     previews = tuple(rendered.previews)
@@ -492,6 +550,7 @@ def _commit(
         published=recipe.published,
         partition=partition,
         origins=known_origins(recipe, partition),
+        stands_in_for=stands_in_for,
     )
     recipe.store.commit(folder, files, sidecar)
     for data in rendered.files.values():

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from audio_assets.domain.action import Action, changes
+from audio_assets.domain.action import Action
+from audio_assets.domain.causes import changes
 from audio_assets.domain.rendering import PermanentError, Rendered, TransientError, UpstreamError
 from audio_assets.domain.schemas.records import Ref, Sidecar
 from audio_assets.explaining import Explainer, kind_of
@@ -187,17 +188,21 @@ def _call(recipe: Recipe, partition: str, sidecar: Sidecar) -> "tuple[Call | str
         why = str(error)
     if today is not None and today.key == recorded.key:
         return recipe.call(partition, recorded), []
-    if today is not None and (dict(today.params), dict(today.inputs)) == (dict(recorded.params), dict(recorded.inputs)):
-        return recipe.call(partition, today), changes(sidecar.action, today.as_record())
     recalled = recipe.recall(partition, recorded)
     if recalled is not None:
         identity, call = recalled
         now = {**sidecar.action, "code_version": recipe.code_version, "provider": dict(identity)}
-        return call, changes(sidecar.action, now)
+        return call, _phrases(sidecar.action, now)
+    if today is not None and (dict(today.params), dict(today.inputs)) == (dict(recorded.params), dict(recorded.inputs)):
+        return recipe.call(partition, today), _phrases(sidecar.action, today.as_record())
     if today is None:
         return f"it can not be rendered any more: {why}", []
-    differs = "; ".join(changes(sidecar.action, today.as_record())[:_LISTED])
+    differs = "; ".join(_phrases(sidecar.action, today.as_record())[:_LISTED])
     return f"what it was made from is another today ({differs}), and this asset can not be called without it", []
+
+
+def _phrases(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return [change.phrase for change in changes(before, after)]
 
 
 class _RecordedStudio(Studio):

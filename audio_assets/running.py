@@ -9,8 +9,10 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from audio_assets.backfill_job import JOB as BACKFILL
+from audio_assets.backfill_job import Backfill
 from audio_assets.definitions import build_defs
-from audio_assets.launch import Order, Pipeline, execute
+from audio_assets.launch import Order, Pipeline, execute, execute_job
 from audio_assets.render import Outcome, Recipe, watched
 
 _LISTED = 20
@@ -93,6 +95,27 @@ def run_here(instance: dg.DagsterInstance, pipeline: Pipeline, wanted: Order, *,
 
         with watched(watch):
             result = execute(instance, build_defs().resolve_job_def(pipeline.job), wanted)
+    report.run_id = result.run_id
+    if not result.success and not report.failed:
+        raise RuntimeError(f"run {result.run_id} failed: {_first_error(result)}")
+    return report
+
+
+def run_backfill_here(instance: dg.DagsterInstance, wanted: Backfill, n_planned: int, *, is_quiet: bool) -> RunReport:
+    """Execute the job `backfill`, with a progress bar unless `is_quiet`.
+
+    Raises:
+        RuntimeError: the run failed for another reason than a partition.
+    """
+    report = RunReport()
+    with _progress(n_planned, is_quiet=is_quiet) as advance:
+
+        def watch(recipe: Recipe, outcome: Outcome) -> None:
+            advance(recipe.asset)
+            report.add(recipe, outcome)
+
+        with watched(watch):
+            result = execute_job(instance, build_defs().resolve_job_def(BACKFILL), wanted.as_run_config())
     report.run_id = result.run_id
     if not result.success and not report.failed:
         raise RuntimeError(f"run {result.run_id} failed: {_first_error(result)}")

@@ -11,6 +11,7 @@ class DialogueLine(Source):
     """A line with all that script, cast and lexicon say of it."""
 
     asset = "dialogue_line"
+    written_in = ("cast", "lexicon", "provider_settings", "comfyui_workflows")
 
     def partitions(self) -> Sequence[str]:
         """Every line of every script in every language."""
@@ -48,6 +49,7 @@ class CueSheet(Source):
 
     asset = "cue_sheet"
     derived_from = ("dialogue_line",)
+    written_in = ("mix_settings",)
 
     def partitions(self) -> Sequence[str]:
         """Every label in every language, then the specifications."""

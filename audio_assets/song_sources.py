@@ -51,6 +51,7 @@ class SongSettings(Source):
     """What the TOML file beside a song says of its video, and today's price of the provider that it names."""
 
     asset = "song_settings"
+    written_in = ("price_card", "provider_settings")
 
     def partitions(self) -> Sequence[str]:
         """Every registered song."""
@@ -84,6 +85,7 @@ class SceneBrief(Source):
 
     asset = "scene_brief"
     derived_from = ("storyboard",)
+    written_in = ("prompt_presets",)
     members_of = "storyboard"
 
     def partitions(self) -> Sequence[str]:
@@ -113,6 +115,7 @@ class RemixRequest(Source):
     """What a remix was asked for, with the steps of its style."""
 
     asset = "remix_request"
+    written_in = ("remix_styles", "provider_settings", "comfyui_workflows")
 
     def partitions(self) -> Sequence[str]:
         """Every registered remix."""

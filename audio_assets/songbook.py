@@ -234,6 +234,10 @@ class SongBook:
             self._boards[song] = self._read_board(song)
         return self._boards[song]
 
+    def forget(self, song: str) -> None:
+        """Look anew at the storyboard of a song."""
+        self._boards.pop(song, None)
+
     def ready_board(self, song: str) -> Storyboard:
         """The current storyboard of a song.
 

@@ -17,13 +17,15 @@ Shown = Mapping[str, str | int | float]
 class Source(ABC):
     """One source asset.
 
-    `derived_from` are the assets in the graph from which its partitions are worked out; `members_of` is the asset of
-    songs that says which scenes there are, where its partitions are scenes.
+    `derived_from` are the assets in the graph from which its partitions are worked out, and `written_in` those that
+    observe the files of settings that it reads; `members_of` is the asset of songs that says which scenes there are,
+    where its partitions are scenes.
     """
 
     asset: ClassVar[str]
     code_version: ClassVar[str] = "1"
     derived_from: ClassVar[tuple[str, ...]] = ()
+    written_in: ClassVar[tuple[str, ...]] = ()
     members_of: ClassVar[str] = ""
 
     def __init__(self, studio: Studio) -> None:

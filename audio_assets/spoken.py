@@ -43,10 +43,6 @@ class Spoken(Recipe):
             PermanentError: nothing can be.
         """
 
-    @abstractmethod
-    def project(self, partition: str) -> str:
-        """What the costs count for."""
-
     def contract(self) -> Mapping[str, Any]:
         """What the action says besides the request; a change of it makes every partition stale."""
         return {}

@@ -48,7 +48,7 @@ def source_asset(
         name=source.asset,
         description=description,
         partitions_def=partitions_def,
-        deps=deps,
+        deps=[*deps, *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in source.written_in)],
         code_version=source.code_version,
         group_name=group,
         kinds={"text"},

@@ -12,6 +12,7 @@ class StemText(Source):
     """A name, a developer or a script, with all that data set, `stems.toml`, cast and lexicon say of it."""
 
     asset = "stem_text"
+    written_in = ("cast", "lexicon", "stem_settings", "provider_settings")
 
     def partitions(self) -> Sequence[str]:
         """Every entry of every data set, and every stem that was asked for."""
@@ -44,6 +45,7 @@ class MessageRequest(Source):
 
     asset = "message_request"
     derived_from = ("stem_text",)
+    written_in = ("message_templates",)
 
     def partitions(self) -> Sequence[str]:
         """Every message that is asked for."""

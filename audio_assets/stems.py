@@ -11,9 +11,10 @@ import dagster as dg
 import orjson
 
 from audio_assets import partitions, stem_sources
-from audio_assets.domain.action import Action, canonical, changes, sha256_hex
+from audio_assets.domain.action import Action, canonical, sha256_hex
 from audio_assets.domain.artifacts import WAV, voice_name
 from audio_assets.domain.audio_contract import ANY_RATE, AudioContract
+from audio_assets.domain.causes import changes
 from audio_assets.domain.line_request import LineRequest
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
@@ -104,7 +105,7 @@ class Stem(PlainFile, Spoken):
         instead = self.stand_in(partition, today)
         if instead is not None and instead.action.key == ref.action_key:
             return ""
-        return "; ".join(changes(self.sidecar(ref).action, today.as_record())) or "changed"
+        return "; ".join(change.phrase for change in changes(self.sidecar(ref).action, today.as_record())) or "changed"
 
     def signature(self, partition: str, sample_rate_hz: int) -> str:
         """The contract signature of today's request, at the rate of the stem that is there (0: none is)."""
@@ -140,7 +141,7 @@ class StemIndex(PlainFile):
 
     def partitions(self) -> Sequence[str]:
         """The one index, once there is a stem to list."""
-        return [partitions.INDEX] if self.studio.stems.entries else []
+        return [partitions.WHOLE] if self.studio.stems.entries else []
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """Every stem that there should be."""
@@ -351,7 +352,7 @@ stem = rendered_asset(
 stem_index = rendered_asset(
     StemIndex,
     "Every stem that is there, with its contract, times, content and path: `stems/index.json`.",
-    partitions_def=partitions.stem_indexes,
+    partitions_def=partitions.whole,
     group="stems",
     owner="team:audio",
     kind="json",

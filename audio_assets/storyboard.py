@@ -9,6 +9,7 @@ from audio_assets import partitions, song_sources
 from audio_assets.domain.action import Action
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.scene_key import parse_scene_key
+from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.music_recipes import OfScene, OfSong
 from audio_assets.stage import rendered_asset
 from resources.engines import song_artifacts as analysis
@@ -21,6 +22,7 @@ class Storyboard(OfSong):
 
     asset = "storyboard"
     code_version = "1"
+    is_foreseen = True
     folder = "video/storyboard"
     source = song_sources.SongSettings
     files = {
@@ -60,12 +62,17 @@ class Storyboard(OfSong):
             ),
         )
 
+    def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
+        """Let go of the storyboard before."""
+        self.studio.songs.forget(partition)
+
 
 class ScenePrompt(OfScene):
     """Writes the prompt of a scene."""
 
     asset = "scene_prompt"
     code_version = "1"
+    is_foreseen = True
     folder = "video/scene_prompt"
     source = song_sources.SceneBrief
     fan_in = ("storyboard",)

@@ -26,6 +26,7 @@ from audio_assets.takebook import TakeBook
 from resources import models
 from resources.alignment import Aligner, fill_identity, filler
 from resources.audit_log import AuditLog
+from resources.foreseen import ForeseenStore
 from resources.ledger import Ledger
 from resources.lip_sync import LipSyncProvider
 from resources.music import MusicProvider
@@ -53,7 +54,16 @@ class Studio:
         self.settings = settings
         self.store = store
         self.providers = ProviderBook(settings.root, providers)
+        self._given = providers
         self._refs: dict[str, Refs] = {}
+
+    def anew(self) -> "Studio":
+        """A snapshot of now, over the same store and providers."""
+        return Studio(self.settings, self.store, self._given)
+
+    def foreseeing(self) -> "Studio":
+        """A snapshot in which renders are only tried: nothing of them is kept."""
+        return Studio(self.settings, ForeseenStore(url=self.store.url), self._given)
 
     @cached_property
     def dialogue(self) -> Dialogue:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_assets.commands import my_name, open_studio, where
+from audio_assets.commands import open_studio, where
 from audio_assets.domain.scene_key import scene_key
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.take_requests import AddedClip, RemixOrder, TakeRequests
@@ -17,6 +17,7 @@ from audio_assets.running import RunReport, run_here
 from audio_assets.studio import Studio
 from audio_assets.takebook import CLIPS
 from resources.engines.take_records import QUALITIES, SELECTION, TAKES
+from resources.process_owner import my_name
 from resources.video_files import SUFFIXES, VideoFileError, decode_whole
 
 _LISTS = ("take_request", "scene_take", "take_quality", "take_review", "selected_take")

@@ -307,6 +307,7 @@ class TakeBook:
         n_takes = requests.n_takes or self.songs.settings(song).film.n_takes
         seeds = range(1, n_takes + 1)
         generated = [self._keyed(ask, replace(ask.shot, seed=seed), "generated", "") for seed in seeds]
+        generated = [self._served(take, requests.accepted) for take in generated]
         added = [_added(clip) for clip in requests.added]
         current = {take.slot.key for take in (*generated, *added)}
         given = self.given(partition)
@@ -397,6 +398,29 @@ class TakeBook:
         return WantedTake(
             slot, action, shot, ask.provider, ask.model, ask.image, price=price, is_ordered=is_ordered
         )  # fmt: skip
+
+    def _served(self, take: WantedTake, accepted: Mapping[str, str]) -> WantedTake:
+        """The take, or the earlier one that somebody said serves for it."""
+        earlier = accepted.get(take.slot.key)
+        if earlier is None or self.made(take.slot) is not None:
+            return take
+        slot = replace(take.slot, key=earlier)
+        return replace(take, slot=slot) if self.made(slot) is not None else take
+
+    def accept(self, partition: str) -> None:
+        """Let the scene's earlier takes serve for the wanted ones that were not made.
+
+        Raises:
+            PermanentError: there are too few of them.
+        """
+        wanted = [take for take in self.wanted(partition) if take.slot.origin == "generated"]
+        missing = [take.slot.key for take in wanted if self.made(take.slot) is None]
+        kept = {take.slot.key for take in wanted} - set(missing)
+        spare = [s.key for s in self.given(partition) if s.origin == "generated" and s.key not in kept and self.made(s)]
+        if len(spare) < len(missing):
+            raise PermanentError(f"{len(missing)} takes are wanted and {len(spare)} earlier ones could serve for them")
+        serves_for = dict(zip(missing, spare[len(spare) - len(missing) :], strict=True))
+        self.ask(partition, lambda before: before.with_accepted(serves_for))
 
     def forget(self, partition: str) -> None:
         """Look anew at what is wanted of a scene, after something was made or has failed."""

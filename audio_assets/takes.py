@@ -111,6 +111,12 @@ class SceneTake(OfScene):
         thumbnails = tuple(takes.thumbnails(partition).values())
         return Call(records.take_list, (partition, tuple(entries), tuple(missing), thumbnails))
 
+    def accept(self, partition: str, said: Mapping[str, str]) -> None:
+        """See `Recipe.accept`: the takes that are there serve for those that are wanted; nothing is ordered."""
+        self.studio.takes.accept(partition)
+        now = type(self)(self.studio.anew())
+        super(SceneTake, now).accept(partition, said)
+
     def unavailable(self, partition: str) -> str:
         """What the provider lacks that takes are ordered from."""
         here = TakeClips(self.studio)

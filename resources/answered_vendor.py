@@ -10,18 +10,24 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import orjson
 
 from audio_assets.domain.rendering import PermanentError
 from resources.paid_vendor import JobGone, Look, PaidVendor, Unknowable
+from resources.request_ids import noted
 from resources.secrets import hide_in_file
 
 
 @dataclass
 class AnsweredVendor(PaidVendor):
-    """`kept` is the folder of answers that were paid for; a file there is named by the order's key."""
+    """`kept` is the folder of answers that were paid for; a file there is named by the order's key, and beside it,
+    `<key>.ids`, are the ids of its requests.
+    """  # noqa: D205
 
     kept: Path
+    has_jobs: ClassVar[bool] = False
 
     @abstractmethod
     def answer(self, request: Mapping[str, Any], files: Mapping[str, Path], key: str, target: Path) -> None:
@@ -32,8 +38,11 @@ class AnsweredVendor(PaidVendor):
         self.kept.mkdir(parents=True, exist_ok=True)
         part = self.kept / f".{idempotency_key}.part"
         try:
-            self.answer(request, files, idempotency_key, part)
+            with noted() as ids:
+                self.answer(request, files, idempotency_key, part)
             hide_in_file(part)
+            if ids:
+                self._ids(idempotency_key).write_bytes(orjson.dumps(ids))
             part.replace(self._file(idempotency_key))
         finally:
             part.unlink(missing_ok=True)
@@ -60,6 +69,17 @@ class AnsweredVendor(PaidVendor):
     def cancel(self, job_id: str) -> None:
         """Nothing is left to stop."""
         raise PermanentError("it was answered at once: there is nothing to stop")
+
+    def facts(self, job_id: str) -> Mapping[str, Any]:
+        """What the vendor calls the request that was answered, kept beside the answer."""
+        try:
+            ids = orjson.loads(self._ids(job_id).read_bytes())
+        except (OSError, orjson.JSONDecodeError):  # it was told none
+            return {}
+        return {"request_ids": ids}
+
+    def _ids(self, key: str) -> Path:
+        return self.kept / f"{key}.ids"
 
     def _file(self, key: str) -> Path:
         return self.kept / key

@@ -3,14 +3,14 @@
     show                 what is spent and held under which caps, and the entries that a person has to look at
     set SCOPE USD        `set_cap`: a cap on a project, scene, day or all (`--for KEY`; without, each one of the scope)
     release ENTRY        let go of a hold: nothing is billed
-    attach ENTRY JOB     an order of unknown outcome is this job; the next run goes on with it
+    attach ENTRY JOB     an order of unknown outcome is this job; the next run goes on with it (of vendors with jobs)
     paid ENTRY USD       an order of unknown outcome was billed
     again ENTRY          what was paid is lost, and may be paid once more
 
-Each raises PermanentError or ValueError with one sentence.
+Each raises PermanentError or ValueError with one sentence. `has_jobs` says of an entry whether its vendor makes jobs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,9 +19,16 @@ from audio_assets.domain.cost_report import CostReport, cost_report
 from audio_assets.domain.rendering import PermanentError
 from resources.database_schema import OPEN_STATES
 from resources.ledger import Ledger
-from resources.ledger_rows import Entry
+from resources.ledger_rows import Entry, ways_out
 
 LONG_ORDERED_S = 24 * 3600
+
+HasJobs = Callable[[Entry], bool]
+
+
+def always(_entry: Entry) -> bool:
+    """For a ledger whose vendors all make jobs."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +66,11 @@ class Overview:
         return self.report.total.held_micro
 
 
-def show(ledger: Ledger) -> Overview:
+def show(ledger: Ledger, has_jobs: HasJobs = always) -> Overview:
     """All that a person asks of the ledger: caps, sums, and what needs looking at."""
     stored = ledger.stored_caps()
     open_entries = ledger.entries(states=OPEN_STATES)
-    found = (_attention(ledger, entry) for entry in open_entries)
+    found = (_attention(ledger, entry, has_jobs) for entry in open_entries)
     return Overview(
         ledger=ledger.label,
         day=ledger.today(),
@@ -98,9 +105,14 @@ def release(ledger: Ledger, entry_id: int, reason: str) -> Entry:
     return ledger.release(entry, f"released by hand: {reason}" if reason else "released by hand")
 
 
-def attach(ledger: Ledger, entry_id: int, job_id: str) -> Entry:
+def attach(ledger: Ledger, entry_id: int, job_id: str, has_jobs: HasJobs = always) -> Entry:
     """Say which job an order of unknown outcome is; the next run goes on with it."""
     entry = _unclear(ledger, entry_id, "have a job attached")
+    if not has_jobs(entry):
+        todo = ways_out(entry, has_jobs=False)
+        raise PermanentError(
+            f"{entry.provider} answers at once and makes no job that entry {entry.id} could be: {todo}"
+        )
     if not job_id.strip():
         raise PermanentError(f"entry {entry.id} needs the id of its job, as the provider lists it")
     return ledger.submitted(entry, job_id.strip())
@@ -129,16 +141,13 @@ def _unclear(ledger: Ledger, entry_id: int, wanted: str) -> Entry:
     raise PermanentError(f"entry {entry.id} ({entry.name}) is {entry.state}; only one of unknown outcome can {wanted}")
 
 
-def _attention(ledger: Ledger, entry: Entry) -> Attention | None:
-    look = f"look at the jobs of {entry.provider} (key {entry.idempotency_key})"
-    remedy = (
-        f"{look}, then `audio-assets budget release {entry.id}` where nothing is billed, `audio-assets budget attach "
-        f"{entry.id} JOB` where the job is there, or `audio-assets budget paid {entry.id} USD`"
-    )
+def _attention(ledger: Ledger, entry: Entry, has_jobs: HasJobs) -> Attention | None:
     if entry.state == "unknown":
-        return Attention(entry, entry.reason or "its outcome is not known", remedy)
+        todo = ways_out(entry, has_jobs=has_jobs(entry))
+        return Attention(entry, entry.reason or "its outcome is not known", todo)
     if entry.state == "submitting" and ledger.is_left(entry):
-        return Attention(entry, "the process that sent it ended before its answer came", f"run again; or {remedy}")
+        todo = f"run again; or {ways_out(entry, has_jobs=has_jobs(entry))}"
+        return Attention(entry, "the process that sent it ended before its answer came", todo)
     if entry.state == "submitted" and ledger.seconds_since(entry.updated_at) > LONG_ORDERED_S:
         since = datetime.fromisoformat(entry.updated_at).date()
         return Attention(entry, f"job {entry.job_id} was last heard of on {since}", "run again, which goes on with it")

@@ -1,7 +1,7 @@
 """Where ComfyUI workflows are found: `<name>.json` with `<name>.toml` beside it, in the first folder that has it."""
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def template(name: str, capability: Capability, folders: Sequence[str]) -> Templ
                 raise TemplateError(f"the workflow {name} is for {found.bindings.capability}, not for {capability}")
             return found
     known = names(capability, folders)
-    where = " or ".join(folders) or "no folder"
+    where = " or ".join(dict.fromkeys(_shown(Path(folder)) for folder in folders)) or "no folder"
     hint = nearest(name, known) or (
         f"there are {', '.join(known)}" if known else f"put {name}.json and {name}.toml there"
     )
@@ -34,13 +34,31 @@ def template(name: str, capability: Capability, folders: Sequence[str]) -> Templ
 
 
 def names(capability: Capability, folders: Sequence[str]) -> tuple[str, ...]:
-    """The workflows for a capability, sorted; one whose bindings can not be read is listed for none."""
-    return tuple(sorted({path.stem for path in _bindings(folders) if _capability(path, _stamp(path)) == capability}))
+    """The workflows for a capability that can be used, sorted."""
+    return tuple(sorted(name for name, found in _first(folders).items() if _mistake(*found) == ("", capability)))
 
 
-def _bindings(folders: Sequence[str]) -> Iterator[Path]:
-    for folder in folders:
-        yield from sorted(Path(folder).glob("*.toml"))
+def mistakes(capability: Capability, folders: Sequence[str]) -> tuple[str, ...]:
+    """Why the other workflows can not be used, a sentence for each; also of those that may be for any capability."""
+    told = [_mistake(*found) for _, found in sorted(_first(folders).items())]
+    return tuple(said for said, known in told if said and known in ("", capability))
+
+
+def _first(folders: Sequence[str]) -> dict[str, tuple[Path, Path]]:
+    """Both files of every workflow, by its name: those of the first folder that has one of them."""
+    found: dict[str, tuple[Path, Path]] = {}
+    for folder in map(Path, folders):
+        for path in (*folder.glob("*.toml"), *folder.glob("*.json")):
+            found.setdefault(path.stem, (folder / f"{path.stem}.json", folder / f"{path.stem}.toml"))
+    return found
+
+
+def _mistake(workflow: Path, bindings: Path) -> tuple[str, str]:
+    """Why a workflow can not be used ("": it can), and what it is for, "" where that can not be told."""
+    try:
+        return "", _read(workflow, bindings).bindings.capability
+    except TemplateError as error:
+        return str(error), _capability(bindings, _stamp(bindings))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -71,7 +89,13 @@ def _read_once(workflow: Path, bindings: Path, *_stamped: tuple[int, int]) -> Te
         try:
             parts.append(path.read_bytes())
         except FileNotFoundError:
-            raise TemplateError(f"{path} is missing beside {other.name}: a workflow is both files") from None
+            raise TemplateError(f"{_shown(path)} is missing beside {other.name}: a workflow is both files") from None
         except OSError as error:
-            raise TemplateError(f"{path} can not be read ({error.strerror}): check its rights") from error
-    return parse_template(workflow.stem, *parts)
+            raise TemplateError(f"{_shown(path)} can not be read ({error.strerror}): check its rights") from error
+    return parse_template(workflow.stem, *parts, folder=f"{_shown(workflow.parent)}/")
+
+
+def _shown(path: Path) -> str:
+    """A path below the data root, or the project: `workflows/comfyui/mine.json`."""
+    parts = path.parts
+    return "/".join(parts[parts.index("workflows") :]) if "workflows" in parts else str(path)

@@ -6,7 +6,6 @@ part of every key, so that a changed workflow makes stale what was made with it 
 talked to is `vendors/comfyui.py`.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -16,6 +15,7 @@ import numpy as np
 from audio_assets.domain.action import canonical
 from audio_assets.domain.comfy_bindings import Capability
 from audio_assets.domain.comfy_template import Template
+from audio_assets.domain.pronounced import no_ipa, pronounced
 from audio_assets.domain.provider_catalogue import About
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.shot import Shot
@@ -31,6 +31,7 @@ from resources.remote import RemoteProvider
 from resources.song_files import SongReader
 from resources.speech import SpeechProvider
 from resources.vendors.comfyui import ComfyVendor
+from resources.vendors.lines import spelled_notes
 from resources.video import VideoCapabilities, VideoProvider
 
 _SITE = "https://github.com/comfyanonymous/ComfyUI"
@@ -94,7 +95,19 @@ class ComfyProvider(RemoteProvider):
         return About(
             self.capability, f"{_MAKES[self.capability]} with workflows on a ComfyUI server of one's own", _LICENCE,
             "open", _SITE, self.template_names(), "a ComfyUI server with the models of the workflow",
+            comfy_templates.mistakes(self.capability, self.template_folders),
         )  # fmt: skip
+
+    def problem(self) -> str:
+        """See `RemoteProvider.problem`; also a mistake in the workflow that its settings name."""
+        told = super().problem()
+        if told or not self.own_model:
+            return told
+        try:
+            self.template(self.own_model)
+        except PermanentError as error:
+            return str(error)
+        return ""
 
 
 _MAKES: Mapping[Capability, str] = {
@@ -152,7 +165,7 @@ class ComfySpeech(ComfyProvider, SpeechProvider):
             raise PermanentError(f'the workflow {self.model} has no voice "{voice}": it has {known}')
         if request.speed != 1.0 and "speed" not in template.bindings.inputs:
             raise PermanentError(f"the workflow {self.model} takes no speed: set the voice's speed to 1, or bind speed")
-        offered = {"text": _respelled(request), "speed": request.speed, "seed": request.seed}
+        offered = {"text": _said(request)[0], "speed": request.speed, "seed": request.seed}
         return _request(template, offered, voice=voice)
 
     def hear(self, answer: Path, request: SpeechRequest) -> Speech:
@@ -163,11 +176,13 @@ class ComfySpeech(ComfyProvider, SpeechProvider):
         pcm = np.rint(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)
         if not pcm.any():
             raise ValueError(f"the workflow {self.model} brought {len(pcm) / rate_hz:.2f} s of silence")
-        notes = tuple(
-            f"ComfyUI can not be told IPA: {word!r} is spoken as it is spelled"
-            for word, said in request.pronunciations if said.startswith("/")
-        )  # fmt: skip
+        notes = spelled_notes(self.name, _said(request)[1])
         return Speech(pcm, rate_hz, None, notes)
+
+
+def _said(request: SpeechRequest) -> tuple[str, tuple[str, ...]]:
+    """The text with the lexicon's words as they are to be said, and those whose IPA a workflow can not be told."""
+    return pronounced(request.text, request.pronunciations, no_ipa)
 
 
 class ComfyMusic(ComfyProvider, MusicProvider):
@@ -179,6 +194,10 @@ class ComfyMusic(ComfyProvider, MusicProvider):
     def models(self) -> tuple[str, ...]:
         """See `MusicProvider.models`."""
         return self.template_names()
+
+    def check_model(self, model: str) -> None:
+        """See `MusicProvider.check_model`; of a workflow that can not be used it says why."""
+        self.template(model)
 
     def capabilities(self, model: str) -> MusicCapabilities:
         """See `MusicProvider.capabilities`."""
@@ -228,6 +247,10 @@ class ComfyVideo(ComfyProvider, VideoProvider):
     def models(self) -> tuple[str, ...]:
         """See `VideoProvider.models`."""
         return self.template_names()
+
+    def check_model(self, model: str) -> None:
+        """See `VideoProvider.check_model`; of a workflow that can not be used it says why."""
+        self.template(model)
 
     def capabilities(self, model: str) -> VideoCapabilities:
         """See `VideoProvider.capabilities`."""
@@ -296,13 +319,3 @@ class _Any(frozenset[str]):
 
     def __contains__(self, name: object) -> bool:
         return True
-
-
-def _respelled(request: SpeechRequest) -> str:
-    """The text with the lexicon's respellings in it; IPA can not be told."""
-    text = request.text
-    for word, said in request.pronunciations:
-        if not said.startswith("/"):
-            parts = re.split(rf"(?<!\w){re.escape(word)}(?!\w)", text, flags=re.IGNORECASE)
-            text = said.join(parts)
-    return text

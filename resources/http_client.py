@@ -29,11 +29,12 @@ from resources.http_requests import EVENTS, JSON, Upload, Wanted, accept_header
 from resources.http_retries import Tries, Try
 from resources.http_transport import LOST, Reply, Transport
 from resources.pausing import REAL_TIME, Timing
+from resources.request_ids import note
 from resources.secrets import Key, hide
 
 __all__ = [
     "AUDIO", "JSON", "VIDEO", "Answer", "Downloaded", "Event", "HttpClient", "Service", "Timeouts", "Upload",
-    "client_of",
+    "address_problem", "client_of",
 ]  # fmt: skip
 
 AUDIO = ("audio/", "application/octet-stream", "binary/octet-stream")
@@ -172,6 +173,8 @@ class HttpClient:
                             status=reply.status,
                             request_id=reply.request_id,
                         ) from error
+                if wanted.is_order and not is_safe:
+                    note(answer.request_id)
                 return answer
         raise AssertionError("a request has at least one try")  # pragma: no cover
 
@@ -187,6 +190,7 @@ class HttpClient:
         wanted = Wanted("POST", self._url(path, None), body, headers=headers or {}, accepts=EVENTS)
         for attempt in self._tries(wanted, is_safe=False):
             with attempt, self._answered(wanted, attempt) as reply:
+                note(reply.request_id)  # before its end: who has read the last event asks for no more
                 try:
                     yield from events(reply.pieces(self.service.largest_answer))
                 except BrokenOff as error:
@@ -207,7 +211,9 @@ class HttpClient:
         wanted = Wanted("GET", self._url(url, params), accepts=accepts)
         for attempt in self._tries(wanted, is_safe=True):
             with attempt, self._answered(wanted, attempt) as reply:
-                return save(reply, target, largest=self.service.largest_download, sha256=sha256)
+                saved = save(reply, target, largest=self.service.largest_download, sha256=sha256)
+                note(reply.request_id)
+                return saved
         raise AssertionError("a request has at least one try")  # pragma: no cover
 
     def close(self) -> None:
@@ -287,6 +293,7 @@ class HttpClient:
                 at_once=s.at_once, per_second=s.per_second, slot_s=s.timeouts.slot_s, timing=timing
             ),
             s.n_tries, s.timeouts.total_s, timing, is_safe=is_safe or wanted.is_reading, is_order=wanted.is_order,
+            name=s.name,
         )  # fmt: skip
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
@@ -301,17 +308,25 @@ class HttpClient:
         return f"{self.service.name}: {wanted.method} {hide(shown(url, self._own), longest=200)}"
 
 
-def _own_url(service: Service) -> httpx.URL:
-    where = f"url under [providers.{service.name}] in providers.toml"
+def address_problem(name: str, address: str) -> str:
+    """Why an address can not be asked, in one sentence; "" where it can."""
+    where = f"url under [providers.{name}] in providers.toml"
     try:
-        url = httpx.URL(service.url)
+        url = httpx.URL(address)
     except (httpx.InvalidURL, UnicodeError):
-        raise Unavailable(f"{service.name} has no address that can be asked: correct {where}") from None
+        return f"{name} has no address that can be asked: correct {where}"
     if url.scheme not in ("http", "https") or not url.host:
-        raise Unavailable(f"{service.name} needs an address that begins with http:// or https://: correct {where}")
+        return f"{name} needs an address that begins with http:// or https://: correct {where}"
     if url.userinfo or url.query or url.fragment:
-        raise Unavailable(f"{service.name} needs an address without a password, a query or a #: correct {where}")
-    return url
+        return f"{name} needs an address without a password, a query or a #: correct {where}"
+    return ""
+
+
+def _own_url(service: Service) -> httpx.URL:
+    problem = address_problem(service.name, service.url)
+    if problem:
+        raise Unavailable(problem)
+    return httpx.URL(service.url)
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,7 @@
 """Asking again: when that may help, when it may do harm, and how long to wait before it."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -19,9 +20,27 @@ LONGEST_S = 8.0
 LONGEST_WISH_S = 60.0
 """What a server may wish for at most (Retry-After) and be waited for; beyond, the failure is told with its `wait_s`."""
 
+TOLD_FROM_S = 2.0
+"""A longer wait is told to whoever sits before it: without a word it looks as if nothing happened any more."""
+
+MOST_TOLD, TOLD_WITHIN_S = 6, 60.0
+"""So many waits for one service are told in that time: a thousand lines that all wait say no more than the first."""
+
 _PASSING = (NotSent, Busy, Broken, LostAnswer, BadAnswer)
 _NOT_TAKEN = (NotSent, Busy)
 _logger = logging.getLogger(__name__)
+
+
+_told_at: dict[str, deque[float]] = {}
+"""When waits were last told, by service."""
+
+
+def _is_news(name: str, now_s: float) -> bool:
+    told_at = _told_at.setdefault(name, deque(maxlen=MOST_TOLD))
+    if len(told_at) == MOST_TOLD and now_s - told_at[0] < TOLD_WITHIN_S:
+        return False
+    told_at.append(now_s)
+    return True
 
 
 def _may_be_taken(failure: HttpProblem) -> bool:
@@ -35,7 +54,7 @@ class Tries:
     A try that fails passes its failure on, unless there is to be another. `is_safe`: asking twice does no harm; else
     it is asked again only where it was not taken. `is_order`: the request may do something each time that it is taken;
     then a failure of a later try that says "not taken" is told as a lost answer where an earlier one may have been.
-    `total_s` bounds all tries together, from the first slot on.
+    `total_s` bounds all tries together, from the first slot on. `name` is the service's.
     """
 
     turn: Callable[[], AbstractContextManager[None]]
@@ -44,6 +63,7 @@ class Tries:
     timing: Timing
     is_safe: bool
     is_order: bool
+    name: str = ""
     failure: HttpProblem | None = field(default=None, init=False)
     _deadline_s: float | None = field(default=None, init=False)
     _may_be_taken: bool = field(default=False, init=False)
@@ -85,7 +105,9 @@ class Tries:
         wait_s = min(FIRST_S * FACTOR ** (n - 1), LONGEST_S)
         varied_s = wait_s * (0.5 + self.timing.vary())
         pause_s = varied_s if failure.wait_s is None else failure.wait_s + self.timing.vary() * FIRST_S
-        _logger.info("%s; asked again in %.1f s, try %d of %d", failure, pause_s, n + 1, self.n_tries)
+        is_told = pause_s > TOLD_FROM_S and _is_news(self.name, self.timing.clock())
+        level = logging.WARNING if is_told else logging.INFO  # a warning reaches who sits before it
+        _logger.log(level, "%s; asked again in %.1f s, try %d of %d", failure, pause_s, n + 1, self.n_tries)
         try:
             self.timing.sleep(pause_s)
         except TransientError as stopped:

@@ -121,6 +121,7 @@ class Transport:
     """
 
     def __init__(self, own: httpx.URL, at_once: int, network: httpcore.NetworkBackend | None = None) -> None:
+        self._own = own
         self._pools = {
             is_repeatable: httpcore.ConnectionPool(
                 ssl_context=_tls(),
@@ -159,7 +160,7 @@ class Transport:
             finally:
                 response.close()
         except _NOT_SENT as error:
-            raise NotSent(f"{asked}: it was not reached, {_why(error, phases)}") from error
+            raise NotSent(f"{asked}: {self._own_name(request)} was not reached, {_why(error, phases)}") from error
         except httpcore.WriteTimeout as error:
             raise NotSent(f"{asked}: the request could not be sent whole, {_why(error, phases)}") from error
         except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol) as error:
@@ -169,6 +170,11 @@ class Transport:
             raise LostAnswer(
                 f"{asked}: the answer was lost, {_why(error, phases)}{tagged(its_id)}", request_id=its_id
             ) from error
+
+    def _own_name(self, request: httpx.Request) -> str:
+        """The service's own server by its address: that is where people look for a mistake; any other as "it"."""
+        base = f"{self._own.scheme}://{self._own.netloc.decode()}"
+        return base if (request.url.host, request.url.port) == (self._own.host, self._own.port) else "it"
 
     def close(self) -> None:
         """Close every connection."""

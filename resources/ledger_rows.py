@@ -100,6 +100,22 @@ class Entry:
         return Order(self.action_key, self.asset, self.project, self.scene, self.provider, self.model, None).name
 
 
+def ways_out(entry: Entry, *, has_jobs: bool) -> str:
+    """What a person does about an order of unknown outcome; without `has_jobs` there is no job to go on with."""
+    by_hand = "`audio-assets budget"
+    if not has_jobs:
+        return (
+            f"look at what {entry.provider} billed on {entry.day}, then run {by_hand} release {entry.id}` where it "
+            f"billed nothing, or {by_hand} paid {entry.id} USD` where it did, and {by_hand} again {entry.id}` to have "
+            "it made once more, for its answer is lost"
+        )
+    attach = "" if entry.job_id else f", {by_hand} attach {entry.id} JOB` where the job is there,"
+    return (
+        f"look at the jobs of {entry.provider} (key {entry.idempotency_key}), then run {by_hand} release {entry.id}` "
+        f"where nothing is billed{attach} or {by_hand} paid {entry.id} USD`"
+    )
+
+
 def as_entry(row: RowMapping) -> Entry:
     """A row of the table as a value."""
     return Entry(**{field.name: row[field.name] for field in fields(Entry)})

@@ -7,6 +7,7 @@ into the artifact. Runs in a thread of the run's own process, for it waits more 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from audio_assets.domain.budget import Order
 from audio_assets.domain.rendering import Rendered
@@ -14,6 +15,7 @@ from resources.ledger import Ledger
 from resources.paid_jobs import Patience, Verify, pay_once
 from resources.paid_vendor import PaidVendor
 from resources.pool import Lane
+from resources.request_ids import noted
 
 PATIENCE = Patience()
 
@@ -45,7 +47,8 @@ def ordered(
     Raises:
         BudgetExceeded: a cap is in the way; nothing was sent. `pay_once` says what else.
     """
-    receipt = pay_once(ledger, remote.vendor, order, scratch, files=files, verify=verify, patience=remote.patience)
+    with noted() as ids:
+        receipt = pay_once(ledger, remote.vendor, order, scratch, files=files, verify=verify, patience=remote.patience)
     try:
         rendered = make(scratch)
         if scratch not in rendered.files.values():
@@ -53,5 +56,7 @@ def ordered(
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
-    facts = {"job_id": receipt.job_id, "cost_is_estimate": receipt.is_estimate, **remote.vendor.facts(receipt.job_id)}
+    facts: dict[str, Any] = {"job_id": receipt.job_id, "cost_is_estimate": receipt.is_estimate}
+    facts |= {"request_ids": ids} if ids else {}
+    facts |= remote.vendor.facts(receipt.job_id)
     return replace(rendered, cost_usd=receipt.cost_usd, facts={**rendered.facts, **facts})

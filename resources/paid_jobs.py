@@ -20,7 +20,7 @@ from audio_assets.domain.budget import Order, micro_usd, usd, usd_text
 from audio_assets.domain.rendering import PermanentError, TransientError
 from resources.database import DatabaseBusy, DatabaseError
 from resources.ledger import Ledger
-from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict
+from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict, ways_out
 from resources.paid_vendor import JobGone, Look, NotSubmitted, PaidVendor, Refused, Unknowable
 from resources.pausing import REAL_TIME, Timing
 from resources.secrets import hide
@@ -36,17 +36,15 @@ _sending_lock = threading.Lock()
 class OutcomeUnknown(PermanentError):  # noqa: N818
     """Whether the vendor took the order, or bills it, is not known; `entry` holds its estimate until a person looks."""
 
-    def __init__(self, entry: Entry, why: str) -> None:
+    def __init__(self, entry: Entry, why: str, *, has_jobs: bool = True) -> None:
         what = (
             f"it is not known whether {entry.provider} bills job {entry.job_id} of {entry.name}"
             if entry.job_id
             else f"it is not known whether {entry.provider} took the order for {entry.name}"
         )
-        attach = "" if entry.job_id else f", `audio-assets budget attach {entry.id} JOB` where it is,"
+        todo = ways_out(entry, has_jobs=has_jobs)
         super().__init__(
-            f"{what} ({hide(why)}); {usd_text(entry.estimated_micro)} stay held. Look at the provider's "
-            f"list of jobs, then run `audio-assets budget release {entry.id}` where nothing is billed{attach} "
-            f"or `audio-assets budget paid {entry.id} USD`"
+            f"{what} ({hide(why)}); {usd_text(entry.estimated_micro)} stay held. {todo[0].upper()}{todo[1:]}"
         )
         self.entry = entry
 
@@ -192,7 +190,7 @@ class _Job:
                 job_id = self.vendor.submit(self.order.request, entry.idempotency_key, self.files)
             except (Refused, NotSubmitted) as error:
                 if not is_first:
-                    raise OutcomeUnknown(self.ledger.unknown(entry, str(error)), str(error)) from error
+                    raise self._unknown(entry, str(error)) from error
                 self.ledger.release(entry, str(error))
                 raise
             except BaseException as error:
@@ -201,7 +199,7 @@ class _Job:
                 if not isinstance(error, Exception):
                     raise  # asked to stop: the next call looks for it
                 if not is_first:
-                    raise OutcomeUnknown(entry, why) from error
+                    raise self._unknown(entry, why) from error
             else:
                 return self._keep_job(entry, job_id)
         return self._find(entry, why, is_fresh=True)
@@ -233,9 +231,12 @@ class _Job:
     def _lost(self, entry: Entry, why: str) -> Exception:
         """What nobody knows of any more is held for a person to look at; what costs nothing may be ordered anew."""
         if entry.estimated_micro:
-            return OutcomeUnknown(self.ledger.unknown(entry, why), why)
+            return self._unknown(entry, why)
         self.ledger.release(entry, why)
         return TransientError(f"{entry.name}: {hide(why)}; it costs nothing: run again to order it anew")
+
+    def _unknown(self, entry: Entry, why: str) -> OutcomeUnknown:
+        return OutcomeUnknown(self.ledger.unknown(entry, why), why, has_jobs=self.vendor.has_jobs)
 
     def _is_replayed(self, entry: Entry) -> bool:
         sent_at = entry.sent_at or entry.updated_at

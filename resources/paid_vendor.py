@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from audio_assets.domain.budget import Usd
 from audio_assets.domain.rendering import PermanentError, TransientError
@@ -47,10 +47,12 @@ class PaidVendor(ABC):
     """What a vendor of paid jobs can do. Its methods raise PermanentError or TransientError, without secrets.
 
     `replays_keys_s`: for so many seconds the vendor answers an idempotency key that it has seen with the job it made
-    then, instead of making another; an order whose answer was lost is then sent again under its key.
+    then, instead of making another; an order whose answer was lost is then sent again under its key. `has_jobs`: an
+    order makes a job that can be gone on with by its id.
     """
 
     replays_keys_s: float = 0.0
+    has_jobs: ClassVar[bool] = True
 
     @abstractmethod
     def submit(self, request: Mapping[str, Any], idempotency_key: str, files: Mapping[str, Path]) -> str:

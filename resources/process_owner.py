@@ -4,6 +4,7 @@ The host's name has the number of the pid namespace behind it, where there is on
 name and count their processes alike. A process's start time tells it from a later one with the same pid.
 """
 
+import getpass
 import os
 import socket
 from dataclasses import dataclass
@@ -24,6 +25,18 @@ def this_process() -> Owner:
     """The calling process (after a fork: the new one)."""
     pid = os.getpid()
     return Owner(pid, _host(), _started(pid) or "")
+
+
+def my_name() -> str:
+    """Who types here, for what is kept with a name.
+
+    Raises:
+        ValueError: nobody knows; one sentence.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:  # a container without a user of that number
+        raise ValueError("nobody knows who you are here: say it with --by") from error
 
 
 def is_alive(owner: Owner) -> bool | None:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import dagster as dg
 
 from audio_assets.domain.rendering import Unavailable
-from resources.http_client import HttpClient, Service, client_of
+from resources.http_client import HttpClient, Service, address_problem, client_of
 from resources.http_guard import would_be_read_on_the_way
 from resources.secrets import Key
 
@@ -24,6 +24,9 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
 
     kind: ClassVar[str]
     """The name of the kind in `providers.toml`, and of the provider itself where it has no other."""
+
+    has_jobs: ClassVar[bool] = True
+    """Whether its orders are jobs that can be gone on with by their ids; False where it answers an order at once."""
 
     called: str = ""
     url: str = ""
@@ -56,13 +59,21 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
             raise Unavailable(problem)
         return client_of(self.service())
 
-    def problem(self) -> str:
-        """Why it can not be asked as things stand (no address, no key), in one sentence; "" where it can."""
+    def lack(self) -> str:
+        """What it was not given yet (an address, a key), in one sentence; "" where it has all."""
         service = self.service()
         if not service.url:
             return f"{self.name} has no address: set url under [providers.{self.name}] in providers.toml"
         if service.key is not None and not service.key.is_optional and not service.key.is_set:
             return f"{self.name} needs a key: set {service.key.variable} in the environment"
+        return ""
+
+    def problem(self) -> str:
+        """Why it can not be asked as things stand, in one sentence; "" where it can. Mistakes before what it lacks."""
+        service = self.service()
+        told = (service.url and address_problem(self.name, service.url)) or self.lack()
+        if told:
+            return told
         if service.key is None or not service.key.is_set:
             return ""
         if would_be_read_on_the_way(service.url):

@@ -17,7 +17,7 @@ from audio_assets.script_registration import find_files, register
 from audio_assets.studio import Studio, StudioResource
 from sensors.inbox import Cursor, ask, settled, signatures
 
-_SETTINGS = ("cast.toml", "lexicon.toml", "mix.toml")
+_SETTINGS = ("cast.toml", "lexicon.toml", "mix.toml")  # a new cast is for `workflow_changes`, but for new lines here
 
 
 def read_signatures(inbox: Path, root: Path) -> dict[str, str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 import dagster as dg
 import orjson
 
+from audio_assets.backfill_job import JOB as BACKFILL
+from audio_assets.backfilling import Selector
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.launch import Order, Pipeline, order, run_config
 from audio_assets.plan import plan
@@ -94,15 +96,20 @@ def ask(
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for the pipeline's run if something is stale, nothing of it runs now, and it was not asked for in vain.
 
-    `only` leaves out what a sensor may not start.
+    Changes to how things are made are left to the sensor `workflow_changes`. `only` leaves out what a sensor may not
+    start.
     """
-    if render_lock.is_held(studio.settings.render_lock(pipeline.job)) or has_queued_run(context.instance, pipeline):
+    is_at_work = render_lock.is_held(studio.settings.render_lock(pipeline.job))
+    if is_at_work or has_queued_run(context.instance, pipeline.job, BACKFILL):
         context.update_cursor(replace(cursor, planned_at=0.0).dump())
         return dg.SkipReason("a run is rendering; what is still stale after it comes next")
     if not has_news and not cursor.is_due(time.time()):
         n_moving = sum(path not in cursor.done for path in cursor.seen)
         return dg.SkipReason(f"waiting for {n_moving} files to settle" if n_moving else "nothing has changed")
-    wanted = only(order(context.instance, studio, plan(studio, pipeline.opened(studio)), pipeline))
+    recipes = pipeline.opened(studio)
+    found = plan(studio, recipes)
+    written = Selector(studio, recipes, found).written().part_of(found)
+    wanted = only(order(context.instance, studio, written, pipeline))
     cursor = cursor.after_plan(_fingerprint(studio, wanted, pipeline), time.time())
     context.update_cursor(cursor.dump())
     if not wanted:
@@ -123,11 +130,15 @@ def _fingerprint(studio: Studio, wanted: Order, pipeline: Pipeline) -> str:
     return sha256_hex(canonical([wanted, versions]))
 
 
-def has_queued_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> bool:
-    """Whether a run of the pipeline holds no lock yet: it has not begun, or only just."""
+def has_queued_run(instance: dg.DagsterInstance, *jobs: str) -> bool:
+    """Whether a run of one of the jobs holds no lock yet: it has not begun, or only just."""
+    return any(_is_queued(instance, job) for job in jobs)
+
+
+def _is_queued(instance: dg.DagsterInstance, job: str) -> bool:
     waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
-    if instance.get_runs_count(dg.RunsFilter(job_name=pipeline.job, statuses=waiting)) > 0:
+    if instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=waiting)) > 0:
         return True
-    begun = dg.RunsFilter(job_name=pipeline.job, statuses=[dg.DagsterRunStatus.STARTED])
+    begun = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.STARTED])
     newest = instance.get_run_records(begun, limit=1)
     return bool(newest) and time.time() - (newest[0].start_time or 0.0) < _BEGINS_WITHIN_S

@@ -45,7 +45,7 @@ def new_messages(context: dg.SensorEvaluationContext, studio: StudioResource) ->
         return dg.SkipReason(str(error))
     if opened.live.mistake:
         return dg.SkipReason(opened.live.mistake)
-    if render_lock.is_held(opened.settings.render_lock(LIVE.job)) or has_queued_run(context.instance, LIVE):
+    if render_lock.is_held(opened.settings.render_lock(LIVE.job)) or has_queued_run(context.instance, LIVE.job):
         return dg.SkipReason("a run is rendering; what waits after it comes next")
     keys = [message.partition for message in opened.live.queue.waiting(BATCH)]
     cursor = Cursor.parse(context.cursor).after_plan(sha256_hex(canonical(keys)) if keys else "", time.time())

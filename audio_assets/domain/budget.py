@@ -76,9 +76,9 @@ class Cap:
 
     @property
     def label(self) -> str:
-        """How messages name it: `the budget of song 'night'`."""
+        """How messages name it: `the budget of 'night'`."""
         return {
-            "project": f"the budget of song '{self.key}'",
+            "project": f"the budget of '{self.key}'",
             "scene": f"the budget of scene '{self.key}'",
             "day": f"the budget of the day {self.key}",
             "total": "the budget of all songs",

@@ -96,8 +96,8 @@ class Template:
         return graph
 
 
-def parse_template(name: str, workflow: bytes, bindings: bytes) -> Template:
-    """Read `<name>.json` and `<name>.toml`.
+def parse_template(name: str, workflow: bytes, bindings: bytes, *, folder: str = "") -> Template:
+    """Read `<name>.json` and `<name>.toml`; `folder`, with its slash, is where messages say that they are.
 
     Raises:
         TemplateError: the first mistake.
@@ -105,11 +105,11 @@ def parse_template(name: str, workflow: bytes, bindings: bytes) -> Template:
     if not NAME.fullmatch(name):
         raise TemplateError(f"{name!r} is no name of a workflow: use letters, digits, '.', '_' and '-'")
     try:
-        found = parse_bindings(bindings, f"{name}.toml")
+        found = parse_bindings(bindings, f"{folder}{name}.toml")
     except TomlError as error:
         raise TemplateError(str(error)) from error
-    template = Template(name, _graph(workflow, f"{name}.json"), found)
-    _check_bindings(template)
+    template = Template(name, _graph(workflow, f"{folder}{name}.json"), found)
+    _check_bindings(template, f"{folder}{name}.toml")
     return template
 
 
@@ -152,8 +152,8 @@ def _graph(data: bytes, path: str) -> Graph:
     return found
 
 
-def _check_bindings(template: Template) -> None:
-    bindings, graph, path = template.bindings, template.graph, f"{template.name}.toml"
+def _check_bindings(template: Template, path: str) -> None:
+    bindings, graph = template.bindings, template.graph
     bound = [(name, place, key) for key, entries in (("inputs", bindings.inputs), ("files", bindings.files))
              for name, places in entries.items() for place in places]  # fmt: skip
     bound += [(name, place, "voices") for name, sets in bindings.voices.items() for place in sets]

@@ -5,7 +5,7 @@ answers is `audio_assets/catalog.py`; the stored record is `schemas/providers.py
 a warning, one that has ended a refusal: the dates are the price card's.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -20,6 +20,7 @@ from audio_assets.domain.price_card import (
     retirement,
     retirement_warning,
 )
+from audio_assets.domain.toml_tables import nearest
 
 Capability = Literal["speech", "alignment", "music", "video", "lip_sync"]
 Offer = Literal["open", "freemium", "paid"]
@@ -35,6 +36,7 @@ class About:
     `summary` says in one sentence what it does; `licence` the terms of what it makes; `terms_url` where they stand.
     `offer`: `open` runs on machines of one's own, `freemium` has a free allowance, `paid` has none. `models` are those
     that settings may name, empty where any name is passed on. `needs` is what it takes beside a key: a server, a model.
+    `mistakes` say, a sentence for each, which models of people's own can not be used.
     """
 
     capability: Capability
@@ -44,6 +46,7 @@ class About:
     terms_url: str = ""
     models: Sequence[str] = ()
     needs: str = ""
+    mistakes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class Provider:
 
     `is_ordered`: its work is ordered and counted in the ledger, so it needs a price. `model` is the one that its
     settings choose, "" where requests choose it. `key_variable` is the environment variable of its key, "" for none.
-    `problem` is why it can not be asked as things stand; `answer` is what it said, None where it was not asked.
+    `problem` is why it can not be asked as things stand, `is_mistaken` that its settings have to be corrected for it;
+    `answer` is what it said, None where it was not asked.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Provider:
     is_key_set: bool = False
     url: str = ""
     problem: str = ""
+    is_mistaken: bool = False
     answer: Answer | None = None
 
 
@@ -79,7 +84,7 @@ class Provider:
 class Use:
     """That the studio means to work with a provider; `by` says who wants it (`song harbour_light`).
 
-    `is_stand_in`: only where the one that is meant is not to be had.
+    `is_stand_in`: only where the one that is meant is not to be had. `mistake`: why the provider has no such model.
     """
 
     capability: Capability
@@ -87,6 +92,7 @@ class Use:
     model: str
     by: str
     is_stand_in: bool = False
+    mistake: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,22 @@ class Listed:
         if answer is None:
             return "not asked" if self.provider.url else "ready"
         return f"answers: {answer.text}" if answer.is_there else f"does not answer: {answer.text}"
+
+    @property
+    def standing(self) -> str:
+        """The same in a word or two, for tables."""
+        provider, answer = self.provider, self.provider.answer
+        if self.problem:
+            if provider.is_mistaken:
+                return "mistake"
+            if not provider.problem:
+                return "no price"
+            if not provider.is_ordered:
+                return "not set up"
+            return "needs a key" if provider.url else "no address"
+        if answer is None:
+            return "not asked" if provider.url else "ready"
+        return "answers" if answer.is_there else "does not answer"
 
     @property
     def news(self) -> tuple[str, ...]:
@@ -182,7 +204,7 @@ def catalogue(providers: Iterable[Provider], uses: Sequence[Use], card: PriceCar
         rows=tuple(rows),
         retired=_told((text, use) for (text, is_past), use in endings if is_past),
         retiring=_told((text, use) for (text, is_past), use in endings if not is_past),
-        unusable=_told((_in_the_way(rows, use, card, today), use) for use in uses),
+        unusable=_told((text, use) for use in uses for text in (use.mistake, _in_the_way(rows, use, card, today))),
     )
 
 
@@ -197,6 +219,15 @@ def address(url: str) -> str:
     except ValueError:  # a port that is no number, half a bracket
         return "unreadable"
     return f"{parts.scheme}://{host}{port}{parts.path}".rstrip("/")
+
+
+def instead_of(name: str, capability: Capability, known: Mapping[str, Capability]) -> str:
+    """What may have been meant by a name that is no provider of a capability; `known` are all, with what they do."""
+    able = sorted(one for one, does in known.items() if does == capability)
+    there = f"there are {', '.join(able)}"
+    if name in known:
+        return f"that does {known[name].replace('_', '-')}: {there}"
+    return nearest(name, able) or there
 
 
 def some(names: Sequence[str]) -> str:
@@ -299,11 +330,13 @@ def _no_price(provider: Provider, model: str, known: Collection[Price], card: Pr
     return ""
 
 
-def _in_the_way(rows: Iterable[Listed], use: Use, card: PriceCard, today: date) -> str:
+def _in_the_way(rows: Sequence[Listed], use: Use, card: PriceCard, today: date) -> str:
     """Why what is in use can not be had, "" where it can, as far as is known."""
     row = next((row for row in rows if _is_meant(row.provider, use)), None)
     if row is None:
-        return f"there is no {use.capability.replace('_', '-')} provider '{use.provider}'"
+        known = {row.name: row.provider.about.capability for row in rows}
+        shown_as = f"{use.capability.replace('_', '-')} provider"
+        return f"there is no {shown_as} '{use.provider}'; {instead_of(use.provider, use.capability, known)}"
     if row.provider.problem:
         return row.provider.problem
     if row.provider.answer and not row.provider.answer.is_there:

@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 import orjson
 
-from audio_assets.domain.artifacts import voice_name
 from audio_assets.domain.audio_contract import ENCODINGS, AudioContract, ContractError
 from audio_assets.domain.phonemes import split_ipa
 from audio_assets.domain.pronounced import pronounced
@@ -69,6 +68,7 @@ class CartesiaSpeech(RemoteProvider, SpeechProvider):
     """
 
     kind: ClassVar[str] = "cartesia"
+    has_jobs: ClassVar[bool] = False
 
     url: str = "https://api.cartesia.ai"
     key_variable: str = "CARTESIA_API_KEY"
@@ -91,12 +91,6 @@ class CartesiaSpeech(RemoteProvider, SpeechProvider):
         """What comes."""
         encoding = next(one for one in ENCODINGS if one == self.encoding)
         return AudioContract("raw" if self.has_times else "wav", encoding, self.sample_rate_hz)
-
-    def contract_signature(self, request: SpeechRequest) -> str:
-        """One value for all that decides how a voice sounds, for indexes of stems."""
-        return self.contract.signature(
-            provider=self.kind, model=self.model, api_version=self.version, voice=voice_name(request.voice)
-        )
 
     def about(self) -> About:
         """See `SpeechProvider.about`."""

@@ -9,7 +9,7 @@ import binascii
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -58,6 +58,9 @@ _SLOWEST, _FASTEST = 0.7, 1.2
 _N_SEEDS = 2**32
 _TAKES_LANGUAGE = ("eleven_flash_v2_5", "eleven_turbo_v2_5", "eleven_v3")
 _TAKES_IPA = ("eleven_flash_v2", "eleven_monolingual_v1")  # in English; others skip the word without a word
+_LONGEST = {"eleven_flash_v2_5": 40_000, "eleven_turbo_v2_5": 40_000, "eleven_flash_v2": 30_000,
+            "eleven_turbo_v2": 30_000, "eleven_v3": 5_000}  # fmt: skip
+_LONGEST_OF_OTHERS = 10_000
 _FORMAT = re.compile(r"(pcm|wav|ulaw|alaw)_(\d{4,5})")
 _TIMEOUTS = Timeouts()
 _ENCODINGS: Mapping[str, tuple[Container, Encoding]] = {
@@ -95,6 +98,7 @@ class ElevenLabsSpeech(RemoteProvider, SpeechProvider):
     """
 
     kind: ClassVar[str] = "elevenlabs"
+    has_jobs: ClassVar[bool] = False
 
     url: str = _URL
     key_variable: str = _KEY
@@ -164,11 +168,13 @@ class ElevenLabsSpeech(RemoteProvider, SpeechProvider):
 
     def request(self, request: SpeechRequest) -> Mapping[str, Any]:
         """See `SpeechProvider.request`: the path, what goes into the address, and the body as it is sent."""
-        check_line(self.name, request, slowest=_SLOWEST, fastest=_FASTEST)
+        said = self._said(request)[0]
+        longest = _LONGEST.get(self.model, _LONGEST_OF_OTHERS)
+        check_line(self.name, replace(request, text=said), slowest=_SLOWEST, fastest=_FASTEST, longest=longest)
         voice = one_voice(self.name, request)
         language = request.lang.partition("-")[0]
         body: dict[str, Any] = {
-            "text": self._said(request)[0],
+            "text": said,
             "model_id": self.model,
             "seed": request.seed % _N_SEEDS,
         }
@@ -202,6 +208,7 @@ class ElevenLabsAligner(RemoteProvider, Aligner):
     """Forced alignment: the times of a text's words in any speech, whoever spoke; their phonemes are found here."""
 
     kind: ClassVar[str] = "elevenlabs_alignment"
+    has_jobs: ClassVar[bool] = False
 
     url: str = _URL
     key_variable: str = _KEY

@@ -30,6 +30,7 @@ _MODELS = ("music_v2", "music_v2_5", "music_v1")
 _SHORTEST_S, _LONGEST_S = 3.0, 600.0
 _SECTION_S = (3.0, 120.0)
 _MOST_SECTIONS, _LONGEST_LINE = 30, 200
+_LONGEST_PROMPT = 4100
 _LARGEST_SEED = 2**31 - 1
 _DECODABLE = ("mp3_", "opus_")  # the other formats have no header, or are for telephones
 _EXPLAINED = (400, 422)
@@ -43,6 +44,7 @@ class ElevenLabsMusic(RemoteProvider, MusicProvider):
     """
 
     kind: ClassVar[str] = "elevenlabs_music"
+    has_jobs: ClassVar[bool] = False
 
     url: str = "https://api.elevenlabs.io"
     key_variable: str = "ELEVENLABS_API_KEY"
@@ -91,6 +93,11 @@ class ElevenLabsMusic(RemoteProvider, MusicProvider):
         if not ask.lyrics:
             length_ms = round(ask.duration_s * 1000)
             words = ", ".join([ask.prompt, *_measures(ask)])
+            if len(words) > _LONGEST_PROMPT:
+                raise PermanentError(
+                    f"{self.name} takes {_LONGEST_PROMPT} letters of a prompt, not {len(words)}: shorten the prompt of "
+                    "the style, or mood_tags"
+                )
             return {**common, "prompt": words, "music_length_ms": length_ms, "force_instrumental": True}
         if ask.seed > _LARGEST_SEED:
             raise PermanentError(f"{self.name} takes seeds up to {_LARGEST_SEED}, not {ask.seed}: lower seed")

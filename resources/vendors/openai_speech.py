@@ -17,6 +17,7 @@ import orjson
 from audio_assets.domain.audio_contract import ANY_RATE, AudioContract, ContractError
 from audio_assets.domain.pronounced import no_ipa, pronounced
 from audio_assets.domain.provider_catalogue import About, Offer
+from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.speech import Speech, SpeechRequest
 from audio_assets.domain.timeline import Word
 from audio_assets.domain.voices import VoiceIds
@@ -99,6 +100,7 @@ class OpenAiSpeech(RemoteProvider, SpeechProvider):
     """
 
     kind: ClassVar[str] = "openai_speech"
+    has_jobs: ClassVar[bool] = False
 
     flavour: str = ""
     model: str = ""
@@ -183,6 +185,10 @@ class OpenAiSpeech(RemoteProvider, SpeechProvider):
         said = self._said(request)[0]
         sent = replace(request, text=said)
         check_line(self.name, sent, slowest=_SLOWEST, fastest=_FASTEST, longest=_LONGEST)
+        if len(request.style) > _LONGEST and self._takes_instructions:
+            raise PermanentError(
+                f"{self.name} takes {_LONGEST} characters of style, and this line has {len(request.style)}: shorten it"
+            )
         body: dict[str, Any] = {
             "input": said,
             "voice": _mixed(request) if self.preset.can_mix else one_voice(self.name, request),

@@ -177,7 +177,7 @@ def test_a_character_is_spoken_by_the_engines_of_all_its_languages_and_none_stan
 
 def test_another_server_of_a_kind_is_in_the_catalogue_under_its_own_name(studio: House) -> None:
     studio.write(
-        "providers.toml", '[providers.attic]\nkind = "box"\nurl = "https://me:hush@attic.example/v1"\nmodel = "say-2"\n'
+        "providers.toml", '[providers.attic]\nkind = "box"\nurl = "https://attic.example/v1"\nmodel = "say-2"\n'
     )
     row = look(studio).row("attic")
     assert row is not None
@@ -310,7 +310,7 @@ def test_what_is_in_use_needs_key_address_and_price(studio: House, monkeypatch: 
 
 def test_a_provider_that_is_no_more_is_told(studio: House) -> None:
     cast(studio, engine="nobody")
-    assert "there is no speech provider 'nobody' (wanted by [characters.anna] in cast.toml)" in look(studio).unusable
+    assert [one for one in look(studio).unusable if one.startswith("there is no speech provider 'nobody'; there are ")]
 
 
 def test_the_check_believes_the_answers_that_were_kept(studio: House, box: Box, instance: dg.DagsterInstance) -> None:

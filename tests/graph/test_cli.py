@@ -24,7 +24,7 @@ PLAY = "== dawn ==\nAnna: Good morning.\nThe sea is black.\n"
 DONE, FAILED, UNUSABLE, STALE = 0, 1, 2, 3
 
 NOTHING_IS_STALE = {
-    "stale": [], "stuck": [], "stood_in": [], "n_stale": 0, "n_current": 0, "estimated_core_s": 0.0,
+    "stale": [], "stuck": [], "stood_in": [], "n_stale": 0, "n_certain": 0, "n_current": 0, "estimated_core_s": 0.0,
     "estimated_usd": 0.0,
 }  # fmt: skip
 

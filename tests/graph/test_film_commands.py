@@ -88,9 +88,9 @@ def test_a_mistake_is_one_sentence(cinema: Cinema, words: tuple[str, ...], said:
 @pytest.mark.usefixtures("cinema")
 def test_a_budget_is_set_shown_and_lifted() -> None:
     assert say("budget", "set", "project", "25", "--for", SONG, "--by", "ada").output.strip() == (
-        f"project {SONG}: capped at 25.00 USD"
+        f"project {SONG}: capped at $25.00"
     )
-    assert say("budget", "set", "day", "5", "--by", "ada").output.strip() == "each day: capped at 5.00 USD"
+    assert say("budget", "set", "day", "5", "--by", "ada").output.strip() == "each day: capped at $5.00"
     shown = orjson.loads(say("budget", "show", "--json").stdout)
     assert shown["caps_for_each"] == {"day": 5.0}
     assert say("budget", "set", "day", "none", "--by", "ada").output.strip() == "no cap on each day"

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
+from audio_assets.backfill_commands import plan_text
 from audio_assets.cli import main
 from audio_assets.collecting import Leftovers, delete_leftovers, find_leftovers
-from audio_assets.commands import plan_text
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.take_requests import RemixOrder
 from audio_assets.launch import recipes

@@ -75,6 +75,20 @@ def test_a_cap_is_never_answered_with_a_stand_in(house: House, cloud: Path) -> N
     assert len(orders(cloud)) == 1
 
 
+def test_what_a_cap_refused_is_made_once_the_cap_has_room(house: House, cloud: Path) -> None:
+    house.studio().ledger.set_cap("project", "play", "0.02", "ana")
+    voices(house)
+    assert len(orders(cloud)) == 1
+    refused = [entry.partition for entry in house.plan((VoiceLine,)).stuck]
+    assert len(refused) == 1
+    assert not house.plan((VoiceLine,)).stale, "nothing has changed"
+    house.studio().ledger.set_cap("project", "play", "1", "ana")
+    assert [entry.partition for entry in house.plan((VoiceLine,)).stale] == refused
+    voices(house)
+    assert len(orders(cloud)) == 2
+    assert not house.plan((VoiceLine,)).stuck
+
+
 def test_without_a_key_a_line_fails_in_one_sentence_and_the_others_go_on(house: House, cloud: Path) -> None:
     (cloud / "key").unlink()
     found = voices(house)
@@ -102,6 +116,9 @@ def test_a_stand_in_is_visible_and_gives_way(house: House, cloud: Path, trouble:
     assert failed[INTENDED].startswith("kokoro stands in: ")
     assert failed[INTENDED] in outcome.sidecar.notes
     assert outcome.sidecar.action["params"]["stands_in_for"] == "cloud"
+    assert outcome.sidecar.stands_in_for is not None
+    assert outcome.sidecar.stands_in_for.provider == "cloud"
+    assert failed[INTENDED] == f"kokoro stands in: {outcome.sidecar.stands_in_for.reason}"
     assert (outcome.sidecar.action["provider"]["engine"], orders(cloud)) == ("kokoro", [])
     check = next(one for one in results(house.recipe(VoiceLine)) if one.check_name == INTENDED)
     assert (check.passed, check.metadata["failed"].value) == (False, 2)

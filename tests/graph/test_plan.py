@@ -66,7 +66,8 @@ def test_a_changed_text(rendered: House) -> None:
     assert voice_cause(rendered, "The boat is very late.") == f"text {LATE} -> The boat is very late."
     key = rendered.line("The boat is very late.")
     assert rendered.stale()["alignment", key] == ("voice_line renders again",)
-    assert rendered.stale()["dialogue_mix", HARBOUR] == (f"voice_line {key} renders again",)
+    said = (f"{key} text {LATE} -> The boat is very late.", f"voice_line {key} renders again")
+    assert rendered.stale()["dialogue_mix", HARBOUR] == said
 
 
 def test_a_word_of_the_lexicon(rendered: House) -> None:

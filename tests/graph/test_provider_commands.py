@@ -1,6 +1,7 @@
 import json
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -82,7 +83,7 @@ def test_every_provider_is_a_line(studio: House, box: Box) -> None:
     }
     said = line(result, "box").split()
     assert said[:3] == ["box", "speech", "paid"]
-    assert line(result, "box").endswith("2 prices, by model  not asked; used by [characters.anna] in cast.toml")
+    assert line(result, "box").endswith("2 prices, by model  not asked, in use")
     assert troubles(result) == []
     assert box.n_asked == 0
 
@@ -95,7 +96,9 @@ def test_the_json_is_the_record_of_the_artifact(studio: House) -> None:
 
 @pytest.mark.usefixtures("studio")
 def test_asking_is_asked_for(box: Box) -> None:
-    assert "answers: 3 voices" in line(run("--probe"), "box")
+    result = run("--probe")
+    assert line(result, "box").endswith("answers, in use")
+    assert "asked: box answers: 3 voices" in result.stdout.splitlines()
     assert box.n_asked == 1
     run("--no-probe")
     assert box.n_asked == 1
@@ -124,6 +127,98 @@ def test_what_ends_soon_is_named_but_no_failure(studio: House) -> None:
     result = run("box")
     assert result.exit_code == DONE
     assert f"look at: box say-1 retires on {ends}" in result.stdout
+
+
+def test_states_are_short_and_sentences_stand_below(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("ELEVENLABS_API_KEY", "SYNC_API_KEY", "FAL_KEY", "CARTESIA_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    (root / "providers.toml").write_text(
+        '[use]\nlip_sync = "sync_so"\n[providers.cartesia]\nencoding = "mp3"\n[providers.fal]\nurl = "queue.fal.run"\n'
+    )
+    result = run()
+    states = {"sync_so": "needs a key, in use", "elevenlabs": "needs a key", "ace_step": "no address",
+              "fal": "mistake", "cartesia": "mistake", "latentsync": "not set up"}  # fmt: skip
+    for name, state in states.items():
+        assert line(result, name).endswith(f"  {state}"), name
+    told = [one for one in result.stdout.splitlines() if one.startswith("look at: ")]
+    assert max(len(one) for one in result.stdout.splitlines() if one not in told) < 120
+    assert [one for one in told if one.startswith("look at: sync_so needs a key: set SYNC_API_KEY")]
+    assert [one for one in told if one.startswith('look at: cartesia does not write "mp3"')]
+    assert not [one for one in told if "elevenlabs" in one or "ace_step" in one], "nobody uses them"
+
+
+@pytest.mark.parametrize("url", ["queue.fal.run", "ftp://queue.fal.run", "https://me:hush@queue.fal.run", "http://"])
+def test_a_wrong_address_is_told_without_a_key_too(root: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.delenv("FAL_KEY", raising=False)
+    (root / "providers.toml").write_text(f'[providers.fal]\nurl = "{url}"\n')
+    result = run("fal")
+    assert result.exit_code == FAILED
+    assert "correct url under [providers.fal] in providers.toml" in result.stdout
+    assert "hush" not in result.output
+
+
+def test_names_that_nobody_has_are_told_with_those_that_can(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FAL_KEY", raising=False)
+    (root / "providers.toml").write_text(
+        '[use]\nspeech = "cartesai"\nmusic = "cartesia"\nvideo = "fal:nope"\n[fallback]\nspeech = "kokro"\n'
+    )
+    result = run()
+    assert result.exit_code == FAILED
+    for said in (
+        "there is no speech provider 'cartesai'; did you mean 'cartesia'?",
+        "there is no speech provider 'kokro'; did you mean 'kokoro'?",
+        "there is no music provider 'cartesia'; that does speech: there are ace_step, comfyui_music, ",
+        'fal has no model "nope": use fal-ai/',
+        "fal needs a key: set FAL_KEY",
+    ):
+        assert f"look at: {said}" in result.stdout
+
+
+BINDINGS = (Path(__file__).parents[1] / "comfyui" / "plain_video.toml").read_text()
+GRAPH = (Path(__file__).parents[1] / "comfyui" / "plain_video.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"mine.json": '{"nodes": [], "links": []}', "mine.toml": BINDINGS},
+            "workflows/comfyui/mine.json is a workflow in ComfyUI's own format, which its server does not run: "
+            "in ComfyUI choose Workflow, then Export (API)",
+        ),
+        ({"mine.json": GRAPH}, "workflows/comfyui/mine.toml is missing beside mine.json"),
+        ({"mine.toml": BINDINGS}, "workflows/comfyui/mine.json is missing beside mine.toml"),
+        ({"mine.json": GRAPH, "mine.toml": "capability = "}, "workflows/comfyui/mine.toml: the file is not TOML"),
+        ({"mine.json": "{}", "mine.toml": BINDINGS}, "workflows/comfyui/mine.json holds no nodes"),
+    ],
+)
+def test_a_workflow_that_can_not_be_used_is_no_model_and_its_file_is_named(
+    root: Path, files: dict[str, str], said: str
+) -> None:
+    folder = root / "workflows" / "comfyui"
+    folder.mkdir(parents=True)
+    for name, text in {"good.json": GRAPH, "good.toml": BINDINGS, **files}.items():
+        (folder / name).write_text(text)
+    shown = answer("comfyui")
+    assert shown["models"] == ["good", "wan_video"]
+    assert [one for one in shown["unusable_models"] if one.startswith(said)]
+    assert f"look at: {said}" in run("comfyui").stdout
+    assert str(root) not in run("comfyui").stdout
+    assert run().stdout.count(f"look at: {said}") == 1
+    (root / "providers.toml").write_text('[use]\nvideo = "comfyui:mine"\n')
+    result = run()
+    assert result.exit_code == FAILED
+    (told,) = [one for one in result.stdout.splitlines() if said in one]
+    assert told.endswith("(wanted by [use] in providers.toml)")
+
+
+def test_a_workflow_of_the_settings_that_can_not_be_used_is_a_mistake(root: Path) -> None:
+    (root / "workflows" / "comfyui").mkdir(parents=True)
+    (root / "workflows" / "comfyui" / "tts.json").write_text('{"nodes": [], "links": []}')
+    (root / "workflows" / "comfyui" / "tts.toml").write_text(BINDINGS)
+    (root / "providers.toml").write_text('[providers.comfyui_speech]\nmodel = "tts"\n')
+    assert line(run(), "comfyui_speech").endswith("  mistake")
+    assert "state          workflows/comfyui/tts.json is a workflow in" in run("comfyui_speech").stdout
 
 
 # One of them

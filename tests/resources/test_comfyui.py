@@ -103,6 +103,15 @@ def test_a_line_is_spoken(desk: Desk) -> None:
     assert heard.timeline is None
 
 
+def test_a_word_is_respelled_once_and_only_words_of_the_line_are_told_of(desk: Desk) -> None:
+    words = (("gif", "jif"), ("jif", "peanut butter"), ("Bob", "/bɒb/"))
+    provider, line = desk.of(ComfySpeech), replace(LINE, pronunciations=words)
+    assert provider.request(line)["values"]["text"] == "Look at the jif, Ana."
+    path = desk.folder / "say.wav"
+    soundfile.write(path, np.sin(np.arange(RATE_HZ) / 20) / 2, RATE_HZ)
+    assert provider.hear(path, line).notes == ()
+
+
 @pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "ogg"])
 def test_speech_may_come_in_any_container(desk: Desk, suffix: str) -> None:
     path = desk.folder / "answer.bin"
@@ -110,7 +119,7 @@ def test_speech_may_come_in_any_container(desk: Desk, suffix: str) -> None:
     heard = desk.of(ComfySpeech).hear(path, replace(LINE, pronunciations=(("Ana", "/ana/"),)))
     assert heard.sample_rate_hz == RATE_HZ
     assert len(heard.pcm) == pytest.approx(RATE_HZ, abs=RATE_HZ // 10)
-    assert heard.notes == ("ComfyUI can not be told IPA: 'Ana' is spoken as it is spelled",)
+    assert heard.notes == ("comfyui_speech can not be told IPA here: 'Ana' is spoken as it is spelled",)
 
 
 @pytest.mark.parametrize(("data", "says"), [(b"<html>no</html>", "not audio"), (b"", "empty")])

@@ -140,6 +140,7 @@ def test_a_style_that_nobody_reads_is_said(house: House) -> None:
     ("line", "says"),
     [
         (replace(LINE, voice=((VOICE, 0.5), ("EXAVITQu4vr4xnSDxMaL", 0.5))), "can not mix voices"),
+        (replace(LINE, text="ask " * 2501), "takes 10000 characters at once, and this line has 10004: divide it"),
         (replace(LINE, speed=1.3), "at speeds from 0.7 to 1.2, not at 1.3"),
         (replace(LINE, text="..."), "nothing to speak"),
     ],

@@ -10,10 +10,11 @@ import pytest
 
 from audio_assets.domain.budget import Order
 from audio_assets.domain.music_ask import MusicAsk
-from audio_assets.domain.rendering import PermanentError, Unavailable
+from audio_assets.domain.rendering import PermanentError, Rendered, Unavailable
 from resources.engines.bought_music import is_music
 from resources.http_errors import Denied
 from resources.ledger import Ledger
+from resources.ordered import ordered
 from resources.paid_jobs import OutcomeUnknown, Patience, Receipt, pay_once
 from resources.paid_vendor import NotSubmitted, PaidVendor, Refused
 from resources.song_files import SongReader
@@ -129,6 +130,11 @@ def test_a_format_that_can_be_read_may_be_chosen(desk: Desk, output_format: str)
     ("ask", "settings", "says"),
     [
         (ASK, {"output_format": "pcm_44100"}, 'output_format "pcm_44100" can not be read here'),
+        (
+            replace(ASK, prompt="dusty drums, " * 400),
+            {},
+            "takes 4100 letters of a prompt, not 5222: shorten",
+        ),
         (replace(SUNG, seed=2**31), {}, "takes seeds up to 2147483647"),
         (replace(SUNG, duration_s=8.0), {}, "3 sections of at least 3 s each, which do not fit into 8 s"),
         (replace(SUNG, lyrics="la " * 80), {}, "200 letters a line: part"),
@@ -145,6 +151,18 @@ def test_a_model_that_it_has_not_is_one_sentence(desk: Desk) -> None:
         desk.provider.capabilities("v3")
     assert len({str(desk.provider.identity(model)) for model in desk.provider.models()}) == 3
     assert desk.provider.identity("music_v2") == ElevenLabsMusic().identity("music_v2")
+
+
+def test_the_id_of_the_request_is_kept_with_what_it_made_also_by_the_next_process(desk: Desk) -> None:
+    ordered_s = []
+    for _ in ("the one that ordered", "one that finds the answer kept"):
+        remote = desk.provider.remote("music_v2", desk.folder / "answers")
+        assert remote is not None
+        request = desk.provider.request("music_v2", ASK)
+        order = Order("action", "music_remix", "night", "", "elevenlabs_music", "music_v2", "0.05", request)
+        ordered_s.append(ordered(desk.ledger, remote, order, {}, desk.target, lambda _: Rendered({}), is_music))
+    assert [one.facts["request_ids"] for one in ordered_s] == [["req-1"], ["req-1"]]
+    assert len(desk.server.made) == 1
 
 
 # --- What is answered ----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from audio_assets.domain.rendering import PermanentError, TransientError, Unavailable
+from resources import http_retries
 from resources.http_client import AUDIO, JSON, Event, HttpClient, Service, Timeouts, Upload, client_of
 from resources.http_errors import (
     BadAnswer,
@@ -37,6 +38,7 @@ from resources.http_errors import (
 )  # fmt: skip
 from resources.paid_vendor import NotSubmitted, Refused
 from resources.pausing import Timing, stop_with
+from resources.request_ids import noted
 from resources.secrets import Key, hide
 from tests.servers.faulty import (
     ANSWERS_TWICE,
@@ -324,6 +326,35 @@ def test_waits_grow_and_vary(url: str) -> None:
             assert proxy.n_requests == 4
 
 
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """What a person would read: warnings go to stderr where nothing else is set up."""
+    monkeypatch.setattr(http_retries, "_told_at", {})
+    caplog.set_level(logging.WARNING)
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+def test_a_long_wait_is_told_before_it_is_waited(url: str, told: Callable[[], list[str]]) -> None:
+    with FaultyProxy(url, in_turn([busy(429, "1"), busy(503, "7")])) as proxy:
+        asked = desk(proxy.url)
+        asked.client.get("jobs/1")
+    (said,) = told()
+    assert said.startswith("shop: GET ")
+    assert "answered 503" in said
+    assert said.endswith("asked again in 7.2 s, try 3 of 4")
+    assert len(asked.slept_s) == 2
+
+
+def test_a_thousand_waits_are_not_a_thousand_lines(url: str, told: Callable[[], list[str]]) -> None:
+    with FaultyProxy(url, always(busy(503, "7"))) as proxy:
+        asked = desk(proxy.url)
+        for _ in range(4):
+            with pytest.raises(Broken):
+                asked.client.get("jobs/1")
+        assert len(asked.slept_s) == 12
+        assert len(told()) < 12
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
@@ -458,7 +489,10 @@ def test_an_order_that_never_left_is_not_submitted() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
     for address, says in ((nobody, "refused"), ("http://no-such-host.invalid", "no-such-host.invalid is not known")):
-        with pytest.raises(NotSubmitted, match=f"(?i)shop: POST /v1/jobs: it was not reached, .*{says}"), as_order():
+        with (
+            pytest.raises(NotSubmitted, match=f"(?i)shop: POST /v1/jobs: {address} was not reached, .*{says}"),
+            as_order(),
+        ):
             desk(address).client.post("jobs", {})
 
 
@@ -1116,3 +1150,32 @@ def test_threads_share_a_client(shop: Shop, url: str) -> None:
     with ThreadPoolExecutor(16) as pool:
         got = list(pool.map(lambda n: client.post("jobs", {"n": n}).json()["n"], range(200)))
     assert got == list(range(200))
+
+
+# --- Ids of requests -----------------------------------------------------------------------------------------------
+
+
+def test_ids_of_what_was_ordered_and_downloaded_are_noted_and_those_of_questions_and_failures_are_not(
+    tmp_path: Path,
+) -> None:
+    n_asked = iter(range(1, 99))
+
+    def answer(request: Request, _body: bytes) -> Response:
+        headers = {"x-request-id": f"req-{next(n_asked)}"}
+        if request.url.path.endswith("busy") and headers["x-request-id"] == "req-2":
+            return JSONResponse({}, 429, headers)
+        if request.url.path.endswith("stream"):
+            return Response(b"data: done\n\n", media_type="text/event-stream", headers=headers)
+        return JSONResponse({"id": "job"}, headers=headers)
+
+    with serving(Shop(answer).app()) as url:
+        client = HttpClient(Service("shop", url), timing=Timing(sleep=lambda _s: None))
+        client.post("jobs", {})
+        with noted() as ids:
+            client.post("busy", {})
+            client.get("jobs/1")
+            client.post("looked-up", {}, is_safe=True)
+            list(client.events("stream", {}))
+            client.download("file", tmp_path / "file")
+        client.post("jobs", {})
+    assert ids == ["req-3", "req-6", "req-7"]

@@ -194,6 +194,7 @@ def test_word_times_that_are_too_long_for_a_header_are_left_out_and_said(house: 
             line("openai", text="map " * 1025),
             "takes 4096 characters at once, and this line has 4100: divide it",
         ),
+        ("openai", line("openai", style="sad " * 1025), "takes 4096 characters of style, and this line has 4100"),
         ("openai", line("openai", speed=4.5), "at speeds from 0.25 to 4, not at 4.5"),
         ("localai", line("localai", text="?"), "nothing to speak"),
     ],

@@ -181,7 +181,7 @@ def test_after_the_hours_in_which_keys_are_replayed_nothing_is_sent_again(desk: 
         desk.pay()
     sent = desk.server.requests.count("POST /v2/generate")
     desk.clock.turn(hours=12, seconds=1)
-    with pytest.raises(OutcomeUnknown, match="Look at the provider's list of jobs"):
+    with pytest.raises(OutcomeUnknown, match="Look at the jobs of sync_so"):
         desk.pay()
     assert desk.server.requests.count("POST /v2/generate") == sent
     assert desk.entry.state == "unknown"

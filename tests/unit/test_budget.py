@@ -94,7 +94,7 @@ def test_a_cap_of_its_own_goes_before_that_of_every_one() -> None:
 def test_a_refusal_names_cap_spent_held_wanted_and_command() -> None:
     standing = Standing(Cap("project", "night", 20_000_000), 15_000_000, 4_500_000)
     assert standing.refusal(800_000, "scene_take of s003|night") == (
-        "the budget of song 'night' is $20.00: $15.00 spent, $4.50 held, $0.80 wanted for scene_take of s003|night; "
+        "the budget of 'night' is $20.00: $15.00 spent, $4.50 held, $0.80 wanted for scene_take of s003|night; "
         "raise it with `audio-assets budget set project USD --for 'night'`"
     )
     assert Cap("day", "2026-11-20", 1, "set for every one").remedy.endswith("`audio-assets budget set day USD`")
@@ -159,7 +159,7 @@ def test_what_does_not_fit_is_named_with_its_cap() -> None:
     assert [one.scene for one in answer.fits] == ["s001", "s003"]
     assert answer.sentence() == (
         "2 of 4 fit ($1.60); not affordable ($3.20): scene_take of s002|night, scene_take of s004|night; "
-        "the budget of song 'night' is $2.00: raise budget_cap_usd in the settings of night"
+        "the budget of 'night' is $2.00: raise budget_cap_usd in the settings of night"
     )
     assert fit_in_order(asked[:1]).sentence() == "1 of 1 fit ($0.80)"
 

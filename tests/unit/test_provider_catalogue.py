@@ -220,8 +220,12 @@ def test_what_is_in_use_and_ends_says_when_and_who_uses_it() -> None:
         ),
         (replace(ANNA, model=""), {}, ""),
         (replace(ANNA, model="say-9"), {}, "can not be ordered: the model 'say-9' of sayer is not on the price card"),
-        (replace(ANNA, model="", provider="nobody"), {}, "there is no speech provider 'nobody' (wanted by anna"),
-        (replace(ANNA, capability="lip_sync"), {}, "there is no lip-sync provider 'sayer' (wanted by anna"),
+        (
+            replace(ANNA, model="", provider="nobody"),
+            {},
+            "there is no speech provider 'nobody'; there are sayer (wanted by anna",
+        ),
+        (replace(ANNA, capability="lip_sync"), {}, "there is no lip-sync provider 'sayer'; that does speech: "),
         (replace(ANNA, model="film-1"), {}, ""),  # retired: told by itself, and once
     ],
 )

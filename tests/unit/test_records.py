@@ -7,6 +7,7 @@ from audio_assets.domain.schemas.records import (
     RecordError,
     Ref,
     Sidecar,
+    StandsIn,
     StoredFile,
     content_sha256,
 )
@@ -39,6 +40,7 @@ def sidecar(**different):
     "record",
     [
         sidecar(),
+        sidecar(stands_in_for=StandsIn("cartesia", "cartesia needs a key: set CARTESIA_API_KEY in the environment")),
         Ref("k" * 64, "audio/tts/k", "c" * 64, {"out.wav": 10}, ("not_clipped",), True),
         Failure("k" * 64, "transient", "the server said 503", "run", 2),
     ],
@@ -73,3 +75,9 @@ def test_pictures_are_no_content():
     before = content_sha256(FILES, ("picture.png",))
     assert content_sha256({**FILES, "picture.png": StoredFile("d" * 64, 1)}, ("picture.png",)) == before
     assert content_sha256({**FILES, "out.wav": StoredFile("d" * 64, 1)}, ("picture.png",)) != before
+
+
+def test_a_sidecar_says_whom_it_stands_in_for_and_only_then():
+    told = orjson.loads(sidecar(stands_in_for=StandsIn("cartesia", "no key")).to_bytes())
+    assert told["stands_in_for"] == {"provider": "cartesia", "reason": "no key"}
+    assert "stands_in_for" not in orjson.loads(sidecar().to_bytes())

@@ -42,6 +42,7 @@ def row_record(row: Listed) -> dict[str, Any]:
         "terms_url": about.terms_url,
         "needs": about.needs,
         "models": list(about.models),
+        "unusable_models": list(about.mistakes),
         "model": provider.model,
         "where": row.where,
         "is_ordered": provider.is_ordered,

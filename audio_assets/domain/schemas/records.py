@@ -60,12 +60,21 @@ class StoredFile:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class StandsIn:
+    """That a stand-in made an object: the `provider` that was wanted, and why it could not serve."""
+
+    provider: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Sidecar:
     """All that is known of one object; written last, so it is the object's commit mark.
 
     `partition` is the one that it was rendered for, `origins` are what people had written and chosen for it then; both
     are empty in sidecars from before they were kept.
+    `stands_in_for` is there, in the record too, only where a stand-in made it.
     """
 
     action_key: str
@@ -85,6 +94,7 @@ class Sidecar:
     published: Mapping[str, str] = field(default_factory=dict)
     partition: str = ""
     origins: tuple[Origin, ...] = ()
+    stands_in_for: StandsIn | None = None
 
     SCHEMA: ClassVar = "sidecar.1"
 
@@ -97,6 +107,8 @@ class Sidecar:
         """Indented JSON: people open these."""
         record = {"schema": self.SCHEMA, "cache_key": self.action_key, **asdict(self), **self.published}
         record["origins"] = [origin.as_record() for origin in self.origins]
+        if self.stands_in_for is None:
+            del record["stands_in_for"]
         return orjson.dumps(record, option=orjson.OPT_INDENT_2)
 
     @classmethod
@@ -122,6 +134,7 @@ class Sidecar:
                 notes=tuple(record["notes"]),
                 partition=record.get("partition", ""),
                 origins=tuple(Origin(**entry) for entry in record.get("origins", ())),
+                stands_in_for=StandsIn(**record["stands_in_for"]) if record.get("stands_in_for") else None,
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"not a whole {cls.SCHEMA}: {error}") from error
@@ -137,6 +150,8 @@ class Ref:
     """What a partition points at now.
 
     `sizes` (bytes by file) and `failed_checks` repeat the sidecar's, so that plans and summaries read refs only.
+    `accepted`: somebody took the object for good under today's action key, though it was made under another one; `by`
+    whom, `why`, `at` what time. Empty where nobody had to.
     """
 
     action_key: str
@@ -145,6 +160,7 @@ class Ref:
     sizes: Mapping[str, int] = field(default_factory=dict)
     failed_checks: tuple[str, ...] = ()
     is_blocked: bool = False
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""
@@ -166,6 +182,7 @@ class Ref:
                 record["sizes"],
                 tuple(record["failed_checks"]),
                 record["is_blocked"],
+                record.get("accepted", {}),  # not in refs from before there was accepting
             )
         except KeyError as error:
             raise RecordError(f"not a whole ref.1: {error} is missing") from error

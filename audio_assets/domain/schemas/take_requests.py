@@ -1,10 +1,11 @@
 """What people ask for in a scene, and the slots of its takes: two small records that are only ever added to.
 
-- `take_requests.1`: how many takes are wanted, remixes, clips of the studio's own.
+- `take_requests.1`: how many takes are wanted, remixes, clips of the studio's own, takes that serve for others.
 - `take_slots.1`: which action key is take t01, t02 ...: a slot is given once and never again to another take.
 """
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import orjson
@@ -34,11 +35,15 @@ class AddedClip:
 
 @dataclass(frozen=True, slots=True)
 class TakeRequests:
-    """All that people asked for in one scene; `n_takes` None leaves the number to the song's settings."""
+    """All that people asked for in one scene; `n_takes` None leaves the number to the song's settings.
+
+    `accepted`: by the action key of a wanted take that is not to be made, the key of the one that serves for it.
+    """
 
     n_takes: int | None = None
     remixes: tuple[RemixOrder, ...] = ()
     added: tuple[AddedClip, ...] = ()
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
     def with_remix(self, order: RemixOrder) -> "TakeRequests":
         """With one remix more; the same one twice is one."""
@@ -52,6 +57,10 @@ class TakeRequests:
     def with_number(self, n_takes: int) -> "TakeRequests":
         """With a number of takes of its own."""
         return replace(self, n_takes=n_takes)
+
+    def with_accepted(self, serves_for: Mapping[str, str]) -> "TakeRequests":
+        """With earlier takes in the place of wanted ones."""
+        return replace(self, accepted={**self.accepted, **serves_for})
 
     def to_bytes(self) -> bytes:
         """Indented JSON: people open these."""
@@ -70,6 +79,7 @@ class TakeRequests:
                 record["n_takes"],
                 tuple(RemixOrder(**entry) for entry in record["remixes"]),
                 tuple(AddedClip(**entry) for entry in record["added"]),
+                record.get("accepted", {}),  # not in records from before there was accepting
             )
         except (KeyError, TypeError) as error:
             raise RecordError(f"not a whole take_requests.1: {error}") from error

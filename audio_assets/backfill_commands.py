@@ -1,0 +1,140 @@
+"""What `audio-assets plan` and `audio-assets backfill` do, apart from printing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from audio_assets.backfill_job import Backfill, backfill_recipes, select
+from audio_assets.backfilling import Selector, policies_of
+from audio_assets.commands import open_studio
+from audio_assets.instance import open_instance
+from audio_assets.launch import recipes
+from audio_assets.plan import Plan
+from audio_assets.plan import plan as make
+from audio_assets.remote_dagster import RemoteRun, run_there
+from audio_assets.running import RunReport, run_backfill_here
+from audio_assets.stale_plan import PlanRow, plan_rows
+from resources.process_owner import my_name
+
+_LISTED = 40
+
+
+def make_plan(asked: Mapping[str, Any]) -> Plan:
+    """The plan over every stage, or the part of it that is asked for.
+
+    Raises:
+        ValueError: what is asked for means nothing.
+    """
+    studio, wanted = open_studio(), Backfill(**asked)
+    every = recipes(studio)
+    found = make(studio, every, retry_failed=wanted.retry_failed)
+    asked_for = wanted.filter()
+    if asked_for.is_of_all and asked_for.max_cost_usd is None:
+        return found
+    return Selector(studio, every, found).asked_for(asked_for).part_of(found)
+
+
+def plan_text(found: Plan) -> str:
+    """A plan for people: each stale partition with its cause, then what is stuck."""
+    shown = [f"{entry.asset:13} {entry.partition:45} {'; '.join(entry.causes)}" for entry in found.stale[:100]]
+    if len(found.stale) > len(shown):
+        shown.append(f"and {len(found.stale) - len(shown)} more (--json lists all)")
+    shown += [f"{entry.asset:13} {entry.partition:45} {entry.reason}" for entry in found.stood_in[:20]]
+    shown += [f"{entry.asset:13} {entry.partition:45} {entry.state}: {entry.reason}" for entry in found.stuck[:20]]
+    counts = ", ".join(f"{n} {asset}" for asset, n in found.counts().items()) or "nothing"
+    work = f"about {found.estimated_s:.0f} s of one core"
+    work += f" and {found.estimated_usd:.2f} USD" if found.estimated_usd else ""
+    n_following = sum(not entry.is_certain for entry in found.stale)
+    following = f"; {n_following} of them only where an input comes out different" if n_following else ""
+    held = f"; stale, and not asked for: {len(found.held)}" if found.held else ""
+    return "\n".join([*shown, f"stale: {counts}{following}{held}; up to date: {found.n_current}; {work}"])
+
+
+@dataclass
+class Backfilled:
+    """What a backfill is to do, and what it did; `run` is of this process, `there` of a Dagster elsewhere."""
+
+    rows: list[PlanRow] = field(default_factory=list)
+    n_too_dear: int = 0
+    what: str = "rendered"
+    run: RunReport | None = None
+    there: RemoteRun | None = None
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether something failed."""
+        here = self.run is not None and bool(self.run.failed or self.run.is_blocked)
+        return here or (self.there is not None and not self.there.is_success)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        plan = [{**_row(row), "partitions": list(row.partitions)} for row in self.rows]
+        shown: dict[str, Any] = {"plan": plan, "left_out_for_price": self.n_too_dear}
+        if self.run is not None:
+            run = self.run
+            shown |= {"rendered": run.rendered, "cached": run.cached, "failed": run.failed, "run_id": run.run_id}
+        if self.there is not None:
+            shown |= self.there.as_json()
+        return shown
+
+    def as_text(self) -> str:
+        """A short report."""
+        lines = [_line(row) for row in self.rows[:_LISTED]]
+        if len(self.rows) > _LISTED:
+            lines.append(f"and {len(self.rows) - _LISTED} rows more (--json lists all)")
+        if self.n_too_dear:
+            lines.append(f"{self.n_too_dear} partitions are left out for their price")
+        if self.there is not None:
+            return "\n".join([*lines, self.there.as_text()])
+        if not self.rows:
+            return "\n".join([*lines, "nothing that was asked for is stale"])
+        if self.run is not None:
+            assets = sorted({*self.run.rendered, *self.run.cached})
+            lines += [
+                f"{asset}: {self.run.rendered.get(asset, 0)} {self.what}, {self.run.cached.get(asset, 0)} "
+                f"{'as they were' if self.what == 'accepted' else 'cached'}"
+                for asset in assets
+            ]
+            lines += self.run.troubles()
+            lines.append(f"run {self.run.run_id}")
+        return "\n".join(lines)
+
+
+def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Backfilled:
+    """Plan, and unless that is all: render or accept what was selected, here or by a Dagster elsewhere.
+
+    Raises:
+        ValueError: what is asked for means nothing.
+    """
+    wanted = Backfill(**asked)
+    if wanted.accept:
+        wanted = wanted.model_copy(update={"by": wanted.by or my_name()})
+        if not wanted.why.strip():
+            raise ValueError("say with --why why what is there is good")
+    wanted.filter()
+    if url:
+        return Backfilled(there=run_there(url, wanted, is_quiet=is_quiet))
+    studio = open_studio()
+    selection = select(studio, wanted)
+    found = Plan(stale=list(selection.stale))
+    rows = plan_rows(studio, backfill_recipes(studio), found, policies_of(studio))
+    done = Backfilled(rows, len(selection.too_dear), "accepted" if wanted.accept else "rendered")
+    if rows and not wanted.dry_run:
+        with open_instance(studio.settings) as instance:
+            done.run = run_backfill_here(instance, wanted, len(selection.stale), is_quiet=is_quiet)
+    return done
+
+
+def _row(row: PlanRow) -> dict[str, Any]:
+    return {
+        "asset": row.asset, "n_partitions": len(row.partitions), "cause": row.cause, "is_certain": row.is_certain,
+        "policy": row.policy, "estimated_core_s": row.estimated_s, "estimated_usd": row.estimated_usd,
+        "budget": row.refusal or "fits",
+    }  # fmt: skip
+
+
+def _line(row: PlanRow) -> str:
+    cost = f", ${row.estimated_usd:.2f}" if row.estimated_usd else ""
+    maybe = "" if row.is_certain else " (if it comes out different)"
+    over = f"; {row.refusal}" if row.refusal else ""
+    return f"{row.asset:17} {len(row.partitions):6}  {row.cause}{maybe}; {row.estimated_s:.0f} s{cost}{over}"

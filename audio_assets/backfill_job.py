@@ -1,0 +1,170 @@
+"""The job `backfill`: what is stale of all pipelines, or the part of it that is asked for, in one run.
+
+The launchpad, the command and the sensor `workflow_changes` start it. It plans when it begins, so that a run that was
+killed is followed by one that does the rest.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from audio_assets.backfilling import Selection, Selector, accept
+from audio_assets.batch import Failed, run_op
+from audio_assets.domain.plan_filter import PlanFilter, parse_causes, parse_where
+from audio_assets.jobs import concluded, take_step
+from audio_assets.launch import LIVE, PIPELINES, Pipeline, order, sync
+from audio_assets.plan import plan
+from audio_assets.render import Outcome, Recipe
+from audio_assets.stale_plan import plan_event
+from audio_assets.studio import Studio, StudioResource
+from resources import render_lock
+
+JOB, OP = "backfill", "backfill_stale"
+BACKFILLED: tuple[Pipeline, ...] = tuple(pipeline for pipeline in PIPELINES if pipeline is not LIVE)
+"""All pipelines but that of live messages, which are spoken when they come."""
+
+
+class Backfill(dg.Config):
+    """What of the stale partitions to render; all that is left empty does not matter.
+
+    `where`: conditions like `voice=af_heart`. `causes`: kinds like `workflow` or `voice`. `partitions`: by asset, these
+    and no others. `dry_run`: only plan. `accept`: render nothing, take what is there for good; then say `by` whom and
+    `why`.
+    """
+
+    assets: list[str] = []
+    songs: list[str] = []
+    scripts: list[str] = []
+    where: list[str] = []
+    causes: list[str] = []
+    partitions: dict[str, list[str]] = {}
+    max_cost_usd: float | None = None
+    retry_failed: bool = False
+    dry_run: bool = False
+    accept: bool = False
+    by: str = ""
+    why: str = ""
+
+    def filter(self) -> PlanFilter:
+        """As a plan is filtered.
+
+        Raises:
+            ValueError: a condition or a cause is none.
+        """
+        where = tuple(parse_where(text) for text in self.where)
+        lists = (tuple(self.assets), tuple(self.songs), tuple(self.scripts))
+        return PlanFilter(*lists, where, parse_causes(self.causes), self.max_cost_usd)
+
+    def as_run_config(self) -> dict[str, Any]:
+        """The job's run config."""
+        said = {name: value for name, value in self.model_dump().items() if value not in (None, [], {}, False, "")}
+        return {"ops": {OP: {"config": said}}}
+
+
+def backfill_recipes(studio: Studio) -> list[Recipe]:
+    """One of each recipe that is backfilled, in the order of a run."""
+    return [recipe for pipeline in BACKFILLED for recipe in pipeline.opened(studio)]
+
+
+def select(studio: Studio, wanted: Backfill) -> Selection:
+    """What is stale and asked for.
+
+    Raises:
+        ValueError: what is asked for means nothing; one sentence.
+    """
+    asked = wanted.filter()
+    if wanted.accept and not (wanted.by.strip() and wanted.why.strip()):
+        raise ValueError("say by whom it is accepted, and why")
+    recipes = backfill_recipes(studio)
+    found = plan(studio, recipes, retry_failed=wanted.retry_failed)
+    selection = Selector(studio, recipes, found).asked_for(asked)
+    if wanted.partitions:
+        kept = tuple(one for one in selection.stale if one.partition in wanted.partitions.get(one.asset, ()))
+        selection = Selection(kept, selection.too_dear)
+    return selection
+
+
+@dg.op(name=OP, out=dg.Out(dg.Nothing))
+def backfill_stale(context: dg.OpExecutionContext, config: Backfill, studio: StudioResource) -> None:
+    """Plan, then render pipeline by pipeline; or only plan, or accept."""
+    try:
+        opened = studio.open()
+        selection = select(opened, config)
+    except (ValueError, RuntimeError) as error:  # a person's mistake: one sentence, no trace
+        raise dg.Failure(str(error), allow_retries=False) from None
+    sync(context.instance, opened)
+    context.log_event(plan_event(opened, backfill_recipes(opened), selection))
+    context.log.info(_sentence(selection))
+    if config.dry_run:
+        return
+    if config.accept:
+        _accept(context, opened, selection, config)
+        return
+    failed: dict[str, Sequence[Outcome]] = {}
+    with _holding(opened, selection):
+        for pipeline in BACKFILLED:
+            failed |= _render(context, studio.open(), pipeline, selection, retry_failed=config.retry_failed)
+    if failed:
+        raise Failed(failed)
+
+
+@contextmanager
+def _holding(studio: Studio, selection: Selection) -> Iterator[None]:
+    """Within: sensors leave the pipelines alone that are to be rendered."""
+    assets = {entry.asset for entry in selection.stale}
+    locks = [studio.settings.render_lock(one.job) for one in BACKFILLED if assets.intersection(one.rendered)]
+    for lock in locks:
+        render_lock.hold(lock)
+    try:
+        yield
+    finally:
+        for lock in locks:
+            render_lock.release(lock)
+
+
+def _render(
+    context: dg.OpExecutionContext, studio: Studio, pipeline: Pipeline, selection: Selection, *, retry_failed: bool
+) -> dict[str, list[Outcome]]:
+    """Render what of a pipeline is selected, as it stands now: pipelines before it may have changed its inputs."""
+    found = selection.part_of(plan(studio, pipeline.opened(studio), retry_failed=retry_failed))
+    if not found.stale:
+        return {}
+    wanted = order(context.instance, studio, found, pipeline)
+    for step in pipeline.steps:
+        if step.asset in wanted:
+            take_step(context, studio.anew(), step, wanted[step.asset], pipeline.job)
+    return concluded(context, studio.anew(), pipeline, {asset: len(keys) for asset, keys in wanted.items()})
+
+
+def _accept(context: dg.OpExecutionContext, studio: Studio, selection: Selection, config: Backfill) -> None:
+    """Accept, and record it: Dagster's view is fresh after that, too."""
+    done, refused = accept(backfill_recipes(studio), selection, by=config.by.strip(), why=config.why.strip())
+    for recipe in backfill_recipes(studio.anew()):
+        keys = [partition for asset, partition in done if asset == recipe.asset]
+        if keys:
+            run_op(context, recipe, keys)
+    studio.audit_log.append("batch", job=JOB, run=context.run.run_id, accepted=len(done), by=config.by, why=config.why)
+    context.log.info(f"accepted {len(done)} as they are: {config.why}, says {config.by}")
+    if refused:
+        raise dg.Failure(f"{len(refused)} can not be accepted: {'; '.join(refused[:5])}", allow_retries=False)
+
+
+def _sentence(selection: Selection) -> str:
+    return "; ".join(_sentences(selection))
+
+
+def _sentences(selection: Selection) -> Iterator[str]:
+    n, cost_usd = len(selection.stale), sum(entry.estimated_usd for entry in selection.stale)
+    yield f"{n} partitions are stale and asked for" + (f", about ${cost_usd:.2f}" if cost_usd else "")
+    if selection.too_dear:
+        yield f"{len(selection.too_dear)} are left out for their price"
+
+
+@dg.job(
+    name=JOB, executor_def=dg.in_process_executor, description="Render what is stale, or the part that is asked for."
+)
+def backfill() -> None:
+    """See the module."""
+    backfill_stale()

@@ -1,0 +1,195 @@
+"""What follows from changes to how things are made: the sensor, its policies, the plan, the job and accepting."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from audio_assets.backfill_job import Backfill, select
+from audio_assets.backfilling import policies_of
+from audio_assets.domain.toml_tables import TomlError
+from tests.house import CAST, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, House
+from tests.workflow_ticks import WorkflowTicks
+
+SLOWER = CAST + "speed = 0.9\n"  # of Bo, who says two lines
+LEXICON = '[en]\nlamp = "laamp"\n'
+
+
+@pytest.fixture
+def ticks(house: House, instance: dg.DagsterInstance) -> WorkflowTicks:
+    house.register()
+    assert house.run(instance).success
+    found = WorkflowTicks(house, instance)
+    found.settle()
+    return found
+
+
+def selected(house: House, **asked: Any) -> set[tuple[str, str]]:
+    return set(select(house.studio(), Backfill(**asked)).keys)
+
+
+def not_fresh(house: House, instance: dg.DagsterInstance) -> set[tuple[str, str]]:
+    """What Dagster itself does not call fresh."""
+    return {key for key, status in house.statuses(instance).items() if status != "FRESH"}
+
+
+# The sensor
+
+
+def test_an_edited_cast_asks_for_that_characters_lines_only(ticks: WorkflowTicks) -> None:
+    ticks.house.write("cast.toml", SLOWER)
+    wanted = ticks.order()
+    assert {asset: set(keys) for asset, keys in wanted.items()} == {
+        **{asset: {ticks.house.line(LATE), ticks.house.line(LAMP)} for asset in LINE_ASSETS},
+        "dialogue_mix": {HARBOUR, NIGHT},
+    }
+    assert ticks.run(partitions=wanted).success
+    assert not ticks.house.stale()
+    ticks.look_again()
+    ticks.skip()
+
+
+def test_an_edited_lexicon_asks_for_the_lines_with_the_word(ticks: WorkflowTicks) -> None:
+    ticks.house.write("lexicon.toml", LEXICON)
+    wanted = ticks.order()
+    assert wanted["voice_line"] == [ticks.house.line(LAMP)]
+    assert wanted["dialogue_mix"] == [NIGHT]
+
+
+@pytest.mark.parametrize("policy", ["ask", "off"])
+def test_what_is_to_be_asked_for_is_left_in_the_plan(ticks: WorkflowTicks, policy: str) -> None:
+    ticks.house.write("backfill.toml", f'[policy]\nvoice_line = "{policy}"\n')
+    ticks.house.write("cast.toml", SLOWER)
+    assert "8 partitions are stale" in ticks.skip()
+    event = ticks.instance.get_latest_materialization_event(dg.AssetKey("stale_plan"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    table = event.asset_materialization.metadata["plan"].value.records
+    assert [(row.data["asset"], row.data["partitions"]) for row in table if row.data["policy"] == policy] == [
+        ("voice_line", 2)
+    ]
+    assert table[0].data["cause"] == "speed 1.0 -> 0.9"
+
+
+def test_a_line_that_is_written_anew_is_not_held_up_by_what_is_to_be_asked_for(ticks: WorkflowTicks) -> None:
+    house = ticks.house
+    house.write("backfill.toml", '[policy]\nvoice_line = "ask"\n')
+    house.write("cast.toml", SLOWER)
+    house.register(PLAY.replace(SEA, "The sea is blue."))
+    from audio_assets.backfilling import Selector
+    from audio_assets.launch import DIALOGUE, order
+    from audio_assets.plan import plan
+
+    studio = house.studio()
+    house.sync(ticks.instance)
+    recipes = DIALOGUE.opened(studio)
+    found = plan(studio, recipes)
+    written = Selector(studio, recipes, found).written().part_of(found)
+    wanted = order(ticks.instance, studio, written, DIALOGUE)
+    assert wanted["voice_line"] == [house.line("The sea is blue.")]
+    assert wanted["dialogue_mix"] == [NIGHT]
+    assert {entry.partition for entry in written.held if entry.asset == "voice_line"} == {
+        house.line(LATE),
+        house.line(LAMP),
+    }
+
+
+def test_a_slip_in_the_policies_is_said_and_stops_nothing_else(ticks: WorkflowTicks) -> None:
+    ticks.house.write("backfill.toml", '[policy]\nvoice_lime = "ask"\n')
+    ticks.house.write("cast.toml", SLOWER)
+    assert "did you mean 'voice_line'?" in ticks.skip()
+    with pytest.raises(TomlError, match="voice_lime"):
+        policies_of(ticks.house.studio())
+    ticks.house.write("backfill.toml", "")
+    assert len(ticks.order()["voice_line"]) == 2
+
+
+def test_dagster_is_told_what_changed_in_which_file(ticks: WorkflowTicks) -> None:
+    ticks.house.write("lexicon.toml", LEXICON)
+    ticks.order()
+    records = ticks.instance.fetch_observations(dg.AssetKey("lexicon"), limit=1).records
+    (record,) = records
+    assert record.asset_observation is not None
+    changed = record.asset_observation.metadata["changed"].value.records
+    assert [row.data for row in changed] == [{"entry": "en.lamp", "is": "new"}]
+    assert not ticks.instance.fetch_observations(dg.AssetKey("price_card"), limit=5).records[1:]
+
+
+# What Dagster shows
+
+
+def test_dagsters_own_view_goes_stale_layer_by_layer_and_is_fresh_after_the_backfill(ticks: WorkflowTicks) -> None:
+    house, instance = ticks.house, ticks.instance
+    assert not not_fresh(house, instance)
+    house.write("cast.toml", SLOWER)
+    wanted = ticks.order()
+    lines = {house.line(LATE), house.line(LAMP)}
+    assert {key for key in not_fresh(house, instance) if key[0] == "voice_line"} == {("voice_line", n) for n in lines}
+    assert ticks.run(partitions=wanted).success
+    assert not not_fresh(house, instance)
+
+
+# The job
+
+
+def test_a_backfill_renders_what_is_asked_for_and_what_that_is_made_of(ticks: WorkflowTicks) -> None:
+    house = ticks.house
+    house.write("cast.toml", SLOWER)
+    line, other = house.line(LAMP), house.line(LATE)
+    assert selected(house, assets=["alignment"]) == {(a, n) for a in ("voice_line", "alignment") for n in (line, other)}
+    assert selected(house, where=[f"partition={line}"]) == {*house.line_artifacts(LAMP), ("dialogue_mix", NIGHT)}
+    assert selected(house, where=["voice=am_michael"]) == selected(house)
+    assert selected(house, where=["voice=af_bella"]) == set()
+    assert selected(house, causes=["voice"]) == selected(house, scripts=["play"]) == selected(house)
+    assert selected(house, causes=["lexicon"]) == set()
+    assert ticks.run(assets=["voice_line"], where=[f"partition={line}"]).success
+    assert ("voice_line", line) not in house.stale()
+    assert ("voice_line", other) in house.stale()
+
+
+def test_a_dry_run_renders_nothing(ticks: WorkflowTicks) -> None:
+    ticks.house.write("cast.toml", SLOWER)
+    before = ticks.house.stale()
+    assert ticks.run(dry_run=True).success
+    assert ticks.house.stale() == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"assets": ["voice_lime"]}, "did you mean 'voice_line'"),
+        ({"songs": ["night"]}, "there is no registered song 'night'"),
+        ({"scripts": ["plai"]}, "did you mean 'play'"),
+        ({"where": ["voice"]}, "write NAME=VALUE"),
+        ({"causes": ["worflow"]}, "did you mean 'workflow'"),
+        ({"accept": True}, "by whom"),
+    ],
+)
+def test_a_slip_is_one_sentence(ticks: WorkflowTicks, asked: dict[str, Any], sentence: str) -> None:
+    ticks.house.write("cast.toml", SLOWER)
+    result = ticks.run(**asked)
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_failure_data.user_failure_data is not None
+    assert sentence in str(failure.step_failure_data.user_failure_data.description)
+
+
+# Accepting
+
+
+def test_what_is_accepted_is_stale_no_more_and_stays_as_it_is(ticks: WorkflowTicks) -> None:
+    house, instance = ticks.house, ticks.instance
+    line = house.line(LAMP)
+    before = house.object_of("voice_line", line)
+    house.write("cast.toml", SLOWER)
+    assert ticks.run(accept=True, by="ana", why="sounds well", where=[f"partition={line}"]).success
+    assert house.object_of("voice_line", line) == before
+    assert {key for asset, key in house.stale() if asset == "voice_line"} == {house.line(LATE)}
+    ref = house.studio().store.refs("voice_line").get(line)
+    assert ref is not None
+    assert (ref.accepted["by"], ref.accepted["why"]) == ("ana", "sounds well")
+    assert house.materialize(instance, "voice_line", keys=[line]).success  # and a run by hand keeps it
+    assert house.object_of("voice_line", line) == before
+    assert ("voice_line", line) not in not_fresh(house, instance)
+    house.write("cast.toml", CAST + "speed = 0.8\n")
+    assert {key for asset, key in house.stale() if asset == "voice_line"} == {line, house.line(LATE)}
