@@ -15,6 +15,7 @@ import click
 from audio_assets.cli_backfill import backfill, plan
 from audio_assets.cli_bucket import bucket
 from audio_assets.cli_film import budget, film, take
+from audio_assets.cli_lineage import explain, gc, reproduce, verify
 from audio_assets.cli_plain import FAILED, finish, json_option, plainly, print_json
 from audio_assets.cli_provenance import provenance
 from audio_assets.cli_queue import queue
@@ -123,26 +124,10 @@ def voices(engine: str | None, as_json: bool) -> None:
 @click.argument("name")
 @plainly
 def retire(name: str) -> None:
-    """Take a script's lines, a mix, song, remix, stem or message out of the partitions; files stay until `clean`."""
+    """Take a script's lines, a mix, song, remix, stem or message out of the partitions; files stay until `gc`."""
     from audio_assets import commands
 
     click.echo(f"retired {name}: {commands.retire(name)} partitions")
-
-
-@main.command()
-@click.option("--dry-run", is_flag=True, help="Only say how much it would be.")
-@json_option
-@plainly
-def clean(dry_run: bool, as_json: bool) -> None:
-    """Delete what no partition of today needs: what was retired, earlier versions, the rests of crashes."""
-    from audio_assets import commands
-
-    found = commands.clean(is_dry=dry_run)
-    if as_json:
-        print_json(found)
-    else:
-        verb = "would delete" if dry_run else "deleted"
-        click.echo(f"{verb} {found['objects']} objects ({found['bytes'] / 1e6:.1f} MB) and {found['records']} records")
 
 
 @main.command()
@@ -263,7 +248,9 @@ def serve() -> None:
     dev_server.serve_artifacts()
 
 
-for command in (plan, backfill, film, take, budget, stem, message, rotation, bucket, queue, provenance):
+_COMMANDS = (plan, backfill, film, take, budget, stem, message, rotation, bucket, queue)
+_LINEAGE = (provenance, explain, reproduce, verify, gc)
+for command in (*_COMMANDS, *_LINEAGE):
     main.add_command(command)
 
 

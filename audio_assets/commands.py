@@ -10,7 +10,6 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from audio_assets.cleaning import delete_leftovers, find_leftovers
 from audio_assets.definitions import build_resources
 from audio_assets.dialogue import MIX_SPEC_SCHEMA, MIX_SPECS, SCRIPTS, Cue, mix_spec_partition
 from audio_assets.domain.action import sha256_hex
@@ -21,7 +20,7 @@ from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas import alignment as alignment_schema
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.instance import open_instance
-from audio_assets.launch import DIALOGUE, PIPELINES, order, recipes, sync
+from audio_assets.launch import DIALOGUE, order, sync
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
 from audio_assets.plan import plan
@@ -173,6 +172,7 @@ def say(
     partition = partition_key("say", line_id, spoken_lang)
     line = Line("say", character, text, spoken_lang, style, seed, "dialogue", 1, (), line_id=line_id)
     studio.dialogue.add(partition, Cue("say", spoken_lang, line))
+    render_lock.hold(studio.settings.render_lock(DIALOGUE.job))  # until the command ends: no collection meanwhile
     voice, sidecar = _render_one(VoiceLine(studio), partition)
     said: dict[str, Any] = {
         "path": where(studio, f"{voice.folder}/{WAV}"),
@@ -377,21 +377,6 @@ def _said_in(studio: Studio, name: str) -> str:
     """Where a stem or a message is asked for."""
     entry = studio.stems.entries.get(name)
     return entry.said_in if entry else "messages/"
-
-
-def clean(*, is_dry: bool) -> dict[str, int]:
-    """Delete what no partition of today needs; how much that is comes back.
-
-    Raises:
-        RuntimeError: something is rendering into the data root.
-    """
-    studio = open_studio()
-    if any(render_lock.is_held(studio.settings.render_lock(pipeline.job)) for pipeline in PIPELINES):
-        raise RuntimeError("something is rendering; wait for its end, then clean up")
-    leftovers = find_leftovers(studio, recipes(studio))
-    if not is_dry:
-        delete_leftovers(studio, leftovers)
-    return {"records": len(leftovers.records), "objects": len(leftovers.objects), "bytes": leftovers.n_bytes}
 
 
 def list_models() -> list[dict[str, Any]]:

@@ -1,13 +1,15 @@
 """Stage `deliverables`: the film in the formats that a song's settings name, with subtitles, and its timelines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.edit import Edit, chapters_of
-from audio_assets.domain.film_settings import Delivery
+from audio_assets.domain.film_settings import DELIVERIES, Delivery
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.song_analysis import beat_grid_from_bytes, sections_from_bytes
@@ -88,11 +90,21 @@ class Deliverable(OfSong):
             deliver, (name, film, tune, lyrics, spans, spec, self.studio.model("facemesh"), board.title, target)
         )
 
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What the song's settings say of the format."""
+        name, song = parse_scene_key(partition)
+        found = self.studio.songs.settings_origin(song, f"[deliverables.{name}]")
+        return iter(()) if found is None else iter((found,))
+
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Put the newest files where people look for them, under names that tell what they are."""
         for file, path in exports(partition, sidecar).items():
             if not self.store.holds(path, sidecar.files[file]):
                 self.store.duplicate(f"{folder}/{file}", path)
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """The files that people look for."""
+        return {path: file for file, path in exports(partition, sidecar).items()}
 
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """A file that people look for and do not find."""
@@ -103,10 +115,15 @@ class Deliverable(OfSong):
         return f"{gone[0]} is gone" if gone else ""
 
     def left_behind(self) -> Iterator[str]:
-        """The files of songs that are registered no more."""
-        songs = self.studio.songs.records
-        found = ((path, path.removeprefix(f"{EXPORTS}/").split("/")[0]) for path in self.store.list(EXPORTS))
-        return (path for path, song in found if song not in songs)
+        """The files of songs that are registered no more, and of formats that a song's settings name no more."""
+        book = self.studio.songs
+        gone = {song: [name for name in DELIVERIES if name not in book.settings(song).film.deliverables]
+                for song in book.records}  # fmt: skip
+        for path in self.store.list(EXPORTS):
+            song, _, name = path.removeprefix(f"{EXPORTS}/").partition("/")
+            starts = tuple(f"{song}-{form}{mark}" for form in gone.get(song, ()) for mark in ".-")
+            if song not in gone or name.startswith(starts):
+                yield path
 
     def estimate_s(self, partition: str) -> float:
         """Copied pictures cost little; encoded ones about their length, VP9 three times that."""

@@ -4,7 +4,7 @@ Here: reading and registering scripts, the lists of partitions, the request of a
 parsing and matching (`domain`), rendering (the stages), Dagster's side of a registration (`registration`).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,11 +15,13 @@ from audio_assets.domain.cast import Cast, CastEntry, CastError, parse_cast
 from audio_assets.domain.dialogue_mix import DialogueMix, parse_dialogue_mix
 from audio_assets.domain.lexicon import Lexicon, LexiconError, parse_lexicon
 from audio_assets.domain.line_request import LineRequest, request_line
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.lines import NARRATOR, Line, partition_key, script_slug
 from audio_assets.domain.mix_spec import MixSpec, MixSpecError, parse_mix_spec
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.records import RecordError, read_record
 from audio_assets.domain.schemas.script import ScriptRecord
+from audio_assets.domain.scripts.renpy import language_tag
 from resources.store import ArtifactStore
 
 SCRIPTS, MIX_SPECS = "scripts", "mix_specs"
@@ -69,6 +71,8 @@ class Dialogue:
         self._fallback = fallback
         self._requests: dict[str, LineRequest] = {}
         self._entries: dict[tuple[str, str, str], CastEntry] = {}
+        self._sha256s: dict[str, str] = {}
+        self._original_lines: dict[str, Collection[tuple[str, str]]] = {}
 
     # settings of the studio, files that people edit
 
@@ -106,7 +110,9 @@ class Dialogue:
     def _setting(self, name: str, parse: Callable[[bytes, str], Setting], error: type[ValueError]) -> Setting:
         path = self.root / name
         try:
-            return parse(path.read_bytes(), str(path))
+            data = path.read_bytes()
+            self._sha256s[name] = sha256_hex(data)
+            return parse(data, str(path))
         except FileNotFoundError:
             return parse(b"", str(path))
         except OSError as cause:
@@ -238,6 +244,59 @@ class Dialogue:
                 counts[who] = counts.get(who, 0) + 1
         return counts, problems
 
+    # origins
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """Where a line is written, and what cast and lexicon say of it.
+
+        Raises:
+            PermanentError: as `request`.
+        """
+        request, cue = self.request(partition), self.cues[partition]
+        file, sha256 = self._written_in(cue)
+        name = f"{cue.line.label} {cue.line.line_id}".strip()
+        yield Origin("script line", name, file, cue.line.source_line, sha256, cue.line.text)
+        yield from self.voice_origins(request, cue.line)
+
+    def voice_origins(self, request: LineRequest, line: Line) -> Iterator[Origin]:
+        """What cast and lexicon say of a line."""
+        yield self.cast_origin(request, line)
+        for word, spoken in request.speech.pronunciations:
+            yield Origin("lexicon word", word, LEXICON, sha256=self._sha256s.get(LEXICON, ""), said=spoken)
+
+    def cast_origin(self, request: LineRequest, line: Line) -> Origin:
+        """The entry of the cast that a line is spoken with."""
+        entry = self.cast.entry_name(line.character, short_name=line.short_name)
+        voice = "+".join(name if len(request.speech.voice) == 1 else f"{name} {weight:.0%}"
+                         for name, weight in request.speech.voice)  # fmt: skip
+        said = f"{request.engine} {voice}, speed {request.speech.speed:g}"
+        return Origin("cast entry", entry, CAST, sha256=self._sha256s.get(CAST, ""), said=said)
+
+    def mix_origin(self, script: str, label: str) -> Origin | None:
+        """What `mix.toml` says of a label, None where there is no such file."""
+        self.mix  # noqa: B018 - reads the file
+        sha256 = self._sha256s.get(MIX)
+        return Origin("mix settings", f"{script} {label}".strip(), MIX, sha256=sha256) if sha256 else None
+
+    def _written_in(self, cue: Cue) -> tuple[str, str]:
+        """The file of a line, and its sha256; ("", "") where nobody knows."""
+        record = self.scripts.get(cue.script)
+        if record is None:
+            return "", ""
+        is_translation = (cue.line.line_id, cue.lang) not in self._originals(record)
+        files = {
+            name: sha256
+            for name, sha256 in record.sources.items()
+            if _language_of(name) == (cue.lang if is_translation else "")
+        }
+        return next(iter(files.items())) if len(files) == 1 else (" or ".join(files), "")
+
+    def _originals(self, record: ScriptRecord) -> Collection[tuple[str, str]]:
+        """(line id, language) of every line that is no translation; a script is asked for each of its lines."""
+        if record.script not in self._original_lines:
+            self._original_lines[record.script] = {(line.line_id, line.lang or record.lang) for line in record.lines}
+        return self._original_lines[record.script]
+
     def line_version(self, partition: str) -> str:
         """The data version of `dialogue_line`; a line that can not be resolved has its error's."""
         try:
@@ -263,6 +322,12 @@ class Dialogue:
             settings = {"error": str(error)}
         lines = [[key, self.line_version(key), self._gain_db(key)] for key in sheet.lines]
         return sha256_hex(canonical([settings, lines]))
+
+
+def _language_of(source: str) -> str:
+    """The language of a file by its `tl` folder, "" of an original."""
+    folders = source.split("/")[:-1]
+    return language_tag(folders[folders.index("tl") + 1]) if "tl" in folders[:-1] else ""
 
 
 def mix_spec_partition(name: str) -> str:

@@ -1,6 +1,6 @@
 """Stage `film`: selected takes become the scenes' clips, one film over the song, its deliverables and timelines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from fractions import Fraction
@@ -9,6 +9,7 @@ from pathlib import Path
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.edit import Chapter, chapters_of
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.song_analysis import sections_from_bytes
@@ -70,6 +71,17 @@ class SceneClip(OfScene):
         before = self._before(partition)
         clips = (self._clip(partition), self._clip(before) if before else None)
         return Call(scene_clips.conform_clip, (*clips, spec, self.studio.scratch_file(".mp4")))
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What the song's settings say of size, joins and grade."""
+        song, book = parse_scene_key(partition)[1], self.studio.songs
+        treatment = book.treatment(partition)
+        kinds = [treatment[name]["kind"] for name in ("transition_in", "transition_out")]
+        found = book.settings_origin(song, "[film]", f"{treatment['fit']}, {' to '.join(kinds)}")
+        if found is not None:
+            yield found
+        if treatment["grade"]:
+            yield Origin("grade", book.settings(song).film.lut, sha256=treatment["grade"])
 
     def _clips(self, partition: str) -> dict[str, str]:
         """The scenes whose clips go in, by what they are here."""

@@ -1,16 +1,22 @@
 """Stage `lipsync`: a timeline of phonemes becomes the frames of a mouth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from audio_assets import partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, lipsync_artifact
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.render import Recipe
 from audio_assets.script_sources import DialogueLine
 from audio_assets.stage import rendered_asset
 from resources.pool import Call
+
+_IDENTITY = {"engine": "mouth shapes by Rhubarb's rules"}
 
 
 class LipSync(Recipe):
@@ -32,7 +38,7 @@ class LipSync(Recipe):
         return Action(
             self.asset,
             self.code_version,
-            {"engine": "mouth shapes by Rhubarb's rules"},
+            _IDENTITY,
             {"frame_rate": mouth.fps, "shapes": mouth.shapes},
             {"alignment": aligned.content},
         )
@@ -43,9 +49,26 @@ class LipSync(Recipe):
         files = self.read(self.upstream("alignment", partition), ALIGNMENT)
         return Call(lipsync_artifact, (files[ALIGNMENT], parse_frame_rate(mouth.fps), mouth.shapes))
 
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
+        """The recorded shapes and frame rate."""
+        files = self.read(self.upstream("alignment", partition), ALIGNMENT)
+        rate, shapes = parse_frame_rate(action.params["frame_rate"]), action.params["shapes"]
+        return _IDENTITY, Call(lipsync_artifact, (files[ALIGNMENT], rate, shapes))
+
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The timeline."""
         return (("alignment", partition),)
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The mouth that the cast gives the character."""
+        dialogue = self.studio.dialogue
+        request, line = dialogue.request(partition), dialogue.cues[partition].line
+        mouth = f"mouth {request.mouth.fps} fps, {request.mouth.shapes}"
+        yield replace(dialogue.cast_origin(request, line), said=mouth)
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """In the voice's own directory."""
+        return self.copy_into("voice_line", partition, LIPSYNC, sidecar, through=("alignment",))
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""

@@ -1,11 +1,13 @@
 """Stage `live`: a message of a live stream becomes a voice, and is ready to be played the moment it is there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from audio_assets import partitions
+from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.artifacts import WAV
 from audio_assets.domain.cast import MouthSettings
 from audio_assets.domain.line_request import LineRequest
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.live_message import number_of
 from audio_assets.domain.schemas.records import Failure, Sidecar
 from audio_assets.spoken import Spoken
@@ -38,6 +40,15 @@ class MessageAudio(Spoken):
         """The text as it is spoken, with engine, voice and speed; nobody stands in."""
         spoken = self.studio.live.spoken(self.studio.live.message(partition))
         return LineRequest(partition, PROJECT, spoken.engine, spoken.speech, 0.0, MouthSettings())
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """Who sent it, when, and the settings that it is spoken with."""
+        message = self.studio.live.message(partition)
+        yield Origin("live message", f"{message.message_type} {message.number}", said=message.text, by=message.sent_by,
+                     at=message.arrived_at.isoformat(timespec="seconds"))  # fmt: skip
+        path = self.studio.live.root / "live.toml"
+        if path.is_file():
+            yield Origin("live settings", "live.toml", "live.toml", sha256=sha256_hex(path.read_bytes()))
 
     def project(self, partition: str) -> str:
         """One for all messages."""

@@ -93,7 +93,7 @@ def render_waiting(studio: Studio, instance: dg.DagsterInstance) -> int:
 
 
 def prune(studio: Studio, instance: dg.DagsterInstance) -> int:
-    """Forget old messages, their refs and partitions; their sound goes with the next `clean`.
+    """Forget old messages, their refs and partitions; their sound goes with the next `gc`.
 
     Raises:
         PermanentError: the settings can not be read, which say how old.

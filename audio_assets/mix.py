@@ -1,7 +1,6 @@
 """Stage `mix`: the voices of a label, or the tracks of a specification, become one file."""
 
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
@@ -10,9 +9,10 @@ import dagster as dg
 
 from audio_assets import partitions, script_sources
 from audio_assets.dialogue import CueSheet
-from audio_assets.domain.action import Action
+from audio_assets.domain.action import Action, sha256_hex
 from audio_assets.domain.artifacts import WAV
 from audio_assets.domain.dialogue_mix import LineClip, dialogue_spec
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.mix_spec import MixSpec, spec_record
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Ref
@@ -57,9 +57,7 @@ class DialogueMix(Recipe):
         sources = {
             name: self._wav(name) if name in self.studio.dialogue.cues else self._file(name) for name in action.inputs
         }
-        scratch = self.studio.settings.scratch
-        scratch.mkdir(parents=True, exist_ok=True)
-        return Call(mix_artifact, (spec, sources, scratch / f"{uuid.uuid4().hex}.wav"))
+        return Call(mix_artifact, (spec, sources, self.studio.scratch_file(".wav")))
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The voices of its lines."""
@@ -72,6 +70,20 @@ class DialogueMix(Recipe):
         names = self.describe(partition).inputs
         cues = self.studio.dialogue.cues
         return {name: self._voice(name).object if name in cues else name for name in names}
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The specification, or what `mix.toml` says of the label; the files that go in."""
+        dialogue = self.studio.dialogue
+        if partition in dialogue.mix_specs:
+            yield Origin("mix specification", partition, sha256=sha256_hex(dialogue.mix_specs[partition]))
+        else:
+            sheet = dialogue.sheet(partition)
+            found = dialogue.mix_origin(sheet.script, sheet.label)
+            if found is not None:
+                yield found
+        for name, sha256 in self.describe(partition).inputs.items():
+            if name not in dialogue.cues:
+                yield Origin("sound", Path(name).name, name, sha256=sha256)
 
     def _voice(self, line: str) -> Ref:
         try:

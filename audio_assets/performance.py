@@ -1,6 +1,6 @@
 """Stage `performance`: a scene's part of the voice, its phonemes, and the mouth of the selected take moved by them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,7 @@ import dagster as dg
 from audio_assets import film_sources, ordering, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import Order
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.music.sung_mouth import SUNG_JAW
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
@@ -149,6 +150,14 @@ class LipsyncedTake(OfScene):
         """The lip-sync provider's call, the order, or a copy."""
         take = self._selected(partition)
         return self._call(partition, action, take, self._mover(partition, take))
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What the song's settings say of mouths."""
+        method = self._method(partition)
+        said = f"lip_sync_method {method}" if method else "the scene is not lip-synced"
+        found = self.studio.songs.settings_origin(parse_scene_key(partition)[1], "lip sync", said)
+        if found is not None:
+            yield found
 
     def stand_in(self, partition: str, action: Action) -> StandIn | None:
         """The lip-sync provider that the song, or the studio, names for that."""

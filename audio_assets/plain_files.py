@@ -5,7 +5,7 @@ the next run writes it again from the object, which is checked by its hash; wher
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +75,10 @@ class PlainFile(Recipe):
         """Write the plain file where it is not what it should be."""
         if self.wrong(partition, sidecar):
             replace_file(self.local(partition), self.store.read_file(folder, self.file, sidecar))
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """The plain file."""
+        return {self.local(partition): self.file}
 
     def left_behind(self) -> Iterator[str]:
         """Plain files that this recipe wrote for what is asked for no more; others in the folder are people's own."""

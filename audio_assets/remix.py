@@ -12,6 +12,7 @@ import dagster as dg
 
 from audio_assets import ordering, partitions, song_sources
 from audio_assets.domain.action import Action
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.music.analysis import BeatGrid
 from audio_assets.domain.music_ask import DEFAULT_S, MusicAsk, MusicCapabilities, check_length, check_request, music_ask
 from audio_assets.domain.remix_spec import RemixRequest, request_record, style_record, without_maker
@@ -111,6 +112,13 @@ class MusicRemix(Recipe):
         """The song's and its beats' objects, or the track's path."""
         track = self.studio.songs.remix(partition).source_track
         return super().sources(partition) or ({"track": track} if track else {})
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The request, its style, and the track where that is no registered song."""
+        yield from self.studio.songs.remix_origins(partition)
+        track = self.studio.songs.remix(partition).source_track
+        if track and track not in self.studio.songs.records:
+            yield Origin("sound", Path(track).name, track, sha256=_sha256(self._track(track)))
 
     # --- Who makes it ------------------------------------------------------------------------------------------
 

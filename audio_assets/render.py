@@ -5,16 +5,17 @@ Nothing here knows of Dagster: `batch` wraps this for runs, `plan` asks the same
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import BudgetExceeded, Order
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import (
     INTENDED,
     PermanentError,
@@ -54,7 +55,6 @@ class Recipe(ABC):
       of them all the same, and never get stale by them.
     - `waits_for_all`: it is not rendered while something that it needs can not be.
     - `part_recipes`: what its `parts` are.
-    - `keeps_objects`: a clean-up never deletes what it made, whatever became of the partition.
     - `pool`: Dagster's pool of steps that may ask providers elsewhere; one of them runs at a time.
     - `members_of`: the asset of songs that says which scenes there are, where the partitions are scenes.
     - `is_foreseen`: it costs nothing and takes no time to speak of, so that plans try it to see what follows.
@@ -73,7 +73,6 @@ class Recipe(ABC):
     members_of: ClassVar[str] = ""
     is_foreseen: ClassVar[bool] = False
     part_recipes: ClassVar[tuple[type["Recipe"], ...]] = ()
-    keeps_objects: ClassVar[bool] = False
     published: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, studio: Studio) -> None:
@@ -105,6 +104,13 @@ class Recipe(ABC):
     @abstractmethod
     def call(self, partition: str, action: Action) -> Call:
         """The picklable call that answers a `Rendered`."""
+
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
+        """The call of an action that was recorded, without anything that people say today; None where that can not be.
+
+        With it comes today's identity of the provider, for this very request. Inputs are taken as refs name them.
+        """
+        return None
 
     def stand_in(self, partition: str, action: Action) -> StandIn | None:
         """Who makes the partition where its provider can not be asked, or does not answer; None for nobody.
@@ -142,6 +148,10 @@ class Recipe(ABC):
             f"{asset} {parse_scene_key(key)[0]}" if asset in self.gathers else asset: self.upstream(asset, key).object
             for asset, key in self.needs(partition)
         }
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What people wrote, chose or brought for this very partition, as it is today; its inputs tell of their own."""
+        return iter(())
 
     def licences(self, partition: str) -> Iterator[str]:
         """The licence of every input artifact."""
@@ -195,6 +205,18 @@ class Recipe(ABC):
 
     def give_up(self, partition: str, failure: Failure) -> None:
         """Called after a failure was recorded; most assets have nothing more to do."""
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """Where `publish` puts copies of an object's files, by name: paths in the store, or files of the data root."""
+        return {}
+
+    def keeps(self) -> Iterator[str]:
+        """Folders of objects that a collection never deletes, whatever became of their partitions.
+
+        Raises:
+            PermanentError: a record that names them can not be read.
+        """
+        return iter(())
 
     def project(self, partition: str) -> str:
         """What its costs count for: its song, or itself."""
@@ -269,6 +291,19 @@ class Recipe(ABC):
             self.store.discard(ref.object)
             raise UpstreamError(f"{ref.object} is gone or not whole; the next run renders it again")
         return found
+
+    def copy_into(
+        self, asset: str, partition: str, name: str, sidecar: Sidecar, *, through: Sequence[str] = ()
+    ) -> Mapping[str | Path, str]:
+        """Where `publish_into` puts its copy; nowhere while what is there was no input, itself or `through` others."""
+        found: Sidecar | None = sidecar
+        ref = None
+        for upstream in (*through, asset):
+            ref = self.studio.refs(upstream).get(partition)
+            if ref is None or found is None or found.action["inputs"].get(upstream) != ref.content:
+                return {}
+            found = self.store.find(ref.object)
+        return {f"{ref.object}/{name}": name} if ref is not None else {}
 
     def publish_into(self, asset: str, partition: str, name: str, folder: str, sidecar: Sidecar) -> None:
         """Put this object's file `name` into the object that `asset` of the same partition points at, if it differs."""
@@ -513,6 +548,8 @@ def _commit(
         cost_usd=rendered.cost_usd,
         notes=rendered.notes,
         published=recipe.published,
+        partition=partition,
+        origins=known_origins(recipe, partition),
         stands_in_for=stands_in_for,
     )
     recipe.store.commit(folder, files, sidecar)
@@ -520,6 +557,15 @@ def _commit(
         if isinstance(data, Path):
             data.unlink(missing_ok=True)
     return sidecar
+
+
+def known_origins(recipe: Recipe, partition: str) -> tuple[Origin, ...]:
+    """The origins of a partition as far as they can be told: what nobody can tell costs no render."""
+    found: list[Origin] = []
+    with suppress(ValueError, RuntimeError, OSError, LookupError):
+        for origin in recipe.origins(partition):
+            found.append(origin)
+    return tuple(found)
 
 
 def _licence(recipe: Recipe, partition: str, action: Action) -> str:

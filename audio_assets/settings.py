@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     workflows: Path = Field(
         default=_REPOSITORY / "workflows", description="shipped prompt templates, price card and remix styles"
     )
+    keep_days: int = Field(
+        default=30, ge=0, description="days that `gc` keeps earlier versions after they were rendered"
+    )
     log_days: int = Field(default=30, ge=1, description="days that the audit log is kept")
     rotation_seed: str = Field(default="1", max_length=200, description="orders the rotations of names and developers")
     pairs_per_tick: int = Field(default=5, ge=1, le=1000, description="messages that each tick of `next_pairs` makes")

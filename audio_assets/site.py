@@ -19,12 +19,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from audio_assets.explain_page import explain_page, page_policy
+from audio_assets.explaining import Explainer, Found
 from audio_assets.settings import Settings, current
 from audio_assets.site_files import public_path, serve_file
 from audio_assets.site_index import Index
 from audio_assets.site_listing import Query
 from audio_assets.site_pages import Page, object_page, partition_page
-from resources.store import ArtifactStore
+from resources.store import SIDECAR, ArtifactStore
 
 _PAGES = Path(__file__).parent / "pages"
 
@@ -66,6 +68,14 @@ def build_site(store: ArtifactStore, settings: Settings | None = None) -> Starle
             return render(request, "missing.html", 404)
         return render(request, "page.html", 200 if page.is_known else 404, page=page)
 
+    def show_lineage(request: Request) -> Response:
+        folder = public_path(request.path_params["folder"].rstrip("/"))
+        if not folder or store.size(f"{folder}/{SIDECAR}") is None:
+            return render(request, "missing.html", 404)
+        lineage = Explainer(store, is_thorough=False).lineage(Found(folder))
+        page = explain_page(lineage, has_links=True, back=f"/o/{folder}")
+        return HTMLResponse(page, headers={"content-security-policy": page_policy()})
+
     async def send_file(request: Request) -> Response:
         return await serve_file(store, request, request.path_params["path"])
 
@@ -74,6 +84,7 @@ def build_site(store: ArtifactStore, settings: Settings | None = None) -> Starle
             Route("/", show_index),
             Route("/a/{asset}/{partition}", show_partition),
             Route("/o/{folder:path}", show_object),
+            Route("/explain/{folder:path}", show_lineage),
             Route("/files/{path:path}", send_file),
             Mount("/static", StaticFiles(directory=_PAGES / "static")),
         ],

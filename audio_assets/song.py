@@ -1,11 +1,12 @@
 """Stage `song`: an audio file becomes its beats, onsets, energy, sections, voice and timed lyrics."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from audio_assets import partitions, song_sources
 from audio_assets.domain.action import Action
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.music.lyrics import lyrics_record
 from audio_assets.music_recipes import THE_SONG, OfSong
 from audio_assets.stage import rendered_asset
@@ -31,6 +32,10 @@ class SongAudio(OfSong):
     def sources(self, partition: str) -> Mapping[str, str]:
         """Where the file was found."""
         return {"song": self.studio.songs.record(partition).name}
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The file that was dropped."""
+        yield self.studio.songs.song_origin(partition)
 
     def call(self, partition: str, action: Action) -> Call:
         """Copy, verify, decode once."""
@@ -111,6 +116,11 @@ class LyricAlignment(OfSong):
         lyrics = self.studio.songs.lyrics(partition)
         written = lyrics_record(lyrics) if lyrics else None
         return {"lyrics": written, "language": self.studio.songs.language(partition)}
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The lyrics."""
+        found = self.studio.songs.lyrics_origin(partition)
+        return iter(()) if found is None else iter((found,))
 
     def call(self, partition: str, action: Action) -> Call:
         """The aligner's call."""

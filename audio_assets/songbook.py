@@ -4,7 +4,7 @@ Here: settings, lyrics, prices, prompt templates, remix requests, current storyb
 (`domain`), rendering (the stages), registering (`song_registration`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.budget import NoPrice
 from audio_assets.domain.edit import Edit, EditError, edit_list
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.music.analysis import Lyrics
 from audio_assets.domain.music.lyrics import LyricsError, parse_lyrics
 from audio_assets.domain.price_card import Price, PriceCard, PriceError, RetiredError, parse_price_card, price_of
@@ -66,6 +67,7 @@ class SongBook:
         self.root = root
         self.workflows = workflows
         self._settings: dict[str, SongSettings] = {}
+        self._sha256s: dict[str, str] = {}
         self._boards: dict[str, Storyboard | None] = {}
 
     # registered songs
@@ -164,12 +166,18 @@ class SongBook:
         """
         shipped, own = self.workflows / name, self.root / name
         try:
-            found = parse(shipped.read_bytes(), str(shipped), None)
-            return parse(own.read_bytes(), str(own), found) if own.is_file() else found
+            data = shipped.read_bytes()
+            found = parse(data, str(shipped), None)
+            if own.is_file():
+                data = own.read_bytes()
+                found = parse(data, str(own), found)
+            self._sha256s[name] = sha256_hex(data)
         except OSError as error:
             raise PermanentError(f"{error.filename} can not be read ({error.strerror})") from error
         except ValueError as error:
             raise PermanentError(str(error)) from error
+        else:
+            return found
 
     def priced(self, song: str) -> Priced:
         """The price of the video provider and model that the song's settings name, today.
@@ -416,6 +424,60 @@ class SongBook:
                 f"and {self.root / STYLES} may add more"
             )
         return found
+
+    # origins, for lineage
+
+    def song_origin(self, song: str) -> Origin:
+        """The audio file that was dropped."""
+        record = self.record(song)
+        return Origin("song file", record.name, sha256=record.sha256)
+
+    def lyrics_origin(self, song: str) -> Origin | None:
+        """Where the lyrics are written, None where there are none."""
+        record = self.record(song)
+        if record.lyrics:
+            beside = Path(record.name).with_name(Path(record.lyrics_path).name)
+            return Origin("lyrics", beside.name, str(beside), sha256=sha256_hex(record.lyrics.encode()))
+        return self.settings_origin(song, "lyrics", kind="lyrics") if self.settings(song).lyrics else None
+
+    def settings_origin(self, song: str, part: str, said: str = "", kind: str = "song settings") -> Origin | None:
+        """What the TOML file beside a song says in one part, None where there is no file."""
+        record = self.record(song)
+        if not record.settings:
+            return None
+        file = Path(record.name).with_name(Path(record.settings_path).name)
+        return Origin(kind, part, str(file), sha256=sha256_hex(record.settings.encode()), said=said)
+
+    def shipped_origin(self, kind: str, name: str, file: str, said: str = "") -> Origin:
+        """An entry of a file that is shipped, or of the data root's own over it, which wins."""
+        return Origin(kind, name, file, sha256=self._sha256s.get(file, ""), said=said)
+
+    def price_origin(self, song: str) -> Origin:
+        """The price that scenes are estimated with."""
+        settings, priced = self.settings(song), self.priced(song)
+        said = priced.problem if priced.price is None else f"{priced.price.usd:g} USD"
+        return self.shipped_origin("price", f"{settings.video_provider} {settings.video_model}", PRICES, said)
+
+    def prompt_origins(self, partition: str) -> Iterator[Origin]:
+        """The preset, the characters and what a person set, for the prompt of a scene."""
+        _, scene = self.scene(partition)
+        song = parse_scene_key(partition)[1]
+        self.templates  # noqa: B018 - reads the file
+        yield self.shipped_origin("prompt preset", scene.style_preset, PROMPTS)
+        told = [("character", f"[characters.{name}]", "") for name in scene.characters]
+        told += [("set by hand", scene.id, ", ".join(scene.overridden))] if scene.overridden else []
+        for kind, name, said in told:
+            found = self.settings_origin(song, name, said, kind)
+            if found is not None:
+                yield found
+
+    def remix_origins(self, partition: str) -> Iterator[Origin]:
+        """The request of a remix, its style, and the track where that is no registered song."""
+        request = self.remix(partition)
+        asked = ", ".join(part for part in (request.target_style, request.source_track, request.provider) if part)
+        yield Origin("remix request", partition, sha256=sha256_hex(self.remixes[partition]), said=asked)
+        self.style(request)
+        yield self.shipped_origin("remix style", request.target_style, STYLES)
 
     # versions, for the sources of the graph
 

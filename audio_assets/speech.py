@@ -1,6 +1,6 @@
 """Stage `speech`: a dialogue line becomes a voice, and the voice a timeline of phonemes and words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from audio_assets import ordering, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, SPOKEN, WAV, alignment_artifact
 from audio_assets.domain.line_request import LineRequest
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import INTENDED, Rendered
 from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.schemas.records import Sidecar
@@ -39,6 +40,10 @@ class VoiceLine(Spoken):
     def request(self, partition: str) -> LineRequest:
         """The line with all that cast, lexicon and script say of it."""
         return self.studio.dialogue.request(partition)
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The line of the script, the cast's entry, the lexicon's words."""
+        return self.studio.dialogue.origins(partition)
 
     def project(self, partition: str) -> str:
         """The script."""
@@ -136,6 +141,10 @@ class Alignment(Recipe):
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The voice."""
         return (("voice_line", partition),)
+
+    def copies(self, partition: str, sidecar: Sidecar) -> Mapping[str | Path, str]:
+        """In the voice's own directory."""
+        return self.copy_into("voice_line", partition, ALIGNMENT, sidecar)
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Into the voice's own directory, where readers of a line look."""

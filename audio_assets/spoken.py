@@ -61,6 +61,27 @@ class Spoken(Recipe):
         request = self.request(partition)
         return self._call(partition, action, request.engine, request.speech)
 
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
+        """The recorded text by the recorded engine and voice."""
+        said = action.params
+        engine = str(action.provider.get("engine", ""))
+        if engine not in self.studio.providers.of("speech"):
+            return None
+        speech = SpeechRequest(
+            text=said["text"],
+            lang=said["lang"],
+            voice=tuple((str(name), float(weight)) for name, weight in said["voice"]),
+            speed=said["speed"],
+            style=said["style"],
+            seed=said["seed"],
+            pronunciations=tuple((str(word), str(spoken)) for word, spoken in said["pronunciations"]),
+        )
+        provider = self.studio.speaker(engine)
+        if provider.remote(self.studio.kept_answers) is not None:
+            return None
+        call = Call(self.maker(engine, speech), (provider.speaker(1), engine, speech, said["character"]))
+        return provider.identity(speech), call
+
     def stand_in(self, partition: str, action: Action) -> StandIn | None:
         """The engine that the cast, or the studio, names for that."""
         request = self.request(partition)

@@ -4,7 +4,7 @@ Here: reading the files, the lists of partitions, what each is to be. Not here: 
 stage), Dagster's side. Nothing in a file can cost the rest: what can not be used is a sentence in `problems`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from audio_assets.domain import datasets, message_template
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.datasets import Dataset, DatasetError, StemEntry, collision, make_entry, read_dataset
 from audio_assets.domain.line_request import LineRequest
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.lines import NARRATOR, Line
 from audio_assets.domain.message_request import FOLDER as REQUESTS_FOLDER
 from audio_assets.domain.message_request import SUFFIXES as REQUEST_SUFFIXES
@@ -186,6 +187,34 @@ class StemBook:
             kind, _ = parse_stem_id(stem)
             self._requests[stem] = self._spoken_by(kind, stem, self.voices[kind].words(entry.text))
         return self._requests[stem]
+
+    def stem_origins(self, stem: str) -> Iterator[Origin]:
+        """Where a stem is listed, how its kind is spoken, and what cast and lexicon say of it."""
+        entry, request = self.entry(stem), self.request(stem)
+        file, _, line = entry.said_in.rpartition(" line ")
+        yield Origin("data set entry", entry.value, file or entry.said_in, int(line) if line.isdigit() and file else 0,
+                     said=request.speech.text)  # fmt: skip
+        kind, _ = parse_stem_id(stem)
+        path = self.root / SETTINGS
+        if path.is_file():
+            voice = self.voices[kind]
+            yield Origin("stem settings", f"[{kind}]", SETTINGS, sha256=sha256_hex(path.read_bytes()),
+                         said=f"{voice.character}, {voice.lang}, {voice.pattern}")  # fmt: skip
+        voice = self.voices[kind]
+        line_of = Line(kind, voice.character, "", voice.lang, "", 0, "dialogue", 1, (), line_id=stem)
+        yield from self._dialogue.voice_origins(request, line_of)
+
+    def message_origins(self, partition: str) -> Iterator[Origin]:
+        """The request of a message and its template."""
+        request = self.message(partition)
+        asked = ", ".join(value for value in (request.name, request.developer, request.script) if value)
+        yield Origin("message request", partition, said=f"{request.template}: {asked}")
+        for folder in self._template_folders:
+            path = folder / f"{request.template}.json"
+            if path.is_file():
+                file = f"{message_template.FOLDER}/{path.name}"
+                yield Origin("message template", request.template, file, sha256=sha256_hex(path.read_bytes()))
+                return
 
     def stem_version(self, stem: str) -> str:
         """Over all that is heard of a stem; one that can not be resolved has the version of its error."""

@@ -16,6 +16,7 @@ from audio_assets.domain.artifacts import WAV, voice_name
 from audio_assets.domain.audio_contract import ANY_RATE, AudioContract
 from audio_assets.domain.causes import changes
 from audio_assets.domain.line_request import LineRequest
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.schemas.records import Ref, Sidecar
 from audio_assets.domain.speech import SpeechRequest
@@ -68,6 +69,10 @@ class Stem(PlainFile, Spoken):
     def request(self, partition: str) -> LineRequest:
         """The stem with all that data set, `stems.toml`, cast and lexicon say of it."""
         return self.studio.stems.request(partition)
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The entry of the data set, how the kind is spoken, the cast's entry, the lexicon's words."""
+        return self.studio.stems.stem_origins(partition)
 
     def project(self, partition: str) -> str:
         """One for all stems."""
@@ -271,6 +276,10 @@ class Message(PlainFile):
     def sources(self, partition: str) -> Mapping[str, str]:
         """The stems' objects by their ids."""
         return {stem: self._checked(stem)[0].object for _, stem in self.needs(partition)}
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The request and the template."""
+        return self.studio.stems.message_origins(partition)
 
     def path(self, partition: str) -> str:
         """See `message_path`."""

@@ -1,12 +1,13 @@
 """Stage `storyboard`: a song's analysis and settings become scenes, and each scene a prompt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from audio_assets import partitions, song_sources
 from audio_assets.domain.action import Action
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.music_recipes import OfScene, OfSong
@@ -37,6 +38,14 @@ class Storyboard(OfSong):
     def params(self, partition: str) -> dict[str, Any]:
         """What the settings say of the video, with the price of today."""
         return {**self.studio.songs.plan_record(partition), "max_scenes": self.studio.settings.scene_slots}
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The song's settings, and the price of today."""
+        book = self.studio.songs
+        found = book.settings_origin(partition, book.settings(partition).title or partition)
+        if found is not None:
+            yield found
+        yield book.price_origin(partition)
 
     def call(self, partition: str, action: Action) -> Call:
         """The planner's call."""
@@ -77,9 +86,17 @@ class ScenePrompt(OfScene):
         brief = self.studio.songs.brief(partition)
         return Action(self.asset, self.code_version, engine.prompt_builder(), {"brief": brief})
 
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The preset, the characters, what a person set."""
+        return self.studio.songs.prompt_origins(partition)
+
     def call(self, partition: str, action: Action) -> Call:
         """The builder's call."""
         return Call(engine.scene_prompt, (action.params["brief"],))
+
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
+        """The recorded brief."""
+        return engine.prompt_builder(), self.call(partition, action)
 
     def sources(self, partition: str) -> Mapping[str, str]:
         """The storyboard's object."""

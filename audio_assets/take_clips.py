@@ -4,7 +4,7 @@ Their partitions are `t02@<scene>|<song>`. `TakeClips` are made on this machine,
 elsewhere, through the ledger; `TakeMeasures` are what was measured of each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 from audio_assets import ordering
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import Order
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.domain.schemas.take_requests import take_id
+from audio_assets.domain.schemas.take_requests import Slot, take_id
 from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe
 from audio_assets.takebook import CODE_VERSION, FOLDER, TAKE, WantedTake
@@ -26,6 +27,7 @@ from resources.pool import Call
 from resources.store import StoreError
 
 MODELS = ("facemesh", "face_embedding")
+_GUIDES = ("storyboard", "beat_grid", "energy_curve", "lyric_alignment")
 
 
 def split(partition: str) -> tuple[str, str]:
@@ -40,12 +42,33 @@ class TakeClips(Recipe):
     asset = TAKE
     code_version = CODE_VERSION
     folder = FOLDER
-    keeps_objects = True
 
     def partitions(self) -> Sequence[str]:
         """Every take of every scene that was ever begun."""
         scenes = self.studio.songs.scene_partitions()
         return [f"{take_id(i)}@{scene}" for scene in scenes for i, _ in enumerate(self.studio.takes.given(scene))]
+
+    def keeps(self) -> Iterator[str]:
+        """Every take that is listed; of retired songs those that somebody reviewed, chose or brought along."""
+        for scene in self.studio.takes.listed():
+            yield from map(self.studio.takes.folder, self._kept(scene))
+
+    def _kept(self, scene: str) -> list[Slot]:
+        slots = self.studio.takes.given(scene)
+        if parse_scene_key(scene)[1] in self.studio.songs.records:
+            return list(slots)
+        named = self.studio.takes.named(scene)
+        return [slot for i, slot in enumerate(slots) if slot.origin == "added" or take_id(i) in named]
+
+    def left_behind(self) -> Iterator[str]:
+        """Lists of retired songs in which no take is left, and of which nobody said or asked anything."""
+        takes = self.studio.takes
+        for scene in takes.listed():
+            is_retired = parse_scene_key(scene)[1] not in self.studio.songs.records
+            if is_retired and not self._kept(scene) and not takes.is_spoken_of(scene):
+                made = [sidecar for slot in takes.given(scene) if (sidecar := takes.made(slot)) is not None]
+                if not any(sidecar.cost_usd for sidecar in made):
+                    yield takes.list_path(scene)
 
     def missing(self, scene: str, *, retry_failed: bool) -> list[str]:
         """The takes of a scene that are wanted and not there, but for those that failed for good."""
@@ -94,11 +117,14 @@ class TakeClips(Recipe):
         return self.wanted(partition).action
 
     def sources(self, partition: str) -> Mapping[str, str]:
-        """The prompt's object and the parent's; the names of files from outside."""
+        """The prompt's object, what the picture follows of the song, the parent's; the names of files from outside."""
         take, scene = self.wanted(partition), split(partition)[1]
         if take.shot is None:
             return {"clip": take.clip}
         found = {"scene_prompt": self.upstream("scene_prompt", scene).object}
+        if take.shot.guide is not None:
+            refs = {asset: self.studio.refs(asset).get(parse_scene_key(scene)[1]) for asset in _GUIDES}
+            found |= {asset: ref.object for asset, ref in refs.items() if ref is not None}
         if take.reference_image is not None:
             found["reference image"] = take.reference_image.name
         if take.slot.parent:
@@ -123,6 +149,17 @@ class TakeClips(Recipe):
             return Call(engine.remixed_take, (provider.remixer(take.model), *arguments))
         generate = provider.generator(take.model)
         return Call(engine.generated_take, (generate, take.shot, take.reference_image, record, scratch))
+
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The clip that was brought along, the reference image, what was asked of a remix."""
+        take = self.wanted(partition)
+        if take.slot.origin == "added":
+            yield Origin("clip added by hand", take.model, sha256=take.action.inputs["clip"],
+                         said=str(take.action.params.get("note", "")))  # fmt: skip
+        if take.reference_image is not None:
+            yield Origin("reference image", take.reference_image.name, sha256=take.action.inputs["reference image"])
+        if take.shot is not None and take.shot.revision:
+            yield Origin("remix request", f"of {take.slot.parent}", said=take.shot.revision)
 
     def order(self, partition: str, take: WantedTake) -> Order:
         """What the ledger keeps of an ordered take."""

@@ -143,6 +143,24 @@ class TakeBook:
         except RecordError as error:
             raise PermanentError(f"{TAKES}/{_file(partition)}.json: {error}") from error
 
+    def listed(self) -> list[str]:
+        """Every scene that ever had a take, also of retired songs."""
+        return sorted(name.replace("+", SEPARATOR) for name, _ in self.store.read_all(TAKES))
+
+    def list_path(self, partition: str) -> str:
+        """Where the slots of a scene are kept."""
+        return f"{TAKES}/{_file(partition)}.json"
+
+    def named(self, partition: str) -> set[str]:
+        """The ids of a scene's takes that somebody reviewed, chose, or began a remix from."""
+        said = {entry.take for entry in self.reviews(partition)} | {choice.take for choice in self.choices(partition)}
+        return {take for take in said if take} | {order.parent for order in self.requests(partition).remixes}
+
+    def is_spoken_of(self, partition: str) -> bool:
+        """Whether somebody said or asked anything of a scene's takes."""
+        return any(self.store.size(f"{kind}/{_file(partition)}.json") is not None
+                   for kind in (REVIEWS, CHOICES, REQUESTS))  # fmt: skip
+
     def give_slots(self, partition: str) -> None:
         """Write the slots down, before any of the new ones is rendered: an id is never given twice."""
         with self._writing():

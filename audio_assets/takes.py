@@ -14,6 +14,7 @@ import dagster as dg
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action, sha256_hex
+from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, TransientError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.records import Sidecar
@@ -161,6 +162,12 @@ class SceneTake(OfScene):
         sentence = f"no take could be made: {missing[0][1]}"
         return PermanentError(sentence) if failure and failure.kind != "transient" else TransientError(sentence)
 
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What people asked for in the scene."""
+        n_takes = self.studio.takes.requests(partition).n_takes
+        if n_takes is not None:
+            yield Origin("take request", partition, said=f"{n_takes} takes")
+
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """A wanted take that is missing and may be had now."""
         missing = TakeClips(self.studio).missing(partition, retry_failed=retry_failed)
@@ -245,9 +252,21 @@ class TakeReview(OfScene):
         reviews = [asdict(entry) for entry in self.studio.takes.reviews(partition)]
         return Action(self.asset, self.code_version, records.keeper(), {"reviews": reviews})
 
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """What each person said."""
+        for entry in self.studio.takes.reviews(partition):
+            scores = {name: value for name, value in asdict(entry).items() if name not in ("take", "by", "at", "note")}
+            said = [f"{name} {value:g}" for name, value in scores.items() if value is not None]
+            yield Origin("review", entry.take, said=", ".join([*said, entry.note or ""]).strip(", "), by=entry.by,
+                         at=entry.at)  # fmt: skip
+
     def call(self, partition: str, action: Action) -> Call:
         """The record's call."""
         return Call(records.take_review, (tuple(Review(**entry) for entry in action.params["reviews"]),))
+
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
+        """The recorded words."""
+        return records.keeper(), self.call(partition, action)
 
 
 class SelectedTake(OfScene):
@@ -268,6 +287,17 @@ class SelectedTake(OfScene):
         choices = [asdict(choice) for choice in self.studio.takes.choices(partition)]
         return Action(self.asset, self.code_version, records.selector(), {"choices": choices}, inputs)
 
+    def origins(self, partition: str) -> Iterator[Origin]:
+        """The person's choice that holds, else the rule."""
+        choices = self.studio.takes.choices(partition)
+        last = choices[-1] if choices else None
+        if last is None:
+            yield Origin("chosen by rule", "best score")
+        elif last.take is None:
+            yield Origin("choice lifted", "the rule chooses", said=last.note, by=last.by, at=last.at)
+        else:
+            yield Origin("choice", last.take, said=last.note, by=last.by, at=last.at)
+
     def call(self, partition: str, action: Action) -> Call:
         """The selection's call."""
         takes = self.read(self.upstream("scene_take", partition), records.TAKES)[records.TAKES]
@@ -275,6 +305,10 @@ class SelectedTake(OfScene):
         reviews = self.read(self.upstream("take_review", partition), records.REVIEW)[records.REVIEW]
         choices = tuple(Choice(**choice) for choice in action.params["choices"])
         return Call(records.selected_take, (partition, takes, quality, reviews_from_bytes(reviews), choices))
+
+    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
+        """The recorded choices."""
+        return records.selector(), self.call(partition, action)
 
 
 class ContactSheet(OfSong):

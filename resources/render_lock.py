@@ -5,6 +5,8 @@ renders of the same thing write the same bytes).
 """
 
 import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +27,21 @@ def release(path: Path) -> None:
     handle = _held.pop(path, None)
     if handle is not None:
         handle.close()
+
+
+@contextmanager
+def alone(paths: Iterable[Path]) -> Iterator[bool]:
+    """Within: nobody holds any of the locks, and who wants one waits; answers False where one is held now."""
+    with ExitStack() as stack:
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = stack.enter_context(path.open("ab"))
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+        yield True
 
 
 def is_held(path: Path) -> bool:

@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,8 @@ from audio_assets.domain.schemas.records import (
 )
 
 SIDECAR = "sidecar.json"
+SET_ASIDE = "sidecar.damaged.json"
+"""Where the sidecar of a damaged object is kept until it is rendered again: what was known of it is not lost."""
 
 
 class StoreError(RuntimeError):
@@ -249,6 +251,8 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
                     f"{folder}/{name} holds {found} bytes after {entry.size} were written; is the disk full?"
                 )
         self.write(f"{folder}/{SIDECAR}", sidecar.to_bytes())
+        if self.size(f"{folder}/{SET_ASIDE}") is not None:
+            self.delete(f"{folder}/{SET_ASIDE}")
 
     def read_file(self, folder: str, name: str, sidecar: Sidecar) -> bytes:
         """A file of an object, verified against its sidecar.
@@ -269,6 +273,13 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
     def discard(self, folder: str) -> None:
         """Uncommit the object in `folder`: without its sidecar it is no hit."""
         self.delete(f"{folder}/{SIDECAR}")
+
+    def set_aside(self, folder: str) -> None:
+        """As `discard`, and keep the sidecar under another name."""
+        data = self.read(f"{folder}/{SIDECAR}")
+        if data is not None:
+            self.write(f"{folder}/{SET_ASIDE}", data)
+        self.discard(folder)
 
     # refs and failures
 
@@ -323,6 +334,7 @@ class Refs:
     store: ArtifactStore
     asset: str
     _loaded: dict[str, Ref] | None = None
+    _pretended: dict[str, Ref] = field(default_factory=dict)
 
     def preload(self) -> "Refs":
         """Read every ref of the asset now; later `get`s and `all` answer from memory."""
@@ -342,10 +354,16 @@ class Refs:
 
     def get(self, partition: str) -> Ref | None:
         """The ref of one partition, None where it was never rendered."""
+        if partition in self._pretended:
+            return self._pretended[partition]
         if self._loaded is not None:
             return self._loaded.get(partition)
         data = self.store.read(record_path("refs", self.asset, partition))
         return None if data is None else _parse_ref(data)
+
+    def pretend(self, partition: str, ref: Ref) -> None:
+        """Let `get` answer `ref`, in this object alone: for a look at what was."""
+        self._pretended[partition] = ref
 
     def point(self, partition: str, ref: Ref) -> None:
         """Let `partition` point at `ref`, and forget its failure."""

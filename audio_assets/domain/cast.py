@@ -159,6 +159,11 @@ class Cast:
             fallback=self._fallback(chosen, engine, voice[0][0], lang, known_voices),
         )
 
+    def entry_name(self, character: str, *, short_name: str = "") -> str:
+        """The part of the file that a character speaks with: `[characters.anna]`, `[narrator]` where it names none."""
+        part = self._part(character, short_name) or self._narrator
+        return f"[{part.key}]"
+
     def engines(self) -> tuple[tuple[str, str, bool], ...]:
         """Every engine that speaks for somebody: its name, the part of the file, and whether it only stands in."""
         found: list[tuple[str, str, bool]] = []

@@ -9,8 +9,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import orjson
-
 from audio_assets import commands, music_commands
 from audio_assets.backfill_job import BACKFILLED, backfill_recipes
 from audio_assets.commands import open_studio
@@ -24,7 +22,15 @@ from tests.servers.serving import serving
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _EXAMPLES = _REPOSITORY / "data" / "examples"
-_WITH_HISTORY = ("scene_take", "take_quality", "take_review", "selected_take", "contact_sheet", "timeline", "cost_report")
+_WITH_HISTORY = (
+    "scene_take",
+    "take_quality",
+    "take_review",
+    "selected_take",
+    "contact_sheet",
+    "timeline",
+    "cost_report",
+)
 """Lists of all takes that there ever were: an empty data root has had none before."""
 
 Key = tuple[str, str]
@@ -47,7 +53,9 @@ def _write(name: str, text: str) -> Callable[[Path], None]:
 
 CHANGES: Mapping[str, Callable[[Path], None]] = {
     "one prompt preset": _write("prompts.toml", '[presets.dreamy]\ntext = "Style: a dream in ink."\n'),
-    "one voice": _edit("cast.toml", '[characters.caoimhe]\nvoice = "af_bella"', '[characters.caoimhe]\nvoice = "af_nicole"'),
+    "one voice": _edit(
+        "cast.toml", '[characters.caoimhe]\nvoice = "af_bella"', '[characters.caoimhe]\nvoice = "af_nicole"'
+    ),
     "one ComfyUI template": _edit("workflows/comfyui/tts_comfy.json", '"audio-assets/speech"', '"studio/speech"'),
     "one word of the lexicon": _edit("lexicon.toml", 'Caoimhe = "/ˈkwivə/"', 'Caoimhe = "/ˈkivə/"'),
     "one price": _write(
@@ -101,7 +109,9 @@ def _exact(
     yield Figure(f"{name}: {told}; touched but not planned", str(len(unforeseen)), "0", not unforeseen)
     yield Figure(f"{name}: certain, but not touched", str(len(idle)), "0", not idle)
     only_maybe = planned.keys() - by_key
-    yield Figure(f"{name}: planned as following, and in the end not touched: {_counts(only_maybe)}", str(len(only_maybe)))
+    yield Figure(
+        f"{name}: planned as following, and in the end not touched: {_counts(only_maybe)}", str(len(only_maybe))
+    )
     yield Figure(f"{name}: after it, not the bytes of the new one", f"{len(wrong)} {_counts(wrong)}", "0", not wrong)
     shutil.rmtree(changed)
     shutil.rmtree(anew)

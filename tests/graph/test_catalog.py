@@ -412,10 +412,10 @@ def test_the_catalogue_is_an_asset_of_the_studio_with_its_checks(house: House) -
 
 
 def test_the_catalogue_s_files_are_left_by_a_clean_up(studio: House, instance: dg.DagsterInstance) -> None:
-    from audio_assets.commands import clean
+    from audio_assets.lineage_commands import collect
 
     materialize(studio, instance, probe=False)
-    clean(is_dry=False)
+    collect(is_dry=False, keep_days=0)
     assert {path.name for path in Path(studio.root / "catalogue").iterdir()} == {"providers.json", "providers.md"}
 
 

@@ -165,8 +165,8 @@ CHECKS = {
 """Assets that are not named here have none of their own; every rendered one has `provenance_complete` too."""
 
 COMMANDS = {
-    *("align", "analyze", "backfill", "clean", "dev", "ingest", "mix", "models", "models fetch", "models list", "plan"),
-    *("provenance", "providers", "remix", "retire", "say", "serve", "voices"),
+    *("align", "analyze", "backfill", "dev", "explain", "gc", "ingest", "mix", "models", "models fetch", "models list"),
+    *("plan", "provenance", "providers", "remix", "reproduce", "retire", "say", "serve", "verify", "voices"),
     *("film", "take", "take add", "take list", "take remix", "take score", "take select", "take unselect", "take want"),
     *("stem", "stem generate", "stem invalidate", "stem list", "stem show"),
     *("message", "message bulk", "message list", "message make", "message show"),

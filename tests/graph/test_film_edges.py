@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from audio_assets.backfill_commands import plan_text
-from audio_assets.cleaning import Leftovers, delete_leftovers, find_leftovers
 from audio_assets.cli import main
+from audio_assets.collecting import Leftovers, delete_leftovers, find_leftovers
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.take_requests import RemixOrder
 from audio_assets.launch import recipes
@@ -210,21 +210,34 @@ def test_of_a_retired_song_its_takes_and_words_stay(cinema: Cinema) -> None:
         path.write_bytes(b"half")
     os.utime(old, (1.0, 1.0))
     assert CliRunner().invoke(main, ["retire", SONG]).exit_code == 0
-    done = CliRunner().invoke(main, ["clean"])
+    done = CliRunner().invoke(main, ["gc", "--keep-days", "0"])
     assert done.exit_code == 0, done.output
     kept = {path.relative_to(cinema.root).parts[0] for path in cinema.root.rglob("*.*") if path.is_file()}
     assert not list((cinema.root / "exports").rglob("*.mp4"))
-    assert {path.parts[len(cinema.root.parts) + 1] for path in (cinema.root / "video").rglob("*.mp4")} == {"takes"}
+    left = [path.relative_to(cinema.root) for path in (cinema.root / "video").rglob("*.mp4")]
+    chosen = cinema.studio().takes.slot(scene, "t01")
+    assert [str(path.parent) for path in left] == [f"video/takes/{chosen.key}"], "the one that ada chose"
+    assert [path.name for path in (cinema.root / "takes").iterdir()] == [f"{scene.replace('|', '+')}.json"]
     assert {"take_choices", "takes", "inbox"} <= kept
     assert not list((cinema.root / "refs").rglob("*.json"))
     assert (old.exists(), new.exists()) == (False, True), "what is in the making is left alone"
+
+
+def test_exported_files_of_a_format_that_is_no_more_asked_for_go(cinema: Cinema) -> None:
+    folder = cinema.root / "exports" / "films" / SONG
+    (folder / f"{SONG}-webm.webm").write_bytes(b"as it was")
+    (folder / f"{SONG}-webm-poster.jpg").write_bytes(b"as it was")
+    (folder / "notes.txt").write_text("my own")
+    stays = {path.name for path in folder.iterdir()} - {f"{SONG}-webm.webm", f"{SONG}-webm-poster.jpg"}
+    delete_leftovers(cinema.studio(), leftovers(cinema))
+    assert {path.name for path in folder.iterdir()} == stays
 
 
 def test_a_clean_up_waits_for_settings_that_can_be_read(cinema: Cinema) -> None:
     path = cinema.inbox / f"{SONG}.toml"
     path.write_text("n_takes = many\n")
     cinema.register()
-    done = CliRunner().invoke(main, ["clean"])
+    done = CliRunner().invoke(main, ["gc", "--keep-days", "0"])
     assert done.exit_code == 2, done.output
     assert len(done.output.strip().splitlines()) == 1
     assert list((cinema.root / "exports" / "films").rglob("*.mp4"))

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from audio_assets import launch
-from audio_assets.cleaning import delete_leftovers, find_leftovers
 from audio_assets.cli import main
+from audio_assets.collecting import delete_leftovers, find_leftovers
 from audio_assets.domain.live_message import NewMessage
 from audio_assets.launch import LIVE
 from audio_assets.live import MessageAudio

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from audio_assets.checks import results
-from audio_assets.cleaning import delete_leftovers, find_leftovers
+from audio_assets.collecting import delete_leftovers, find_leftovers
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import DIALOGUE
 from audio_assets.render import Outcome

@@ -11,8 +11,9 @@ import pytest
 import soundfile
 
 from audio_assets import settings
-from audio_assets.commands import clean, retire
+from audio_assets.commands import retire
 from audio_assets.domain.rendering import PermanentError
+from audio_assets.lineage_commands import collect
 from audio_assets.music_commands import analyze, read_request, remix
 from audio_assets.render import render
 from audio_assets.song import SongAudio
@@ -442,5 +443,5 @@ def test_a_retired_song_leaves_with_its_scenes_and_comes_back_from_the_cache(
     assert heard.run(instance).success
     assert heard.objects() == before
     assert retire(SONG) == 1
-    assert clean(is_dry=False)["objects"] == len(before)
+    assert collect(is_dry=False, keep_days=0)["objects"] == len(before)
     assert heard.objects() == {}

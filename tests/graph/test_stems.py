@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from audio_assets import commands, definitions, stem_commands
-from audio_assets.cleaning import delete_leftovers, find_leftovers
 from audio_assets.cli import main
+from audio_assets.collecting import delete_leftovers, find_leftovers
 from audio_assets.domain.artifacts import WAV, read_wav
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.domain.stem_artifacts import MERGE

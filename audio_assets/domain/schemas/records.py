@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import orjson
 
 from audio_assets.domain.action import canonical, sha256_hex
+from audio_assets.domain.lineage import Origin
 
 _UPGRADES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """Old tag -> function that lifts such a record to the next tag. Empty so far: every tag is still at 1."""
@@ -71,6 +72,8 @@ class StandsIn:
 class Sidecar:
     """All that is known of one object; written last, so it is the object's commit mark.
 
+    `partition` is the one that it was rendered for, `origins` are what people had written and chosen for it then; both
+    are empty in sidecars from before they were kept.
     `stands_in_for` is there, in the record too, only where a stand-in made it.
     """
 
@@ -89,6 +92,8 @@ class Sidecar:
     cost_usd: float
     notes: tuple[str, ...] = ()
     published: Mapping[str, str] = field(default_factory=dict)
+    partition: str = ""
+    origins: tuple[Origin, ...] = ()
     stands_in_for: StandsIn | None = None
 
     SCHEMA: ClassVar = "sidecar.1"
@@ -101,6 +106,7 @@ class Sidecar:
     def to_bytes(self) -> bytes:
         """Indented JSON: people open these."""
         record = {"schema": self.SCHEMA, "cache_key": self.action_key, **asdict(self), **self.published}
+        record["origins"] = [origin.as_record() for origin in self.origins]
         if self.stands_in_for is None:
             del record["stands_in_for"]
         return orjson.dumps(record, option=orjson.OPT_INDENT_2)
@@ -126,6 +132,8 @@ class Sidecar:
                 checks=tuple(Check(**entry) for entry in record["checks"]),
                 previews=tuple(record["previews"]),
                 notes=tuple(record["notes"]),
+                partition=record.get("partition", ""),
+                origins=tuple(Origin(**entry) for entry in record.get("origins", ())),
                 stands_in_for=StandsIn(**record["stands_in_for"]) if record.get("stands_in_for") else None,
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError) as error:

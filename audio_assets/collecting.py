@@ -1,17 +1,24 @@
-"""The explicit clean-up of what retired lines and songs, earlier versions and crashes left; nothing else deletes."""
+"""The collection of what nobody needs any more: what retired lines and songs, earlier versions and crashes have left.
+
+Nothing else deletes. Kept is what a partition of today, a take list, a choice or a review names, what was rendered
+within the days of history, and everything that any of it is made of.
+"""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from audio_assets.domain.rendering import PermanentError
+from audio_assets.explaining import AD_HOC, kind_of
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio
-from resources.store import record_path
+from resources.store import SET_ASIDE, SIDECAR, ArtifactStore, record_path
 
-AD_HOC = "say."
-"""Partitions of `audio-assets say` begin so: they are in no script, and stay."""
 _IN_THE_MAKING_S = 3600.0  # a scratch file that nobody has written to for so long is the rest of a crash
 
 
@@ -29,11 +36,12 @@ class Leftovers:
     scratch: tuple[Path, ...] = ()
 
 
-def find_leftovers(studio: Studio, recipes: Sequence[Recipe]) -> Leftovers:
-    """Everything that a clean-up would delete: reads, never writes.
+def find_leftovers(studio: Studio, recipes: Sequence[Recipe], *, keep_days: int = 0) -> Leftovers:
+    """Everything that a collection would delete: reads, never writes.
 
-    What was paid for is never among it, nor takes, nor clips of the studio's own, nor what people said: none of that
-    can be had again for nothing.
+    What was paid for is never among it, nor takes of registered songs, nor takes that somebody reviewed or chose, nor
+    clips of the studio's own, nor what people said: none of that can be had again for nothing. `keep_days` is how long
+    an earlier version is kept after it was rendered.
 
     Raises:
         PermanentError: what is registered can not be read, so that nobody knows what today needs.
@@ -51,11 +59,14 @@ def find_leftovers(studio: Studio, recipes: Sequence[Recipe]) -> Leftovers:
                 records.append(record_path("refs", recipe.asset, partition))
         gone = (partition for partition in studio.store.failures(recipe.asset) if partition not in wanted)
         records.extend(record_path("failures", recipe.asset, partition) for partition in gone)
-    cleaned = [recipe for recipe in everything if not recipe.keeps_objects]
-    unneeded = [path for recipe in cleaned for path in _files_outside(studio, recipe.folder, needed)]
-    paid = {folder for folder in {path.rpartition("/")[0] for path in unneeded} if _was_paid(studio, folder)}
-    files = [path for path in unneeded if path.rpartition("/")[0] not in paid]
-    files += [path for recipe in recipes for path in recipe.left_behind()]
+    for recipe in everything:
+        needed.update(recipe.keeps())
+    unneeded = [path for recipe in everything for path in _files_outside(studio, recipe.folder, needed)]
+    since = (datetime.now(UTC) - timedelta(days=keep_days)).isoformat() if keep_days else ""
+    kept = {folder for folder in {path.rpartition("/")[0] for path in unneeded} if _stays(studio.store, folder, since)}
+    kept |= _made_of(studio.store, needed | kept)
+    files = [path for path in unneeded if path.rpartition("/")[0] not in kept]
+    files += [path for recipe in everything for path in recipe.left_behind()]
     objects = dict.fromkeys(path.rpartition("/")[0] for path in files)
     scratch = (*_rests_of_crashes(studio.settings.scratch), *_answers_used(studio, everything))
     n_bytes = sum(studio.store.size(path) or 0 for path in files) + sum(path.stat().st_size for path in scratch)
@@ -67,12 +78,36 @@ def _check_readable(studio: Studio) -> None:
     for song in studio.songs.records:
         studio.songs.settings(song)
         if studio.songs.board(song) is None and studio.refs("storyboard").get(song) is not None:
-            raise PermanentError(f"the storyboard of {song} is gone or damaged; analyse the song again, then clean up")
+            raise PermanentError(f"the storyboard of {song} is gone or damaged; analyse the song again, then collect")
 
 
-def _was_paid(studio: Studio, folder: str) -> bool:
-    sidecar = studio.store.find(folder)
-    return sidecar is not None and sidecar.cost_usd > 0
+def _stays(store: ArtifactStore, folder: str, since: str) -> bool:
+    """Whether an object that nothing points at stays: it was paid for, also a damaged one, or is not old enough."""
+    record = _sidecar(store, folder)
+    is_recent = bool(since) and str(record.get("rendered_at", "")) >= since
+    return is_recent or float(record.get("cost_usd", 0)) > 0
+
+
+def _made_of(store: ArtifactStore, kept: Iterable[str]) -> set[str]:
+    """The objects that some objects are made of, and those that these are made of, and so on."""
+    queue, seen = list(kept), set(kept)
+    for folder in queue:
+        new = {str(source) for source in _sidecar(store, folder).get("sources", {}).values()} - seen
+        seen |= new
+        queue += new
+    return seen
+
+
+def _sidecar(store: ArtifactStore, folder: str) -> dict[str, Any]:
+    """The plain record of an object, whole or damaged; empty where there is none. Read for every object: no classes."""
+    if kind_of(folder) is None:  # a source may be a file of somebody's own
+        return {}
+    data = store.read(f"{folder}/{SIDECAR}") or store.read(f"{folder}/{SET_ASIDE}")
+    try:
+        record = orjson.loads(data) if data else {}
+    except orjson.JSONDecodeError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _answers_used(studio: Studio, recipes: Sequence[Recipe]) -> Iterator[Path]:
@@ -101,8 +136,13 @@ def _files_outside(studio: Studio, folder: str, needed: set[str]) -> Iterator[st
 
 
 def delete_leftovers(studio: Studio, leftovers: Leftovers) -> None:
-    """Delete them: refs first, so that a kill in between leaves files without a ref, never a ref without its files."""
-    for path in (*leftovers.records, *leftovers.files):
+    """Delete them: refs first, then sidecars, then files.
+
+    A kill in between leaves files that are no object, which the next collection takes; never a ref without its object,
+    nor an object that is not whole.
+    """
+    files = sorted(leftovers.files, key=lambda path: not path.endswith(f"/{SIDECAR}"))
+    for path in (*leftovers.records, *files):
         studio.store.delete(path)
     for folder in leftovers.objects:
         studio.store.remove_empty(folder)

@@ -1,0 +1,129 @@
+"""What the commands of lineage do, apart from printing: each opens the studio on the settings' data root."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from audio_assets import reproducing, verifying
+from audio_assets.collecting import delete_leftovers, find_leftovers
+from audio_assets.commands import open_studio
+from audio_assets.domain.lineage import Lineage, as_text
+from audio_assets.domain.toml_tables import nearest
+from audio_assets.explain_page import explain_page
+from audio_assets.explaining import KINDS, Explainer, Found
+from audio_assets.launch import PIPELINES, recipes
+from audio_assets.reproducing import Reproduction
+from audio_assets.studio import Studio
+from audio_assets.verifying import Progress, Verified
+from resources import render_lock
+from resources.published import replace_file
+
+
+def explain(target: str, html: Path | None = None) -> Lineage:
+    """The tree under an artifact; with `html` its page is written there.
+
+    Raises:
+        ValueError: nothing here is what was asked for, or the page can not be written.
+    """
+    studio = open_studio()
+    found = Explainer(studio.store, studio).explain(target)
+    if html is not None:
+        if not html.parent.is_dir():
+            raise ValueError(f"{html.parent} is no folder; make it, or name another file after --html")
+        replace_file(html, explain_page(found).encode())
+    return found
+
+
+def verify(assets: Sequence[str], *, is_dry: bool, repair: bool, paid: bool) -> Verified:
+    """Look at everything in the store, and take damaged objects out of the cache unless `is_dry`.
+
+    Raises:
+        ValueError: there is no such asset.
+    """
+    studio = open_studio()
+    unknown = sorted(set(assets) - {kind.asset for kind in KINDS})
+    if unknown:
+        near = nearest(unknown[0], [kind.asset for kind in KINDS])
+        raise ValueError(f"there is no asset {unknown[0]}" + (f"; {near}" if near else ""))
+    chosen = [kind(studio) for kind in KINDS if not assets or kind.asset in assets]
+    with _bar("verifying") as progress:
+        found = verifying.verify(studio, chosen, progress=progress)
+    return found if is_dry else verifying.mend(studio, chosen, found, copies=repair, paid=paid)
+
+
+def collect(*, is_dry: bool, keep_days: int | None = None) -> dict[str, int]:
+    """Delete what nothing of today needs, but what is not older than `keep_days` (None: as the settings say).
+
+    How much that is comes back.
+
+    Raises:
+        RuntimeError: something is rendering into the data root.
+    """
+    studio = open_studio()
+    days = studio.settings.keep_days if keep_days is None else keep_days
+    with render_lock.alone(studio.settings.render_lock(pipeline.job) for pipeline in PIPELINES) as is_alone:
+        if not is_alone:
+            raise RuntimeError("something is rendering; wait for its end, then collect")
+        leftovers = find_leftovers(studio, recipes(studio), keep_days=days)
+        if not is_dry:
+            delete_leftovers(studio, leftovers)
+    return {"records": len(leftovers.records), "objects": len(leftovers.objects), "bytes": leftovers.n_bytes,
+            "keep_days": days}  # fmt: skip
+
+
+def reproduce(targets: Sequence[str], *, into: Path | None, is_deep: bool, with_previews: bool) -> Reproduction:
+    """Render artifacts again from their recorded inputs, each with all that it is made of where `is_deep`.
+
+    The made files stay in `into`; without it nothing stays.
+
+    Raises:
+        ValueError: nothing here is what was asked for, or `into` can not be used.
+    """
+    if into is not None and into.exists() and not into.is_dir():
+        raise ValueError(f"{into} is no folder; name another one after --into")
+    studio = open_studio()
+    explainer = Explainer(studio.store, studio)
+    folders = [found.folder for found in map(explainer.find, targets)]
+    if is_deep:
+        trees = [list(explainer.lineage(Found(folder)).nodes) for folder in folders]
+        folders = [folder for tree in trees for folder in reversed(tree)]
+    done = Reproduction()
+    is_kept = into is not None
+    with tempfile.TemporaryDirectory(prefix="reproduce-", dir=_scratch(studio)) as scratch, _bar("rendering") as tell:
+        target = into or Path(scratch)
+        steps = reproducing.reproduce(
+            studio, explainer, folders, into=target, with_previews=with_previews, is_kept=is_kept
+        )
+        for number, step in enumerate(steps, 1):
+            done.steps.append(step)
+            tell(number, len(dict.fromkeys(folders)))
+        if into is not None:
+            shutil.rmtree(into / ".scratch", ignore_errors=True)
+    order = {folder: number for number, folder in enumerate(dict.fromkeys(folders))}
+    done.steps.sort(key=lambda step: order[step.object])
+    return done
+
+
+def _scratch(studio: Studio) -> Path:
+    studio.settings.scratch.mkdir(parents=True, exist_ok=True)
+    return studio.settings.scratch
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Progress]:
+    """A progress bar on stderr."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def explain_text(found: Lineage, *, is_all: bool) -> str:
+    """The tree for people."""
+    return as_text(found, is_all=is_all)

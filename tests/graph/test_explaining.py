@@ -1,0 +1,166 @@
+"""Where an artifact came from: found by its bytes, by place or by name, down to what people wrote and chose."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from audio_assets.cli import main
+from audio_assets.domain.lineage import Lineage, Node, Origin
+from audio_assets.explaining import Explainer, UnknownArtifact
+from audio_assets.settings import Settings
+from audio_assets.site import build_site
+from tests.cinema import Cinema
+from tests.concert import SONG
+from tests.house import GOOD, HARBOUR, LATE, SO, House
+
+LEXICON = '[en]\nboat = "bote"\n'
+
+
+def explain(house: House | Cinema, target: object) -> Lineage:
+    studio = house.studio()
+    return Explainer(studio.store, studio).explain(str(target))
+
+
+def only(lineage: Lineage, asset: str) -> list[Node]:
+    return [node for node in lineage.nodes.values() if node.asset == asset]
+
+
+def origins(lineage: Lineage) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for node in lineage.nodes.values():
+        for origin in node.origins:
+            found.setdefault(origin.kind, set()).add(origin.name)
+    return found
+
+
+@pytest.fixture
+def spoken(house: House) -> House:
+    house.write("lexicon.toml", LEXICON)
+    house.register()
+    house.render()
+    return house
+
+
+def test_a_renamed_copy_is_known_by_its_bytes(spoken: House, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere" / "greeting.dat"
+    copy.parent.mkdir()
+    shutil.copy(spoken.object_of("voice_line", spoken.line(LATE)) / "out.wav", copy)
+    found = explain(spoken, copy)
+    (node,) = found.nodes.values()
+    assert (node.asset, node.partitions) == ("voice_line", (spoken.line(LATE),))
+    script = spoken.studio().dialogue.scripts["play"]
+    line = next(one for one in node.origins if one.kind == "script line")
+    assert (line.where, line.said, line.sha256) == ("play.txt:4", LATE, script.sources["play.txt"])
+    cast = next(one for one in node.origins if one.kind == "cast entry")
+    assert cast.name == "[characters.bo]"
+    assert cast.sha256 == hashlib.sha256((spoken.root / "cast.toml").read_bytes()).hexdigest()
+    assert Origin("lexicon word", "boat", "lexicon.toml", said="bote",
+                  sha256=hashlib.sha256(LEXICON.encode()).hexdigest()) in node.origins  # fmt: skip
+
+
+def test_a_mix_is_told_with_its_lines_and_what_is_stale_today(spoken: House) -> None:
+    cast = (spoken.root / "cast.toml").read_text()
+    (spoken.root / "cast.toml").write_text(cast.replace('"am_michael"', '"am_michael"\nspeed = 0.9'))
+    found = explain(spoken, spoken.object_of("dialogue_mix", HARBOUR) / "mix.wav")
+    today = {node.partitions[0]: node.today for node in found.nodes.values()}
+    assert today == {HARBOUR: (), spoken.line(GOOD): (), spoken.line(LATE): ("speed 1.0 -> 0.9",), spoken.line(SO): ()}
+    assert found.n_stale == 1
+
+
+def test_a_partition_alone_is_its_last_asset_and_the_others_are_named(spoken: House) -> None:
+    found = explain(spoken, spoken.line(SO))
+    assert [node.asset for node in found.nodes.values()] == ["lipsync", "alignment", "voice_line"]
+    assert "voice_line, alignment" in found.remarks[0]
+    assert only(explain(spoken, f"alignment/{spoken.line(SO)}"), "lipsync") == []
+
+
+@pytest.mark.parametrize(
+    ("target", "hint"), [("play.harbor.en", f"did you mean '{HARBOUR}'"), ("voice_line/no", "there are play.")]
+)
+@pytest.mark.usefixtures("spoken")
+def test_an_unknown_name_is_one_sentence_with_near_ones(target: str, hint: str) -> None:
+    done = CliRunner().invoke(main, ["explain", target])
+    assert done.exit_code == 2
+    assert hint in done.output
+    assert len(done.output.strip().splitlines()) == 1
+
+
+def test_bytes_that_nobody_rendered_are_unknown(spoken: House, tmp_path: Path) -> None:
+    path = tmp_path / "noise.wav"
+    path.write_bytes(b"noise")
+    with pytest.raises(UnknownArtifact, match="has the bytes of"):
+        explain(spoken, path)
+
+
+def test_a_damaged_file_is_found_by_place_and_says_so(spoken: House) -> None:
+    wav = spoken.object_of("voice_line", spoken.line(SO)) / "out.wav"
+    wav.write_bytes(wav.read_bytes()[:-1] + b"\x01")
+    found = explain(spoken, wav)
+    assert only(found, "voice_line")
+    assert "is not what was rendered" in found.remarks[0]
+
+
+def test_an_earlier_version_is_still_known_by_its_bytes(spoken: House, tmp_path: Path) -> None:
+    copy = shutil.copy(spoken.object_of("voice_line", spoken.line(LATE)) / "out.wav", tmp_path / "old.wav")
+    spoken.register("== harbour ==\nAnna: Good morning.\nBo: The ferry is late.\nAnna: So it is.\n")
+    spoken.render()
+    (node,) = explain(spoken, copy).nodes.values()
+    assert node.state == "earlier"
+    assert node.partitions == (spoken.line("The ferry is late."),)
+    assert any(one.said == LATE for one in node.origins), "what was written then, not what is today"
+
+
+def test_a_sidecar_from_before_origins_were_kept_tells_those_of_today(spoken: House) -> None:
+    path = spoken.object_of("voice_line", spoken.line(SO)) / "sidecar.json"
+    record = orjson.loads(path.read_bytes())
+    for name in ("origins", "partition"):
+        record.pop(name)
+    path.write_bytes(orjson.dumps(record))
+    (node,) = explain(spoken, f"voice_line/{spoken.line(SO)}").nodes.values()
+    assert "script line" in {one.kind for one in node.origins}
+
+
+def test_the_command_writes_json_and_a_page_and_the_server_shows_it(spoken: House, tmp_path: Path) -> None:
+    page = tmp_path / "tree.html"
+    done = CliRunner().invoke(main, ["explain", HARBOUR, "--json", "--html", str(page)])
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.output)
+    assert (record["schema"], record["n_objects"]) == ("lineage.1", 4)
+    assert LATE in page.read_text()
+    folder = spoken.object_of("dialogue_mix", HARBOUR).relative_to(spoken.root).as_posix()
+    app = build_site(spoken.studio().store, Settings())
+
+    async def get(path: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as client:
+            return await client.get(path)
+
+    import asyncio
+
+    shown = asyncio.run(get(f"/explain/{folder}"))
+    assert shown.status_code == 200
+    assert LATE in shown.text
+    assert "style-src 'sha256-" in shown.headers["content-security-policy"]
+    assert f"/explain/{folder}" in asyncio.run(get(f"/a/dialogue_mix/{HARBOUR}")).text
+    assert asyncio.run(get("/explain/audio/tts/none")).status_code == 404
+
+
+def test_a_film_tells_its_song_its_takes_and_who_chose(cinema: Cinema) -> None:
+    scene = cinema.scenes()[0]
+    cinema.studio().takes.choose(scene, "t01", by="ada", note="the light")
+    exported = next((cinema.root / "exports" / "films").rglob("*.mp4"))
+    found = explain(cinema, exported)
+    assert only(found, "deliverable")
+    assert only(found, "take")
+    assert len(only(found, "song_audio")) == 1
+    told = origins(found)
+    assert {"song file", "lyrics", "prompt preset", "price", "chosen by rule", "song settings"} <= told.keys()
+    chosen = next(node for node in only(found, "selected_take") if node.partitions == (scene,))
+    assert "choices" in chosen.today[0]
+    assert {node.partitions[0].partition("@")[2] for node in only(found, "take")} == set(cinema.scenes())
+    assert explain(cinema, SONG).nodes[explain(cinema, SONG).root].asset == "final_video"
