@@ -17,6 +17,7 @@ from audio_assets.cli_bucket import bucket
 from audio_assets.cli_film import budget, film, take
 from audio_assets.cli_lineage import explain, gc, reproduce, verify
 from audio_assets.cli_plain import FAILED, finish, json_option, plainly, print_json
+from audio_assets.cli_provenance import provenance
 from audio_assets.cli_queue import queue
 from audio_assets.cli_rotation import rotation
 from audio_assets.cli_stems import message, stem
@@ -247,7 +248,7 @@ def serve() -> None:
     dev_server.serve_artifacts()
 
 
-_COMMANDS = (plan, backfill, film, take, budget, stem, message, rotation, bucket, queue)
+_COMMANDS = (plan, backfill, film, take, budget, stem, message, rotation, bucket, queue, provenance)
 _LINEAGE = (explain, reproduce, verify, gc)
 for command in (*_COMMANDS, *_LINEAGE):
     main.add_command(command)

@@ -15,6 +15,7 @@ from audio_assets import (
     live,
     mix,
     performance,
+    provenance,
     remix,
     script,
     song,
@@ -39,6 +40,7 @@ from sensors.dialogue import new_dialogue
 from sensors.films import planned_films
 from sensors.live import autoplay, new_messages
 from sensors.messages import new_stems
+from sensors.provenance import nightly_provenance, refresh_provenance
 from sensors.rotation import next_pairs
 from sensors.songs import uploaded_songs
 from sensors.workflows import workflow_changes
@@ -46,7 +48,7 @@ from sensors.workflows import workflow_changes
 _STAGES = (
     *(script, speech, lipsync, mix, upload, song, storyboard, remix),
     *(takes, performance, film, deliverables, costs, catalog),
-    *(stems, bucket, live, stale_plan),
+    *(stems, bucket, live, stale_plan, provenance),
 )
 
 
@@ -62,10 +64,19 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     """The asset graph with its job, sensors, checks and resources."""
     return dg.Definitions(
         assets=[*dg.load_assets_from_modules(_STAGES), *workflows.OBSERVED],
-        asset_checks=[*ASSET_CHECKS, *catalog.CHECKS],
-        jobs=[render_dialogue, render_music, render_film, render_messages, render_live, backfill, look_up_providers],
+        asset_checks=[*ASSET_CHECKS, *catalog.CHECKS, *provenance.CHECKS],
+        jobs=[
+            render_dialogue,
+            render_music,
+            render_film,
+            render_messages,
+            render_live,
+            backfill,
+            look_up_providers,
+            refresh_provenance,
+        ],
         sensors=[new_dialogue, uploaded_songs, planned_films, new_stems, workflow_changes, new_messages, autoplay],
-        schedules=[next_pairs, daily_catalogue],
+        schedules=[next_pairs, daily_catalogue, nightly_provenance],
         resources=build_resources(current(), resource_overrides),
         executor=dg.in_process_executor,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from audio_assets.domain.action import canonical, sha256_hex
-from audio_assets.domain.cast import Cast, CastError, parse_cast
+from audio_assets.domain.cast import Cast, CastEntry, CastError, parse_cast
 from audio_assets.domain.dialogue_mix import DialogueMix, parse_dialogue_mix
 from audio_assets.domain.lexicon import Lexicon, LexiconError, parse_lexicon
 from audio_assets.domain.line_request import LineRequest, request_line
@@ -72,6 +72,7 @@ class Dialogue:
         self._requests: dict[str, LineRequest] = {}
         self._sha256s: dict[str, str] = {}
         self._original_lines: dict[str, Collection[tuple[str, str]]] = {}
+        self._entries: dict[tuple[str, str, str], CastEntry] = {}
 
     # settings of the studio, files that people edit
 
@@ -202,9 +203,16 @@ class Dialogue:
             PermanentError: cast or lexicon can not serve it.
         """
         try:
-            return request_line(partition, line, lang, self.cast, self.lexicon, self._known_voices)
+            return request_line(partition, line, lang, self._entry(line, lang), self.lexicon)
         except (CastError, LexiconError) as error:
             raise PermanentError(str(error)) from error
+
+    def _entry(self, line: Line, lang: str) -> CastEntry:
+        """How the line's character speaks; looked up once, for a few characters say all lines."""
+        key = (line.character, lang, line.short_name)
+        if key not in self._entries:
+            self._entries[key] = self.cast.entry(line.character, lang, self._known_voices, short_name=line.short_name)
+        return self._entries[key]
 
     def script(self, partition: str) -> str:
         """The script that a line is in: the project that its costs count for."""

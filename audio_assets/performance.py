@@ -137,6 +137,10 @@ class LipsyncedTake(OfScene):
                 found.append(("vocal_segment", partition))
         return found
 
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """What it needs, and the selected take itself."""
+        return {**super().sources(partition), "take": self._selected(partition).object}
+
     def describe(self, partition: str) -> Action:
         """The take; and where a mouth is to move, what it follows and who moves it."""
         take = self._selected(partition)
@@ -146,10 +150,6 @@ class LipsyncedTake(OfScene):
         """The lip-sync provider's call, the order, or a copy."""
         take = self._selected(partition)
         return self._call(partition, action, take, self._mover(partition, take))
-
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """What is followed, and the take itself."""
-        return {**super().sources(partition), "take": self._selected(partition).object}
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """What the song's settings say of mouths."""

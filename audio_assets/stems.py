@@ -148,9 +148,12 @@ class StemIndex(PlainFile):
         return [("stem", stem) for stem in self.studio.stems.entries]
 
     def describe(self, partition: str) -> Action:
-        """The rows."""
-        rows = {stem: sha256_hex(canonical(row)) for stem, row in self._rows().items()}
-        return Action(self.asset, self.code_version, {"engine": "index"}, {}, rows)
+        """The stems, and what is said of each."""
+        rows = self._rows()
+        refs = self.studio.refs("stem").all()
+        inputs = {stem: refs[stem].content for stem in rows}
+        params = {"rows": {stem: sha256_hex(canonical(row)) for stem, row in rows.items()}}
+        return Action(self.asset, self.code_version, {"engine": "index"}, params, inputs)
 
     def call(self, partition: str, action: Action) -> Call:
         """Write them down."""

@@ -116,6 +116,24 @@ class TakeClips(Recipe):
         """What is asked of the provider, with the reference image and the parent's content."""
         return self.wanted(partition).action
 
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The prompt's object, those of the song that the picture follows, the parent's; names of files from outside.
+
+        It was made by now, perhaps at a price: an input that is gone meanwhile costs no more than its name.
+        """
+        take, scene = self.wanted(partition), split(partition)[1]
+        if take.shot is None:
+            return {"clip": take.clip}
+        needs = [("scene_prompt", scene)]
+        needs += [(asset, parse_scene_key(scene)[1]) for asset in _GUIDES] if take.shot.guide is not None else []
+        refs = {asset: self.studio.refs(asset).get(key) for asset, key in needs}
+        found = {asset: ref.object for asset, ref in refs.items() if ref is not None}
+        if take.reference_image is not None:
+            found["reference image"] = take.reference_image.name
+        if take.slot.parent:
+            found["parent"] = self.studio.takes.folder(self.studio.takes.slot(scene, take.slot.parent))
+        return found
+
     def call(self, partition: str, action: Action) -> Call:
         """The provider's call; the clip is written to the scratch folder and taken over from there."""
         take = self.wanted(partition)
@@ -134,19 +152,6 @@ class TakeClips(Recipe):
             return Call(engine.remixed_take, (provider.remixer(take.model), *arguments))
         generate = provider.generator(take.model)
         return Call(engine.generated_take, (generate, take.shot, take.reference_image, record, scratch))
-
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """The prompt; what the picture follows of the song, where it does; the clip that a remix begins with."""
-        take, (_, scene) = self.wanted(partition), split(partition)
-        if take.shot is None:
-            return {}
-        song = parse_scene_key(scene)[1]
-        needs = [("scene_prompt", scene)]
-        needs += [(asset, song) for asset in _GUIDES] if take.shot.guide is not None else []
-        refs = {asset: self.studio.refs(asset).get(key) for asset, key in needs}
-        found = {asset: ref.object for asset, ref in refs.items() if ref is not None}
-        parent = take.slot.parent
-        return found | ({"parent": self.studio.takes.folder(self.studio.takes.slot(scene, parent))} if parent else {})
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """The clip that was brought along, the reference image, what was asked of a remix."""
@@ -248,6 +253,13 @@ class TakeMeasures(Recipe):
         inputs = {"take": self._sidecar(partition).content, **image}
         return Action(self.asset, self.code_version, identity, wanted, inputs)
 
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The take's object, and the name of the image that it is held against."""
+        name, scene = split(partition)
+        _, image, _ = self.studio.takes.measured_against(scene)
+        take = self.studio.takes.folder(self.studio.takes.slot(scene, name))
+        return {"take": take, **({} if image is None else {"reference image": image.name})}
+
     def call(self, partition: str, action: Action) -> Call:
         """The measuring call."""
         name, scene = split(partition)
@@ -257,11 +269,6 @@ class TakeMeasures(Recipe):
         rig = self.store.read(f"{self.studio.takes.folder(slot)}/{engine.RIG}")
         models = (self.studio.model(model) for model in MODELS)
         return Call(take_records.take_measure, (name, clip, action.params, image, rig, *models))
-
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """The take."""
-        name, scene = split(partition)
-        return {"take": self.studio.takes.folder(self.studio.takes.slot(scene, name))}
 
     def measured(self, partition: str) -> bytes:
         """The record of what was measured, b"" where it is not there."""

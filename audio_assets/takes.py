@@ -88,6 +88,12 @@ class SceneTake(OfScene):
         inputs = {ids[key]: sidecar.content for key, sidecar in made.items() if sidecar is not None}
         return Action(self.asset, self.code_version, records.keeper(), {"takes": slots}, inputs)
 
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The prompt's object, and every take's that was made."""
+        takes, ids = self.studio.takes, self.studio.takes.ids(partition)
+        made = [slot for slot in takes.slots(partition) if takes.made(slot) is not None]
+        return {**super().sources(partition), **{ids[slot.key]: takes.folder(slot) for slot in made}}
+
     def licences(self, partition: str) -> Iterator[str]:
         """Those of all takes: which one is selected is decided later."""
         made = (self.studio.takes.made(slot) for slot in self.studio.takes.slots(partition))
@@ -156,13 +162,6 @@ class SceneTake(OfScene):
         sentence = f"no take could be made: {missing[0][1]}"
         return PermanentError(sentence) if failure and failure.kind != "transient" else TransientError(sentence)
 
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """The prompt, and every take that is listed."""
-        takes = self.studio.takes
-        made = {f"take {take_id(index)}": takes.folder(slot)
-                for index, slot in enumerate(takes.slots(partition)) if takes.made(slot)}  # fmt: skip
-        return {**super().sources(partition), **made}
-
     def origins(self, partition: str) -> Iterator[Origin]:
         """What people asked for in the scene."""
         n_takes = self.studio.takes.requests(partition).n_takes
@@ -217,18 +216,18 @@ class TakeQuality(OfScene):
         }
         return Action(self.asset, self.code_version, records.keeper(), {"measures": rows})
 
+    def sources(self, partition: str) -> Mapping[str, str]:
+        """The list of takes, and what was measured of each."""
+        measures = TakeMeasures(self.studio)
+        there = [key for key in measures.of_scene(partition) if measures.measured(key)]
+        found = {f"measure {split(key)[0]}": f"{measures.folder}/{measures.describe(key).key}" for key in there}
+        return {**super().sources(partition), **found}
+
     def call(self, partition: str, action: Action) -> Call:
         """The call that gathers them."""
         measures = TakeMeasures(self.studio)
         found = {split(key)[0]: measures.measured(key) for key in measures.of_scene(partition)}
         return Call(records.take_quality, (found,))
-
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """The takes, and what was measured of each."""
-        measures = TakeMeasures(self.studio)
-        found = {f"take_measure {split(key)[0]}": f"{measures.folder}/{measures.describe(key).key}"
-                 for key in measures.of_scene(partition) if measures.measured(key)}  # fmt: skip
-        return {**super().sources(partition), **found}
 
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """A take that was not measured, and may be now."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 import obstore
@@ -139,10 +139,13 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
 
     def list(self, prefix: str) -> Iterator[str]:
         """Every path below `prefix`, in no order."""
+        return (entry["path"] for entry in self.entries(prefix))
+
+    def entries(self, prefix: str) -> Iterator[Mapping[str, Any]]:
+        """Every path below `prefix` with its size, time and tag, in no order."""
         with self._naming(prefix):
             for chunk in obstore.list(self.backend, prefix, chunk_size=1000):
-                for entry in chunk:
-                    yield entry["path"]
+                yield from chunk
 
     def local_path(self, path: str) -> Path | None:
         """The file itself where the store is a local folder."""
@@ -223,11 +226,17 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
 
         A `stat` costs 2 us, a request 20 ms: damage on a remote store is found when the bytes are read.
         """
-        if self.size(f"{ref.object}/{SIDECAR}") is None:
-            return False
         if self.local_root is None:
-            return True
-        return all(self.size(f"{ref.object}/{name}") == size for name, size in ref.sizes.items())
+            return self.size(f"{ref.object}/{SIDECAR}") is not None
+        folder = f"{self.url}/{self._checked(ref.object)}/"  # a plan over 100,000 lines asks 1,800,000 times
+        try:
+            os.stat(folder + SIDECAR)  # noqa: PTH116
+            for name, size in ref.sizes.items():
+                if os.stat(folder + name).st_size != size:  # noqa: PTH116
+                    return False
+        except FileNotFoundError:
+            return False
+        return True
 
     def commit(self, folder: str, files: Mapping[str, StoredFile], sidecar: Sidecar) -> None:
         """Write the sidecar of files that `write` has put in `folder`, once each stands there at its size.
@@ -280,7 +289,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
 
     def failures(self, asset: str) -> dict[str, Failure]:
         """Every kept failure of one asset, by partition."""
-        found = {_partition(name): _parse_failure(data) for name, data in self.read_all(f"failures/{asset}")}
+        found = {partition_of(name): _parse_failure(data) for name, data in self.read_all(f"failures/{asset}")}
         return {partition: failure for partition, failure in found.items() if failure is not None}
 
     def failure(self, asset: str, partition: str) -> Failure | None:
@@ -301,12 +310,15 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """Every `<name>.json` right below `prefix`: its name and bytes."""
         root = self.local_root
         if root is not None:
-            folder = root / prefix
-            if not folder.is_dir():
+            try:
+                entries = os.scandir(root / prefix)
+            except (FileNotFoundError, NotADirectoryError):
                 return
-            for path in folder.iterdir():
-                if path.suffix == ".json":
-                    yield path.name.removesuffix(".json"), path.read_bytes()
+            with entries:
+                for entry in entries:
+                    if entry.name.endswith(".json"):
+                        with open(entry.path, "rb") as file:  # noqa: PTH123 - a Path costs as much as the read
+                            yield entry.name.removesuffix(".json"), file.read()
             return
         for remote in list(self.list(prefix)):
             name = remote.removeprefix(f"{prefix}/")
@@ -330,7 +342,7 @@ class Refs:
         for name, data in self.store.read_all(f"refs/{self.asset}"):
             ref = _parse_ref(data)
             if ref is not None:
-                found[_partition(name)] = ref
+                found[partition_of(name)] = ref
         self._loaded = found
         return self
 
@@ -369,7 +381,8 @@ def record_path(kind: Literal["refs", "failures"], asset: str, partition: str) -
     return f"{kind}/{asset}/{partition.replace('|', '+')}.json"
 
 
-def _partition(name: str) -> str:
+def partition_of(name: str) -> str:
+    """The partition of a record by its file's name, without the suffix."""
     return name.replace("+", "|")
 
 

@@ -3,11 +3,10 @@
 Its `version` changes when, and only when, something changes that can be heard or seen of this very line.
 """
 
-from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from audio_assets.domain.action import Json, canonical, sha256_hex
-from audio_assets.domain.cast import Cast, CastEntry, MouthSettings
+from audio_assets.domain.cast import CastEntry, MouthSettings
 from audio_assets.domain.lexicon import Lexicon
 from audio_assets.domain.lines import Line
 from audio_assets.domain.speech import SpeechRequest
@@ -38,15 +37,8 @@ class LineRequest:
         return sha256_hex(canonical(record))
 
 
-def request_line(
-    partition: str, line: Line, lang: str, cast: Cast, lexicon: Lexicon, known_voices: Mapping[str, Collection[str]]
-) -> LineRequest:
-    """Resolve `line`, spoken in `lang`, against cast and lexicon.
-
-    Raises:
-        CastError: the cast names an engine or a voice that there is not.
-    """
-    entry = cast.entry(line.character, lang, known_voices, short_name=line.short_name)
+def request_line(partition: str, line: Line, lang: str, entry: CastEntry, lexicon: Lexicon) -> LineRequest:
+    """Resolve `line`, spoken in `lang`, against the cast's entry of its character, and the lexicon."""
     speech = SpeechRequest(
         text=line.text,
         lang=entry.lang,

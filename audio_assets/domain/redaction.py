@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-_SENSITIVE = r"authorization|secret|password|(?<!time_)signature|credential|api[-_]?key|access[-_]?key|x-key"
-"""A time signature is no secret: music has one."""
+_SENSITIVE = (
+    r"authorization|secret|password|(?<!time_)(?<!contract_)signature|credential|api[-_]?key|access[-_]?key|x-key"
+)
+"""A time signature is no secret: music has one. Nor is that of a stem's contract."""
 _NAMED = re.compile(
     rf"(?i)\b([\w-]*(?:{_SENSITIVE}|key|token|sig)['\"]?\s*[=:]\s*['\"]?)(?:(?:Bearer|Key|Basic)\s+)?[^\s&'\",;)}}]+"
 )
@@ -27,11 +30,27 @@ def secret_names(request: Mapping[str, Any], path: str = "") -> tuple[str, ...]:
     """The keys of a request, at any depth, that name a secret: `headers.Authorization`."""
     found: list[str] = []
     for name, value in request.items():
-        if _SENSITIVE_NAME.fullmatch(str(name)):
+        if _is_sensitive(str(name)):
             found.append(f"{path}{name}")
         for place, inner in _mappings(f"{path}{name}.", value):
             found.extend(secret_names(inner, place))
     return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _is_sensitive(name: str) -> bool:
+    return _SENSITIVE_NAME.fullmatch(name) is not None
+
+
+def without_secret_values(value: Any) -> Any:
+    """JSON with *** for whatever stands under the name of a secret, at any depth, and for passwords in addresses."""
+    if isinstance(value, str):
+        return _USER_IN_URL.sub(r"\1:***@", value) if "://" in value else value
+    if isinstance(value, dict):
+        return {name: "***" if _is_sensitive(name) else without_secret_values(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [without_secret_values(inner) for inner in value]
+    return value
 
 
 def _mappings(place: str, value: object) -> list[tuple[str, Mapping[str, Any]]]:

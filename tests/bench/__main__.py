@@ -14,11 +14,12 @@ import orjson
 from tests.bench.measuring import Figure, figures_of
 
 BENCHES = (
-    "pipeline_overhead", "plan_speed", "kokoro_throughput", "mix_speed", "word_error_rate", "alignment_error",
+    "pipeline_overhead", "plan_speed", "changed_voice", "plan_exactness",
+    "kokoro_throughput", "mix_speed", "word_error_rate", "alignment_error",
     "word_phones", "mouth_shape_agreement", "beat_accuracy", "section_boundaries", "lyric_alignment", "scene_alignment",
     "song_analysis", "long_song", "animatic_speed", "take_scoring", "lip_sync_speed", "film_assembly", "karaoke_speed",
     "http_faults",
-    "provider_faults", "messages", "rotation", "bucket", "live_queue", "live_latency",
+    "provider_faults", "messages", "rotation", "bucket", "live_queue", "live_latency", "provenance",
 )  # fmt: skip
 COLUMNS = ("what", "measured", "aim", "met", "ratio", "peak MB")
 

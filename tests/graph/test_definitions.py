@@ -11,6 +11,7 @@ import pytest
 from audio_assets.cli import main
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import DIALOGUE, RECIPES, SOURCES
+from audio_assets.provenance import COMPLETE
 from tests.house import House
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -111,6 +112,7 @@ TABLE = {
     "bucket_audit": ("bucket", "table", "team:audio", "1", None, ("message", "stem_index")),
     "message_audio": ("live", "wav", "team:audio", "1", LIVE_MESSAGES, ()),
     "provider_catalogue": ("providers", "json", "team:production", "1", None, ()),
+    "provenance": ("provenance", "duckdb", "team:production", "1", None, ()),
     "stale_plan": ("plan", "table", "team:production", "1", None, ()),
 }
 OBSERVED = {
@@ -118,7 +120,7 @@ OBSERVED = {
     *("comfyui_workflows", "video_models", "price_card", "provider_settings"),
 }
 """Files of settings: never rendered, only looked at."""
-WITHOUT_PARTITIONS = {"bucket_audit", "provider_catalogue", "stale_plan"}
+WITHOUT_PARTITIONS = {"bucket_audit", "provider_catalogue", "stale_plan", "provenance"}
 """Looked up anew each time: no recipe, nothing in the plan."""
 
 CHECKS = {
@@ -160,24 +162,11 @@ CHECKS = {
     "bucket_audit": {"bucket_agrees"},
     "provider_catalogue": {"none_retired", "all_in_use_answer"},
 }
-"""Assets that are not named here have none."""
+"""Assets that are not named here have none of their own; every rendered one has `provenance_complete` too."""
 
 COMMANDS = {
-    *(
-        "align",
-        "analyze",
-        "backfill",
-        "dev",
-        "explain",
-        "gc",
-        "ingest",
-        "mix",
-        "models",
-        "models fetch",
-        "models list",
-        "plan",
-    ),
-    *("providers", "remix", "reproduce", "retire", "say", "serve", "verify", "voices"),
+    *("align", "analyze", "backfill", "dev", "explain", "gc", "ingest", "mix", "models", "models fetch", "models list"),
+    *("plan", "provenance", "providers", "remix", "reproduce", "retire", "say", "serve", "verify", "voices"),
     *("film", "take", "take add", "take list", "take remix", "take score", "take select", "take unselect", "take want"),
     *("stem", "stem generate", "stem invalidate", "stem list", "stem show"),
     *("message", "message bulk", "message list", "message make", "message show"),
@@ -269,7 +258,9 @@ def test_the_checks_are_these(house: House) -> None:
     found: dict[str, set[str]] = {name: set() for name in TABLE}
     for key in keys:
         found[key.asset_key.to_user_string()].add(key.name)
-    assert {name: checks for name, checks in found.items() if checks} == CHECKS
+    rendered = {recipe.asset: {COMPLETE} for recipe in RECIPES}
+    wanted = {name: CHECKS.get(name, set()) | rendered.get(name, set()) for name in {*CHECKS, *rendered}}
+    assert {name: checks for name, checks in found.items() if checks} == wanted
     graph = house.defs.resolve_asset_graph()
     assert all(graph.get_check_spec(key).description for key in keys)
 
@@ -315,6 +306,7 @@ def test_jobs_and_sensors_are_these(house: House) -> None:
         "render_live",
         "backfill",
         "look_up_providers",
+        "refresh_provenance",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         *("new_dialogue", "uploaded_songs", "planned_films", "new_stems", "workflow_changes"),

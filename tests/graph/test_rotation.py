@@ -175,5 +175,5 @@ def test_a_template_with_a_script_has_the_next_one(listed: House) -> None:
 
 def test_the_schedule_is_stopped_until_somebody_starts_it(house: House) -> None:
     found = {one.name: one for one in house.defs.schedules or () if isinstance(one, dg.ScheduleDefinition)}
-    assert set(found) == {"next_pairs", "daily_catalogue"}
+    assert set(found) == {"next_pairs", "daily_catalogue", "nightly_provenance"}
     assert found["next_pairs"].default_status == dg.DefaultScheduleStatus.STOPPED

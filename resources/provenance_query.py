@@ -1,0 +1,100 @@
+"""Asks the provenance database: it is only read, and a question reaches nothing else here or elsewhere.
+
+DuckDB would read any file and address that a question names, and load code from its own site; a connection made here
+can do none of it, nor be told to.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from resources.provenance_db import ProvenanceError
+from resources.provenance_schema import TABLES
+from resources.provenance_views import VIEWS, View
+
+_CLOSED: Mapping[str, str] = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
+}
+_READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Columns by name, and rows of plain values; times are `datetime`s in UTC."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """One object per row; times as ISO 8601."""
+        return [dict(zip(self.columns, map(plain, row), strict=True)) for row in self.rows]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(name): plain(one) for name, one in value.items()}
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def ask(file: Path, sql: str, parameters: Sequence[object] = ()) -> Answer:
+    """The answer to one SELECT (or EXPLAIN, DESCRIBE, SUMMARIZE).
+
+    Raises:
+        ProvenanceError: it is another statement, or can not be answered; one sentence.
+    """
+    try:
+        with duckdb.connect(file, read_only=True, config=dict(_CLOSED)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")  # it would stand between the lines of `--json`
+            connection.execute("SET lock_configuration = true")
+            statements = connection.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type not in _READS:
+                kinds = ", ".join(one.type.name for one in statements) or "nothing"
+                raise ProvenanceError(f"one SELECT is answered here, not {kinds}: the database is only read")
+            answered = connection.execute(statements[0], list(parameters) or None)
+            return Answer([column[0] for column in answered.description or ()], answered.fetchall())
+    except duckdb.PermissionException as error:
+        raise ProvenanceError(f"a question reaches the provenance database only: {_sentence(error)}") from error
+    except duckdb.Error as error:
+        raise ProvenanceError(f"the question can not be answered: {_sentence(error)}") from error
+
+
+def view(name: str) -> View | None:
+    """A view or macro by its name."""
+    return next((one for one in VIEWS if one.name == name), None)
+
+
+def select(name: str, arguments: Sequence[str] = ()) -> tuple[str, list[str]]:
+    """The question for all of a view, a macro with its arguments, or a table, and its parameters.
+
+    Raises:
+        ProvenanceError: there is none of that name, or it takes other arguments.
+    """
+    found = view(name)
+    if found is None and name not in {table.name for table in TABLES}:
+        raise ProvenanceError(f"there is no view or table {name!r}; without a name they are listed")
+    wanted = found.arguments if found else ()
+    if len(arguments) != len(wanted):
+        takes = f"takes {' and '.join(name.upper() for name in wanted)}" if wanted else "takes no arguments"
+        raise ProvenanceError(f"{name} {takes}")
+    places = f"({', '.join('?' for _ in wanted)})" if wanted else ""
+    return f"SELECT * FROM {name}{places}", list(arguments)  # noqa: S608 - a name of our own
+
+
+def _sentence(error: Exception) -> str:
+    """The first paragraph of what DuckDB says, without its drawing of the place."""
+    said = str(error).split("\n\nLINE ")[0].split("\nLINE ")[0]
+    return " ".join(said.split())[:400]

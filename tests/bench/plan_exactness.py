@@ -1,0 +1,187 @@
+"""Whether a plan names exactly what a change touches: against everything rendered anew, byte for byte.
+
+The example scene with Kokoro, one voice by a ComfyUI workflow (a server of the tests that answers), and
+the example song up to its film. After each change the plan over the old data root is held against a new, empty one in
+which everything was rendered with the change; then the old one is brought up to date, and must hold the same bytes.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from audio_assets import commands, music_commands
+from audio_assets.backfill_job import BACKFILLED, backfill_recipes
+from audio_assets.commands import open_studio
+from audio_assets.plan import Plan, plan
+from audio_assets.render import render
+from audio_assets.settings import current
+from resources import models
+from tests.bench.measuring import Figure, Skipped, data_root
+from tests.servers.comfyui import ComfyServer
+from tests.servers.serving import serving
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_EXAMPLES = _REPOSITORY / "data" / "examples"
+_WITH_HISTORY = (
+    "scene_take",
+    "take_quality",
+    "take_review",
+    "selected_take",
+    "contact_sheet",
+    "timeline",
+    "cost_report",
+)
+"""Lists of all takes that there ever were: an empty data root has had none before."""
+
+Key = tuple[str, str]
+State = Mapping[Key, tuple[str, str]]
+"""Action key and content of every artifact."""
+
+
+def _edit(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        path = root / name
+        assert old in path.read_text(), f"{name} does not say {old}"
+        path.write_text(path.read_text().replace(old, new))
+
+    return change
+
+
+def _write(name: str, text: str) -> Callable[[Path], None]:
+    return lambda root: (root / name).write_text(text) and None
+
+
+CHANGES: Mapping[str, Callable[[Path], None]] = {
+    "one prompt preset": _write("prompts.toml", '[presets.dreamy]\ntext = "Style: a dream in ink."\n'),
+    "one voice": _edit(
+        "cast.toml", '[characters.caoimhe]\nvoice = "af_bella"', '[characters.caoimhe]\nvoice = "af_nicole"'
+    ),
+    "one ComfyUI template": _edit("workflows/comfyui/tts_comfy.json", '"audio-assets/speech"', '"studio/speech"'),
+    "one word of the lexicon": _edit("lexicon.toml", 'Caoimhe = "/ˈkwivə/"', 'Caoimhe = "/ˈkivə/"'),
+    "one price": _write(
+        "price_card.toml",
+        '[[prices]]\nprovider = "animatic"\nmodel = "animatic"\nusd_per_second = 0.02\nvalid_from = 2020-01-01\n',
+    ),
+}
+
+
+def measure() -> Iterator[Figure]:
+    """A row per change."""
+    if models.installed("kokoro", current().cache) is None:
+        raise Skipped("Kokoro is not here: `audio-assets models fetch kokoro`")
+    with data_root() as root:
+        server = ComfyServer(root / "jobs.db", is_quick=True)
+        with serving(server.app()) as url:
+            before = root / "before"
+            _furnish(before, url)
+            with _at(before):
+                _render_all()
+                old = _state()
+            yield Figure("artifacts in all", str(len(old)))
+            for name, change in CHANGES.items():
+                yield from _exact(name, change, root, before, old, url)
+
+
+def _exact(
+    name: str, change: Callable[[Path], None], root: Path, before: Path, old: State, url: str
+) -> Iterator[Figure]:
+    changed, anew = root / "changed", root / "anew"
+    shutil.copytree(before, changed, symlinks=True)
+    change(changed)
+    with _at(changed):
+        studio = open_studio()
+        found = plan(studio, backfill_recipes(studio))
+    _furnish(anew, url)
+    change(anew)
+    with _at(anew):
+        _render_all()
+        new = _state()
+    with _at(changed):
+        _render_planned(found)
+        after = _state()
+    planned = {(entry.asset, entry.partition): entry.is_certain for entry in found.stale}
+    by_key = {key for key in {*old, *new} if old.get(key, ("",))[0] != new.get(key, ("",))[0]}
+    by_bytes = {key for key in {*old, *new} if old.get(key, ("", ""))[1] != new.get(key, ("", ""))[1]}
+    unforeseen, idle = by_key - planned.keys(), {key for key, sure in planned.items() if sure and key not in by_key}
+    same = {key for key in by_bytes if after.get(key) == new.get(key)}
+    wrong = {key for key in by_bytes - same if key[0] not in _WITH_HISTORY}
+    told = f"planned {len(planned)} ({sum(planned.values())} certain), another action {len(by_key)}, other bytes {len(by_bytes)}"
+    yield Figure(f"{name}: {told}; touched but not planned", str(len(unforeseen)), "0", not unforeseen)
+    yield Figure(f"{name}: certain, but not touched", str(len(idle)), "0", not idle)
+    only_maybe = planned.keys() - by_key
+    yield Figure(
+        f"{name}: planned as following, and in the end not touched: {_counts(only_maybe)}", str(len(only_maybe))
+    )
+    yield Figure(f"{name}: after it, not the bytes of the new one", f"{len(wrong)} {_counts(wrong)}", "0", not wrong)
+    shutil.rmtree(changed)
+    shutil.rmtree(anew)
+
+
+def _counts(keys: set[Key]) -> str:
+    found: dict[str, int] = {}
+    for asset, _ in keys:
+        found[asset] = found.get(asset, 0) + 1
+    return ", ".join(f"{n} {asset}" for asset, n in sorted(found.items()))
+
+
+class _at:  # noqa: N801 - reads as what it does
+    """Within: the settings name this data root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __enter__(self) -> None:
+        import os
+
+        os.environ["AUDIO_ASSETS_DATA"] = str(self.root)
+        current.cache_clear()
+
+    def __exit__(self, *_: object) -> None:
+        current.cache_clear()
+
+
+def _furnish(root: Path, url: str) -> None:
+    """The examples, registered, with a cast in which one speaks by ComfyUI."""
+    root.mkdir()
+    cast = (_REPOSITORY / "data" / "cast.toml").read_text()
+    tomas = '[characters.tomas]\nvoice = "am_michael"\nspeed = 0.95'
+    assert tomas in cast
+    cast = cast.replace(tomas, '[characters.tomas]\nengine = "comfyui_speech"\nvoice = "am_puck"')
+    cast = cast.replace('[characters.tomas.voices]\nfr = "ff_siwis40_tom60"', "")
+    (root / "cast.toml").write_text(cast)
+    shutil.copy(_REPOSITORY / "data" / "lexicon.toml", root)
+    (root / "providers.toml").write_text(f'[providers.comfyui_speech]\nurl = "{url}"\n')
+    shutil.copytree(_REPOSITORY / "workflows" / "comfyui", root / "workflows" / "comfyui")
+    with _at(root):
+        commands.ingest([_EXAMPLES / "lighthouse" / "script.rpy"], render=False, retry_failed=False, is_quiet=True)
+        music_commands.analyze([_EXAMPLES / "songs"], render=False, retry_failed=False, is_quiet=True)
+
+
+def _render_all() -> None:
+    for pipeline in BACKFILLED:
+        studio = open_studio()
+        for recipe in pipeline.opened(studio):
+            failed = [one.failure for one in render(recipe, recipe.partitions(), run_id="bench") if one.failure]
+            if failed:
+                raise RuntimeError(f"{recipe.asset}: {failed[0].reason}")
+
+
+def _render_planned(found: Plan) -> None:
+    """What the plan names, and nothing else."""
+    keys = found.keys()
+    for pipeline in BACKFILLED:
+        studio = open_studio()
+        for recipe in pipeline.opened(studio):
+            wanted = [key for key in keys.get(recipe.asset, ()) if key in set(recipe.partitions())]
+            failed = [one.failure for one in render(recipe, wanted, run_id="bench") if one.failure]
+            if failed:
+                raise RuntimeError(f"{recipe.asset}: {failed[0].reason}")
+
+
+def _state() -> State:
+    studio = open_studio()
+    return {
+        (recipe.asset, partition): (ref.action_key, ref.content)
+        for recipe in backfill_recipes(studio)
+        for partition, ref in recipe.refs.preload().all().items()
+    }
