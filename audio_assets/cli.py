@@ -248,8 +248,8 @@ def serve() -> None:
     dev_server.serve_artifacts()
 
 
-_COMMANDS = (plan, backfill, film, take, budget, stem, message, rotation, bucket, queue)
-_LINEAGE = (provenance, explain, reproduce, verify, gc)
+_COMMANDS = (plan, backfill, film, take, budget, stem, message, rotation, bucket, queue, provenance)
+_LINEAGE = (explain, reproduce, verify, gc)
 for command in (*_COMMANDS, *_LINEAGE):
     main.add_command(command)
 

@@ -15,7 +15,7 @@ FAILED, STALE = 1, 3
 _KILLED = 130
 _ONLY_LOOKS = (
     *("plan", "align", "voices", "providers", "models list", "take list", "budget show", "dev", "serve"),
-    *("explain", "provenance", "reproduce"),
+    *("explain", "reproduce", "provenance"),
 )
 """Commands that change nothing, of the groups whose changes alone are of interest."""
 

@@ -70,9 +70,9 @@ class Dialogue:
         self._default_engine = default_engine
         self._fallback = fallback
         self._requests: dict[str, LineRequest] = {}
-        self._entries: dict[tuple[str, str, str], CastEntry] = {}
         self._sha256s: dict[str, str] = {}
         self._original_lines: dict[str, Collection[tuple[str, str]]] = {}
+        self._entries: dict[tuple[str, str, str], CastEntry] = {}
 
     # settings of the studio, files that people edit
 

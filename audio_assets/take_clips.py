@@ -117,14 +117,17 @@ class TakeClips(Recipe):
         return self.wanted(partition).action
 
     def sources(self, partition: str) -> Mapping[str, str]:
-        """The prompt's object, what the picture follows of the song, the parent's; the names of files from outside."""
+        """The prompt's object, those of the song that the picture follows, the parent's; names of files from outside.
+
+        It was made by now, perhaps at a price: an input that is gone meanwhile costs no more than its name.
+        """
         take, scene = self.wanted(partition), split(partition)[1]
         if take.shot is None:
             return {"clip": take.clip}
-        found = {"scene_prompt": self.upstream("scene_prompt", scene).object}
-        if take.shot.guide is not None:
-            refs = {asset: self.studio.refs(asset).get(parse_scene_key(scene)[1]) for asset in _GUIDES}
-            found |= {asset: ref.object for asset, ref in refs.items() if ref is not None}
+        needs = [("scene_prompt", scene)]
+        needs += [(asset, parse_scene_key(scene)[1]) for asset in _GUIDES] if take.shot.guide is not None else []
+        refs = {asset: self.studio.refs(asset).get(key) for asset, key in needs}
+        found = {asset: ref.object for asset, ref in refs.items() if ref is not None}
         if take.reference_image is not None:
             found["reference image"] = take.reference_image.name
         if take.slot.parent:

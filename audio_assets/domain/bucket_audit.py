@@ -19,7 +19,7 @@ _MESSAGES = "messages/"
 REMEDIES: Mapping[Problem, str] = {
     "missing_here": "{made_by} puts it back, or `audio-assets bucket resolve ID` it alone",
     "damaged_here": "{made_by} writes it again, or `audio-assets bucket resolve ID` it alone",
-    "orphaned_here": "no stem or message of today; `audio-assets clean` removes those that were made here",
+    "orphaned_here": "no stem or message of today; `audio-assets gc` removes those that were made here",
     "missing_in_bucket": "`audio-assets bucket upload` puts it there",
     "differs": "`audio-assets bucket upload` replaces it",
     "orphaned_in_bucket": "no stem or message of today; delete it with the bucket's own tools if nobody needs it",
