@@ -42,7 +42,8 @@ with open_instance(current()) as instance:
         with dg.build_sensor_context(instance=instance, cursor=cursor, resources=given) as context:
             data = workflow_changes.evaluate_tick(context)
         cursor = data.cursor
-        n = sum(map(len, data.run_requests[0].run_config["ops"]["backfill_stale"]["config"]["partitions"].values())) if data.run_requests else 0
+        asked = [request.run_config["ops"]["backfill_stale"]["config"]["partitions"] for request in data.run_requests]
+        n = sum(len(keys) for one in asked for keys in one.values())
         print(f"tick {time.perf_counter() - started:.2f} {n} {data.skip_message}", flush=True)
 """
 
@@ -52,7 +53,7 @@ def measure() -> Iterator[Figure]:
     with data_root(CAST) as root:
         _furnish(root)
         if os.environ.get("AUDIO_ASSETS_BENCH_KEEP"):  # to open the UI on it
-            os.rename(root, os.environ["AUDIO_ASSETS_BENCH_KEEP"])
+            root.rename(os.environ["AUDIO_ASSETS_BENCH_KEEP"])
             root.mkdir()
             return
         what = f"{N_LINES} lines"

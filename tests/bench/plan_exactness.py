@@ -5,6 +5,7 @@ the example song up to its film. After each change the plan over the old data ro
 which everything was rendered with the change; then the old one is brought up to date, and must hold the same bytes.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -131,8 +132,6 @@ class _at:  # noqa: N801 - reads as what it does
         self.root = root
 
     def __enter__(self) -> None:
-        import os
-
         os.environ["AUDIO_ASSETS_DATA"] = str(self.root)
         current.cache_clear()
 
