@@ -148,14 +148,25 @@ def evaluations(studio: Studio, pipeline: Pipeline) -> Iterator[dg.AssetCheckEva
     of_sources += [data_sets_are_whole_result(studio)] if pipeline is VOICE_STEMS else []
     rendered = [result for recipe in pipeline.opened(studio) for result in results(recipe)]
     for result in [*of_sources, *rendered]:
-        yield dg.AssetCheckEvaluation(
-            asset_key=result.asset_key or dg.AssetKey(DialogueLine.asset),
-            check_name=str(result.check_name),
-            passed=result.passed,
-            severity=result.severity,
-            metadata=result.metadata,
-            description=result.description,
-        )
+        yield evaluation(result)
+
+
+def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    """The event of a check's result.
+
+    Raises:
+        ValueError: the result names no asset or check.
+    """
+    if result.asset_key is None or result.check_name is None:
+        raise ValueError(f"a result without the names of its asset and check: {result.description}")
+    return dg.AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        passed=result.passed,
+        severity=result.severity,
+        metadata=result.metadata,
+        description=result.description,
+    )
 
 
 def results(recipe: Recipe) -> Iterator[dg.AssetCheckResult]:

@@ -64,7 +64,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     """The asset graph with its job, sensors, checks and resources."""
     return dg.Definitions(
         assets=[*dg.load_assets_from_modules(_STAGES), *workflows.OBSERVED],
-        asset_checks=[*ASSET_CHECKS, *catalog.CHECKS, *provenance.CHECKS],
+        asset_checks=[*ASSET_CHECKS, *catalog.CHECKS, *stale_plan.CHECKS, *provenance.CHECKS],
         jobs=[
             render_dialogue,
             render_music,

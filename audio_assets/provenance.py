@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import dagster as dg
 
+from audio_assets.checks import evaluation
 from audio_assets.deliverables import Deliverable
 from audio_assets.domain.provenance_rows import Kind
 from audio_assets.film_sources import DeliveryRequest
@@ -155,7 +156,7 @@ def provenance(
         raise dg.Failure(str(error), allow_retries=False) from None
     for result in results:
         # of this run, as `jobs` does it
-        context.log_event(_evaluation(result))
+        context.log_event(evaluation(result))
     n_incomplete = sum(not result.passed for result in results)
     return dg.MaterializeResult(
         metadata={
@@ -172,17 +173,6 @@ def provenance(
             "database": dg.MetadataValue.path(str(done.file)),
             "parquet": dg.MetadataValue.path(str(done.file.parent)),
         }
-    )
-
-
-def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=result.asset_key or dg.AssetKey(GROUP),
-        check_name=str(result.check_name),
-        passed=result.passed,
-        severity=result.severity,
-        metadata=result.metadata,
-        description=result.description,
     )
 
 

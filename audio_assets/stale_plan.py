@@ -3,21 +3,25 @@
 The sensor `workflow_changes` leaves it after every change to how things are made; materialize it to look now.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
 from audio_assets.backfilling import Selection, Selector, is_making, policies_of
+from audio_assets.checks import evaluation
 from audio_assets.domain.backfill_policy import Policies
-from audio_assets.launch import recipes
+from audio_assets.launch import RECIPES, recipes
 from audio_assets.plan import Plan, Stale, plan
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio, StudioResource
 
-ASSET = "stale_plan"
+ASSET, UP_TO_DATE = "stale_plan", "up_to_date"
+_UP_TO_DATE = "Nothing that was rendered would be rendered otherwise today: voices, words, prompts, templates, code."
 _MOST_ROWS = 200
 _NAMED = 4
+_MOST_CAUSES = 20
 _COLUMNS = {
     "asset": "string", "partitions": "int", "which": "string", "cause": "string", "certain": "string",
     "policy": "string", "core_s": "float", "cost_usd": "float", "budget": "string",
@@ -124,11 +128,57 @@ def _metadata(
     owners=["team:production"],
     tags={"stage": "plan"},
 )
-def stale_plan(studio: StudioResource) -> dg.MaterializeResult[None]:
+def stale_plan(context: dg.AssetExecutionContext, studio: StudioResource) -> dg.MaterializeResult[None]:
     """Plan now."""
     opened = studio.open()
     try:
         every = recipes(opened)
-        return dg.MaterializeResult(metadata=dict(_metadata(opened, every, plan(opened, every))))
+        found = plan(opened, every)
+        metadata = dict(_metadata(opened, every, found))
     except (ValueError, RuntimeError) as error:  # a person's mistake: one sentence, no trace
         raise dg.Failure(str(error), allow_retries=False) from None
+    for result in up_to_date(found):
+        context.log_event(evaluation(result))
+    return dg.MaterializeResult(metadata=metadata)
+
+
+def up_to_date(found: Plan, assets: Collection[str] = ()) -> Iterator[dg.AssetCheckResult]:
+    """The check `up_to_date` of the named assets, of all where none is named; what is new does not count as stale."""
+    stale: dict[str, list[Stale]] = {}
+    for entry in found.stale:
+        if entry.is_certain and "new" not in entry.kinds:
+            stale.setdefault(entry.asset, []).append(entry)
+    stood_in = Counter(entry.asset for entry in found.stood_in)
+    for recipe in RECIPES:
+        if assets and recipe.asset not in assets:
+            continue
+        entries = stale.get(recipe.asset, [])
+        causes = Counter("; ".join(entry.causes) for entry in entries).most_common(_MOST_CAUSES)
+        yield dg.AssetCheckResult(
+            asset_key=recipe.asset,
+            check_name=UP_TO_DATE,
+            passed=not entries,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(entries)} are stale: {causes[0][0]}" if entries else "nothing is stale",
+            metadata={
+                "stale": len(entries),
+                "made_by_a_stand_in": stood_in[recipe.asset],
+                "causes": dg.MetadataValue.json(dict(causes)),
+                "partitions": ", ".join(entry.partition for entry in entries[:_MOST_ROWS]),
+            },
+        )
+
+
+@dg.multi_asset_check(
+    name="check_up_to_date",
+    specs=[dg.AssetCheckSpec(UP_TO_DATE, asset=recipe.asset, description=_UP_TO_DATE) for recipe in RECIPES],
+    can_subset=True,
+)
+def check_up_to_date(context: dg.AssetCheckExecutionContext, studio: StudioResource) -> Iterator[dg.AssetCheckResult]:
+    """Plan, and say what is stale."""
+    opened = studio.open()
+    chosen = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
+    yield from up_to_date(plan(opened, recipes(opened)), chosen)
+
+
+CHECKS = [check_up_to_date]

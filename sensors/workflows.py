@@ -14,13 +14,14 @@ import orjson
 
 from audio_assets.backfill_job import BACKFILLED, Backfill, backfill, backfill_recipes
 from audio_assets.backfilling import Selection, Selector, policies_of
+from audio_assets.checks import evaluation
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.backfill_policy import FILE
 from audio_assets.domain.setting_entries import changed_entries, entry_hash
 from audio_assets.launch import sync
 from audio_assets.plan import plan
 from audio_assets.settings import Settings
-from audio_assets.stale_plan import plan_event
+from audio_assets.stale_plan import plan_event, up_to_date
 from audio_assets.studio import StudioResource
 from audio_assets.workflow_files import WORKFLOW_FILES, Entries
 from audio_assets.workflows import observation
@@ -42,6 +43,7 @@ class Seen:
     planned_at: float = 0.0
     left: str = ""
     rules: str = ""
+    last_run: str = ""
     asked: str = ""
     attempts: int = 0
 
@@ -77,7 +79,9 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     for asset, entries in changed.items():
         context.instance.report_runless_asset_event(observation(asset, entries, seen.told.get(asset)))
     rules = _rules(opened.settings)
-    seen = replace(seen, told=now, rules=rules, is_due=seen.is_due or bool(changed) or rules != seen.rules)
+    last_run = _last_run(context.instance)
+    is_due = seen.is_due or bool(changed) or (rules, last_run) != (seen.rules, seen.last_run)
+    seen = replace(seen, told=now, rules=rules, last_run=last_run, is_due=is_due)
     if not seen.is_due and time.time() - seen.planned_at < _LOOK_AGAIN_S:
         context.update_cursor(seen.dump())
         return dg.SkipReason("nothing has changed")
@@ -97,6 +101,8 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     stale = sha256_hex(canonical([entry.as_json() for entry in found.stale]))
     if stale != seen.left:
         context.instance.report_runless_asset_event(plan_event(opened, recipes, Selection(tuple(found.stale))))
+        for result in up_to_date(found):
+            context.instance.report_runless_asset_event(evaluation(result))
     wanted = _by_asset(selector.allowed(policies))
     print_of = sha256_hex(canonical([wanted, now])) if wanted else ""
     attempts = seen.attempts + 1 if print_of and print_of == seen.asked else int(bool(print_of))
@@ -110,6 +116,13 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     tags = {"audio_assets/changed": told[:400]} if told else {}
     config = Backfill(partitions=wanted).as_run_config()
     return dg.SensorResult(run_requests=[dg.RunRequest(run_config=config, tags=tags)])
+
+
+def _last_run(instance: dg.DagsterInstance) -> str:
+    """The run that ended last: after it the plan is another."""
+    ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    newest = instance.get_run_records(dg.RunsFilter(statuses=ended), limit=1, order_by="update_timestamp")
+    return newest[0].dagster_run.run_id if newest else ""
 
 
 def _rules(settings: Settings) -> str:

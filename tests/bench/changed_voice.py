@@ -95,7 +95,7 @@ def _furnish(root: Path) -> None:
         sync(instance, studio)
         for source in (kind(studio) for kind in DIALOGUE.sources):
             keys = source.partitions()
-            _record(instance, source.asset, source_event(source, keys[0]), {key: source.version(key) for key in keys})
+            _record(instance, source_event(source, keys[0]), {key: source.version(key) for key in keys})
         for recipe in DIALOGUE.opened(studio):
             pretend_rendered(recipe, root)
             recipe.refs.preload()
@@ -112,7 +112,7 @@ def _furnish(root: Path) -> None:
                 tags={"dagster/data_version": refs[first].content, "dagster/code_version": recipe.code_version,
                       "dagster/data_version_is_user_provided": "true", **tags},
             )  # fmt: skip
-            _record(instance, recipe.asset, event, {key: ref.content for key, ref in refs.items()})
+            _record(instance, event, {key: ref.content for key, ref in refs.items()})
 
 
 def _write_sidecars(recipe: Recipe, root: Path) -> None:
@@ -121,17 +121,15 @@ def _write_sidecars(recipe: Recipe, root: Path) -> None:
     for partition, ref in recipe.refs.all().items():
         action = recipe.describe(partition)
         sidecar = Sidecar(
-            action.key, action.as_record(), ref.content, files, {}, (), {}, (), "2026-01-01T00:00:00+00:00", 0.1, "bench",
-            "", 0.0,
+            *(action.key, action.as_record(), ref.content, files, {}, (), {}, (), "2026-01-01T00:00:00+00:00", 0.1),
+            *("bench", "", 0.0),
         )  # fmt: skip
         path = root / ref.object / "sidecar.json"
         path.unlink()
         path.write_bytes(sidecar.to_bytes())
 
 
-def _record(
-    instance: dg.DagsterInstance, asset: str, first: dg.AssetMaterialization, versions: Mapping[str, str]
-) -> None:
+def _record(instance: dg.DagsterInstance, first: dg.AssetMaterialization, versions: Mapping[str, str]) -> None:
     """An event for each partition: the first by Dagster, the others as rows like it."""
     instance.report_runless_asset_event(first)
     storage: Any = instance.event_log_storage

@@ -69,6 +69,11 @@ def test_what_is_to_be_asked_for_is_left_in_the_plan(ticks: WorkflowTicks, polic
         ("voice_line", 2)
     ]
     assert table[0].data["cause"] == "speed 1.0 -> 0.9"
+    key = dg.AssetCheckKey(dg.AssetKey("voice_line"), "up_to_date")
+    (check,) = ticks.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert check.status.value == "FAILED"
+    assert not ticks.skip().startswith("a run"), "nothing is told twice"
+    assert len(ticks.instance.event_log_storage.get_asset_check_execution_history(key, limit=9)) == 2
 
 
 def test_a_line_that_is_written_anew_is_not_held_up_by_what_is_to_be_asked_for(ticks: WorkflowTicks) -> None:

@@ -12,6 +12,7 @@ from audio_assets.cli import main
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import DIALOGUE, RECIPES, SOURCES
 from audio_assets.provenance import COMPLETE
+from audio_assets.stale_plan import UP_TO_DATE
 from tests.house import House
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -162,7 +163,7 @@ CHECKS = {
     "bucket_audit": {"bucket_agrees"},
     "provider_catalogue": {"none_retired", "all_in_use_answer"},
 }
-"""Assets that are not named here have none of their own; every rendered one has `provenance_complete` too."""
+"""Assets not named here have none of their own; every rendered one has `provenance_complete` and `up_to_date` too."""
 
 COMMANDS = {
     *("align", "analyze", "backfill", "dev", "explain", "gc", "ingest", "mix", "models", "models fetch", "models list"),
@@ -258,7 +259,7 @@ def test_the_checks_are_these(house: House) -> None:
     found: dict[str, set[str]] = {name: set() for name in TABLE}
     for key in keys:
         found[key.asset_key.to_user_string()].add(key.name)
-    rendered = {recipe.asset: {COMPLETE} for recipe in RECIPES}
+    rendered = {recipe.asset: {COMPLETE, UP_TO_DATE} for recipe in RECIPES}
     wanted = {name: CHECKS.get(name, set()) | rendered.get(name, set()) for name in {*CHECKS, *rendered}}
     assert {name: checks for name, checks in found.items() if checks} == wanted
     graph = house.defs.resolve_asset_graph()

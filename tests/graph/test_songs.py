@@ -345,6 +345,16 @@ def test_an_edited_preset_asks_for_its_scenes_alone(heard: Concert, instance: dg
     assert not ticks.tick()
 
 
+def test_a_price_touches_the_storyboard_and_nothing_that_follows(heard: Concert) -> None:
+    row = '[[prices]]\nprovider = "animatic"\nmodel = "animatic"\nusd_per_second = 0.5\nvalid_from = 2020-01-01\n'
+    before = heard.objects()
+    heard.write("price_card.toml", row)
+    assert heard.stale() == {("storyboard", SONG): ("usd per second 0.0 -> 0.5",)}
+    (entry,) = heard.plan().stale
+    assert (entry.kinds, entry.is_certain) == ({"price"}, True)
+    assert heard.objects() == before, "a plan tries, and keeps nothing"
+
+
 def test_what_lies_beside_a_song_concerns_the_songs_of_its_folder() -> None:
     inbox = ["/in/a/one.mp3", "/in/a/one.toml", "/in/b/two.ogg"]
     assert songs_of(["/in/a/one.toml"], inbox) == [Path("/in/a/one.mp3")]
