@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo dev test check bench lock clean
+.PHONY: help setup demo dev test check bench screenshots lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -43,6 +43,10 @@ check: $(READY)  ## Lint, types, import rules
 bench: $(READY)  ## Measure speed, memory and accuracy; ratios within one run
 	$(BIN)/audio-assets models fetch kokoro moonshine facemesh
 	$(BIN)/python -m tests.bench
+
+screenshots: $(READY)  ## Take the pictures of the UI in docs/ anew; needs Chromium
+	$(BIN)/audio-assets models fetch kokoro
+	$(BIN)/python docs/take_screenshots.py
 
 lock:  ## Resolve requirements.lock anew (docopt, only for the command of num2words, has no wheel and is left out)
 	$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv

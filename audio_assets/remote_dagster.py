@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -46,7 +47,7 @@ class RemoteRun:
     status: str = ""
     n_planned: int = 0
     done: dict[str, int] = field(default_factory=dict)
-    plan: list[str] = field(default_factory=list)
+    plan: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
 
     @property
@@ -61,7 +62,8 @@ class RemoteRun:
 
     def as_text(self) -> str:
         """A short report."""
-        lines = [*self.plan, *(f"{asset}: {n} recorded" for asset, n in self.done.items())]
+        lines = [f"{row['asset']:17} {row['partitions']:6}  {row['cause']}; {row['core_s']:.0f} s" for row in self.plan]
+        lines += [f"{asset}: {n} recorded" for asset, n in self.done.items()]
         lines += [self.error] if self.error else []
         return "\n".join([*lines, f"{self.status.lower()}: {self.url}/runs/{self.run_id}"])
 
@@ -160,4 +162,4 @@ def _count(run: RemoteRun, event: Mapping[str, Any]) -> None:
         if entry["label"] == "stale":
             run.n_planned = entry["intValue"]
         elif entry["label"] == "plan":
-            run.plan = list(entry["table"]["records"])
+            run.plan = [orjson.loads(record) for record in entry["table"]["records"]]

@@ -20,11 +20,11 @@ from audio_assets.studio import Studio, StudioResource
 ASSET, UP_TO_DATE = "stale_plan", "up_to_date"
 _UP_TO_DATE = "Nothing that was rendered would be rendered otherwise today: voices, words, prompts, templates, code."
 _MOST_ROWS = 200
-_NAMED = 4
+_NAMED = 3
 _MOST_CAUSES = 20
 _COLUMNS = {
-    "asset": "string", "partitions": "int", "which": "string", "cause": "string", "certain": "string",
-    "policy": "string", "core_s": "float", "cost_usd": "float", "budget": "string",
+    "asset": "string", "partitions": "int", "cause": "string", "policy": "string", "core_s": "float",
+    "cost_usd": "float", "budget": "string", "certain": "string", "which": "string",
 }  # fmt: skip
 
 

@@ -56,6 +56,7 @@ class Studio:
         self.providers = ProviderBook(settings.root, providers)
         self._given = providers
         self._refs: dict[str, Refs] = {}
+        self._timings: dict[tuple[str, str, str, Times | None], Timing] = {}
 
     def anew(self) -> "Studio":
         """A snapshot of now, over the same store and providers."""
@@ -163,6 +164,13 @@ class Studio:
         return self.settings.root / "answers"
 
     def timing(self, engine: str, lang: str, aligner: str = "", told: Times | None = None) -> Timing:
+        """See `_timing`; found out once for all lines that are alike."""
+        key = (engine, lang, aligner, told)
+        if key not in self._timings:
+            self._timings[key] = self._timing(engine, lang, aligner, told)
+        return self._timings[key]
+
+    def _timing(self, engine: str, lang: str, aligner: str, told: Times | None) -> Timing:
         """Who finds the times of a line by `engine` in `lang`: itself, or the aligner of that name ("": the studio's).
 
         `told` are the times that its speech came with, None for what the engine always tells.
