@@ -3,11 +3,14 @@
 from typing import Any
 
 import dagster as dg
+import httpx
+import orjson
 import pytest
 
 from audio_assets.backfill_job import Backfill, select
 from audio_assets.backfilling import policies_of
 from audio_assets.domain.toml_tables import TomlError
+from audio_assets.remote_dagster import run_there
 from tests.house import CAST, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, House
 from tests.workflow_ticks import WorkflowTicks
 
@@ -198,3 +201,69 @@ def test_what_is_accepted_is_stale_no_more_and_stays_as_it_is(ticks: WorkflowTic
     assert ("voice_line", line) not in not_fresh(house, instance)
     house.write("cast.toml", CAST + "speed = 0.8\n")
     assert {key for asset, key in house.stale() if asset == "voice_line"} == {line, house.line(LATE)}
+
+
+# Elsewhere
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "sentence"),
+    [
+        ("studio:3000", ValueError, "write it like http://127.0.0.1:3000"),
+        ("http://127.0.0.1:9", RuntimeError, "does not answer"),
+    ],
+)
+def test_a_dagster_that_is_none_is_one_sentence(url: str, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        run_there(url, Backfill(), is_quiet=True)
+
+
+class _Elsewhere:
+    """Answers as Dagster's GraphQL does: the job is there, the run goes on, and ends."""
+
+    def __init__(self) -> None:
+        self.launched: list[dict[str, Any]] = []
+        self._looks = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        asked = orjson.loads(request.content)
+        if "workspaceOrError" in asked["query"]:
+            repository = {"name": "__repository__", "jobs": [{"name": "backfill"}]}
+            entry = {"name": "audio-assets", "locationOrLoadError": {"repositories": [repository]}}
+            data: dict[str, Any] = {"workspaceOrError": {"locationEntries": [entry]}}
+        elif "launchRun" in asked["query"]:
+            self.launched.append(asked["variables"]["params"])
+            data = {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "r1"}}}
+        else:
+            self._looks += 1
+            row = '{"asset": "voice_line", "partitions": 2, "cause": "speed 1.0 -> 0.9", "core_s": 1.0}'
+            metadata = [{"label": "stale", "intValue": 2}, {"label": "plan", "table": {"records": [row]}}]
+            events = [
+                [
+                    {
+                        "__typename": "MaterializationEvent",
+                        "assetKey": {"path": ["stale_plan"]},
+                        "metadataEntries": metadata,
+                    }
+                ],
+                [{"__typename": "MaterializationEvent", "assetKey": {"path": ["voice_line"]}, "metadataEntries": []}]
+                * 2,
+            ][min(self._looks, 2) - 1]
+            connection = {"cursor": str(self._looks), "hasMore": False, "events": events}
+            status = "SUCCESS" if self._looks > 1 else "STARTED"
+            data = {"runOrError": {"status": status, "eventConnection": connection}}
+        return httpx.Response(200, json={"data": data})
+
+
+def test_a_dagster_elsewhere_is_asked_and_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = _Elsewhere()
+    client = httpx.Client(transport=httpx.MockTransport(there))
+    monkeypatch.setattr("audio_assets.remote_dagster.httpx.Client", lambda **_: client)
+    run = run_there("http://studio:3000/", Backfill(causes=["voice"], max_cost_usd=5.0), is_quiet=True)
+    (params,) = there.launched
+    assert params["selector"]["jobName"] == "backfill"
+    assert params["runConfigData"] == {
+        "ops": {"backfill_stale": {"config": {"causes": ["voice"], "max_cost_usd": 5.0}}}
+    }
+    assert (run.is_success, run.n_planned, run.done) == (True, 2, {"voice_line": 2})
+    assert "voice_line             2  speed 1.0 -> 0.9; 1 s" in run.as_text()
