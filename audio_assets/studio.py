@@ -125,7 +125,9 @@ class Studio:
 
     def refs(self, asset: str) -> Refs:
         """The refs of an asset, shared by all recipes of this studio."""
-        return self._refs.setdefault(asset, self.store.refs(asset))
+        if asset not in self._refs:
+            self._refs[asset] = self.store.refs(asset)
+        return self._refs[asset]
 
     # providers, by the name that settings give them; each raises PermanentError where there is none of that name
 

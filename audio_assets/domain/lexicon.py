@@ -12,7 +12,7 @@ Here: reading the file and finding its words in a text. Not here: how an engine 
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from audio_assets.domain.toml_tables import TomlError, character_key, nearest, parse_toml, table
@@ -42,6 +42,7 @@ class Lexicon:
 
     _by_lang: Mapping[str, _Entries] = field(default_factory=dict)
     _by_character: Mapping[str, Mapping[str, _Entries]] = field(default_factory=dict)
+    _merged: dict[tuple[str, str, str], _Entries] = field(default_factory=dict, compare=False, repr=False)
 
     def pronunciations(
         self, text: str, lang: str, character: str, *, short_name: str = ""
@@ -51,12 +52,20 @@ class Lexicon:
         Whole words, in any case; of overlapping ones the longest. A character's own entry wins over the language's, the
         entry of `en-gb` over that of `en`. Values are respellings or `/IPA/`.
         """
+        key = (lang, character, short_name)
+        if key not in self._merged:  # a few characters say all lines
+            self._merged[key] = self._entries(
+                lang, dict.fromkeys((character_key(short_name), character_key(character)))
+            )
+        return tuple(sorted((entry.word, entry.value) for entry in _occurring(text, self._merged[key])))
+
+    def _entries(self, lang: str, names: Iterable[str]) -> _Entries:
+        """Every entry that holds for a character, the later ones over the earlier."""
         entries: dict[str, _Entry] = {}
-        names = dict.fromkeys((character_key(short_name), character_key(character)))
         for tables in (self._by_lang, *(self._by_character.get(name, {}) for name in names)):
             for tag in (lang.lower().partition("-")[0], lang.lower()):
                 entries.update(tables.get(tag, {}))
-        return tuple(sorted((entry.word, entry.value) for entry in _occurring(text, entries)))
+        return entries
 
 
 def parse_lexicon(data: bytes, path: str) -> Lexicon:
@@ -148,6 +157,8 @@ def _pattern(word: str) -> re.Pattern[str]:
 
 
 def _occurring(text: str, entries: Mapping[str, _Entry]) -> list[_Entry]:
+    if not entries:
+        return []
     folded = _folded(text)
     candidates = [entry for entry in entries.values() if entry.folded in folded]
     free = bytearray(b"\1" * len(folded))

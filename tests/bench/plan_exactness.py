@@ -7,12 +7,13 @@ which everything was rendered with the change; then the old one is brought up to
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from audio_assets import commands, music_commands
 from audio_assets.backfill_job import BACKFILLED, backfill_recipes
 from audio_assets.commands import open_studio
+from audio_assets.launch import DIALOGUE, FILM, MUSIC, Pipeline
 from audio_assets.plan import Plan, plan
 from audio_assets.render import Outcome, Recipe, render
 from audio_assets.settings import current
@@ -52,18 +53,30 @@ def _write(name: str, text: str) -> Callable[[Path], None]:
     return lambda root: (root / name).write_text(text) and None
 
 
-CHANGES: Mapping[str, Callable[[Path], None]] = {
-    "one prompt preset": _write("prompts.toml", '[presets.dreamy]\ntext = "Style: a dream in ink."\n'),
-    "one voice": _edit(
-        "cast.toml", '[characters.caoimhe]\nvoice = "af_bella"', '[characters.caoimhe]\nvoice = "af_nicole"'
+SPOKEN, SEEN = (DIALOGUE,), (MUSIC, FILM)
+CHANGES: Mapping[str, tuple[Sequence[Pipeline], Callable[[Path], None]]] = {
+    "one voice": (
+        SPOKEN,
+        _edit("cast.toml", '[characters.caoimhe]\nvoice = "af_bella"', '[characters.caoimhe]\nvoice = "af_nicole"'),
     ),
-    "one ComfyUI template": _edit("workflows/comfyui/tts_comfy.json", '"audio-assets/speech"', '"studio/speech"'),
-    "one word of the lexicon": _edit("lexicon.toml", 'Caoimhe = "/ˈkwivə/"', 'Caoimhe = "/ˈkivə/"'),
-    "one price": _write(
-        "price_card.toml",
-        '[[prices]]\nprovider = "animatic"\nmodel = "animatic"\nusd_per_second = 0.02\nvalid_from = 2020-01-01\n',
+    "one ComfyUI template": (
+        SPOKEN,
+        _edit("workflows/comfyui/tts_comfy.json", '"audio-assets/speech"', '"studio/speech"'),
     ),
+    "one word of the lexicon": (
+        SPOKEN,
+        _edit("lexicon.toml", 'Caoimhe = "/ˈkwivə/"', 'Caoimhe = "/ˈkivə/"'),
+    ),
+    "one price": (
+        SEEN,
+        _write(
+            "price_card.toml",
+            '[[prices]]\nprovider = "animatic"\nmodel = "animatic"\nusd_per_second = 0.02\nvalid_from = 2020-01-01\n',
+        ),
+    ),
+    "one prompt preset": (SEEN, _write("prompts.toml", '[presets.dreamy]\ntext = "Style: a dream in ink."\n')),
 }
+"""Each with the pipelines that are rendered anew to compare; in the others the plan may name nothing."""
 
 
 def measure() -> Iterator[Figure]:
@@ -76,15 +89,15 @@ def measure() -> Iterator[Figure]:
             before = root / "before"
             _furnish(before, url)
             with _at(before):
-                _render_all()
-                old = _state()
+                _render_all(BACKFILLED)
+                old = _state(BACKFILLED)
             yield Figure("artifacts in all", str(len(old)))
-            for name, change in CHANGES.items():
-                yield from _exact(name, change, root, before, old, url)
+            for name, (pipelines, change) in CHANGES.items():
+                yield from _exact(name, pipelines, change, root, before, url)
 
 
 def _exact(
-    name: str, change: Callable[[Path], None], root: Path, before: Path, old: State, url: str
+    name: str, pipelines: Sequence[Pipeline], change: Callable[[Path], None], root: Path, before: Path, url: str
 ) -> Iterator[Figure]:
     changed, anew = root / "changed", root / "anew"
     shutil.copytree(before, changed, symlinks=True)
@@ -92,14 +105,15 @@ def _exact(
     with _at(changed):
         studio = open_studio()
         found = plan(studio, backfill_recipes(studio))
+        old = _state(pipelines)
     _furnish(anew, url)
     change(anew)
     with _at(anew):
-        _render_all()
-        new = _state()
+        _render_all(pipelines)
+        new = _state(pipelines)
     with _at(changed):
         _render_planned(found)
-        after = _state()
+        after = _state(pipelines)
     planned = {(entry.asset, entry.partition): entry.is_certain for entry in found.stale}
     by_key = {key for key in {*old, *new} if old.get(key, ("",))[0] != new.get(key, ("",))[0]}
     by_bytes = {key for key in {*old, *new} if old.get(key, ("", ""))[1] != new.get(key, ("", ""))[1]}
@@ -157,8 +171,8 @@ def _furnish(root: Path, url: str) -> None:
         music_commands.analyze([_EXAMPLES / "songs"], render=False, retry_failed=False, is_quiet=True)
 
 
-def _render_all() -> None:
-    for pipeline in BACKFILLED:
+def _render_all(pipelines: Sequence[Pipeline]) -> None:
+    for pipeline in pipelines:
         studio = open_studio()
         for recipe in pipeline.opened(studio):
             _check(recipe, render(recipe, recipe.partitions(), run_id="bench"))
@@ -182,10 +196,11 @@ def _check(recipe: Recipe, outcomes: Iterable[Outcome]) -> None:
         raise RuntimeError(f"{recipe.asset}: {wrong[0]}")
 
 
-def _state() -> State:
+def _state(pipelines: Sequence[Pipeline]) -> State:
     studio = open_studio()
     return {
         (recipe.asset, partition): (ref.action_key, ref.content)
-        for recipe in backfill_recipes(studio)
+        for pipeline in pipelines
+        for recipe in pipeline.opened(studio)
         for partition, ref in recipe.refs.preload().all().items()
     }
