@@ -56,7 +56,7 @@ class Backfilled:
 
     rows: list[PlanRow] = field(default_factory=list)
     n_too_dear: int = 0
-    what: str = "rendered"
+    is_accepted: bool = False
     run: RunReport | None = None
     there: RemoteRun | None = None
 
@@ -89,12 +89,12 @@ class Backfilled:
         if not self.rows:
             return "\n".join([*lines, "nothing that was asked for is stale"])
         if self.run is not None:
-            assets = sorted({*self.run.rendered, *self.run.cached})
-            lines += [
-                f"{asset}: {self.run.rendered.get(asset, 0)} {self.what}, {self.run.cached.get(asset, 0)} "
-                f"{'as they were' if self.what == 'accepted' else 'cached'}"
-                for asset in assets
-            ]
+            for asset in sorted({*self.run.rendered, *self.run.cached}):
+                n_rendered, n_cached = self.run.rendered.get(asset, 0), self.run.cached.get(asset, 0)
+                done = f"{n_rendered} rendered, {n_cached} cached" if not self.is_accepted else f"{n_cached} accepted"
+                lines.append(f"{asset}: {done}")
+            if not (self.run.rendered or self.run.cached or self.run.failed):
+                lines.append("nothing was left to do: another run has done it meanwhile")
             lines += self.run.troubles()
             lines.append(f"run {self.run.run_id}")
         return "\n".join(lines)
@@ -111,6 +111,8 @@ def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Ba
         wanted = wanted.model_copy(update={"by": wanted.by or my_name()})
         if not wanted.why.strip():
             raise ValueError("say with --why why what is there is good")
+    elif wanted.by or wanted.why:
+        raise ValueError("--by and --why belong to --accept; without it everything that is asked for is rendered")
     wanted.filter()
     if url:
         return Backfilled(there=run_there(url, wanted, is_quiet=is_quiet))
@@ -118,7 +120,7 @@ def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Ba
     selection = select(studio, wanted)
     found = Plan(stale=list(selection.stale))
     rows = plan_rows(studio, backfill_recipes(studio), found, policies_of(studio))
-    done = Backfilled(rows, len(selection.too_dear), "accepted" if wanted.accept else "rendered")
+    done = Backfilled(rows, len(selection.too_dear), wanted.accept)
     if rows and not wanted.dry_run:
         with open_instance(studio.settings) as instance:
             done.run = run_backfill_here(instance, wanted, len(selection.stale), is_quiet=is_quiet)

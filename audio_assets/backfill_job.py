@@ -4,6 +4,7 @@ The launchpad, the command and the sensor `workflow_changes` start it. It plans 
 killed is followed by one that does the rest.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -53,6 +54,8 @@ class Backfill(dg.Config):
         Raises:
             ValueError: a condition or a cause is none.
         """
+        if self.max_cost_usd is not None and not 0.0 <= self.max_cost_usd < math.inf:
+            raise ValueError(f"{self.max_cost_usd} is no amount of money; write dollars, like 5 or 2.50")
         where = tuple(parse_where(text) for text in self.where)
         lists = (tuple(self.assets), tuple(self.songs), tuple(self.scripts))
         return PlanFilter(*lists, where, parse_causes(self.causes), self.max_cost_usd)

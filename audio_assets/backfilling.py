@@ -12,7 +12,7 @@ from functools import cached_property
 from audio_assets.domain.backfill_policy import FILE, Policies, Policy, parse_policies
 from audio_assets.domain.budget import Order
 from audio_assets.domain.causes import MAKING
-from audio_assets.domain.plan_filter import PlanFilter, known_or_refuse
+from audio_assets.domain.plan_filter import PlanFilter, known_or_refuse, names_in
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import SEPARATOR, song_of
 from audio_assets.launch import RECIPES
@@ -77,6 +77,7 @@ class Selector:
             for key, entry in self._stale.items():
                 if self._is_meant(entry, wanted, matched):
                     matched.add(key)
+        self._check_names(wanted)
         kept = {key for key in matched if not wanted.assets or key[0] in wanted.assets}
         for key in reversed(self._stale):  # what they are made of comes before them
             if key in kept:
@@ -132,6 +133,19 @@ class Selector:
             known_or_refuse(song, list(self._studio.songs.records), "registered song")
         for script in wanted.scripts:
             known_or_refuse(script, list(self._studio.dialogue.scripts), "registered script")
+
+    def _check_names(self, wanted: PlanFilter) -> None:
+        """Refuse a condition on what no stale artifact has: a slip would read as "nothing is stale"."""
+        if not wanted.where or not self._stale:
+            return
+        missing, known = {where.name for where in wanted.where}, set[str]()
+        for entry in self._stale.values():
+            known.update(names_in(self._record(entry)))
+            missing -= known
+            if not missing:
+                return
+        for name in sorted(missing):
+            known_or_refuse(name, known, "value of a stale artifact called")
 
     def _is_meant(self, entry: Stale, wanted: PlanFilter, matched: set[Key]) -> bool:
         if wanted.causes and not entry.kinds.intersection(wanted.causes):

@@ -25,6 +25,16 @@ from resources import render_lock
 from resources.published import replace_file
 
 
+def _check_free(html: Path) -> None:
+    """Refuse to write over anything but a page.
+
+    Raises:
+        ValueError: something else is there.
+    """
+    if html.is_dir() or (html.exists() and not html.read_bytes()[:15].lower().startswith(b"<!doctype html")):
+        raise ValueError(f"{html} is there and no page of this kind; name another file after --html")
+
+
 def explain(target: str, html: Path | None = None) -> Lineage:
     """The tree under an artifact; with `html` its page is written there.
 
@@ -36,6 +46,7 @@ def explain(target: str, html: Path | None = None) -> Lineage:
     if html is not None:
         if not html.parent.is_dir():
             raise ValueError(f"{html.parent} is no folder; make it, or name another file after --html")
+        _check_free(html)
         replace_file(html, explain_page(found).encode())
     return found
 

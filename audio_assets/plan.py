@@ -205,7 +205,7 @@ def _follows(recipe: Recipe, partition: str, again: Sequence[tuple[tuple[str, st
     after = tuple(need for need, _ in again)
     if ref is None:
         return replace(_stale(recipe, partition, (Change("new", "new"),), kinds), after=after)
-    own: Sequence[Change] = ()
+    own: Sequence[Change] = () if recipe.store.is_there(ref) else (Change("its files are gone", "gone"),)
     with suppress(PermanentError, UpstreamError):  # said once its inputs are there
         own = _causes(recipe, recipe.describe(partition), ref)
     phrases = [Change(f"{asset} {_named(key, partition)}renders again", "input") for (asset, key), _ in again[:5]]

@@ -72,8 +72,19 @@ def known_or_refuse(name: str, known: Collection[str], what: str) -> None:
         ValueError: names the nearest.
     """
     if name not in known:
-        hint = nearest(name, known) or f"there are {', '.join(sorted(known)[:20]) or 'none'}"
+        hint = nearest(name, known) or f"there are {', '.join(sorted(known)) or 'none'}"
         raise ValueError(f"there is no {what} '{name}'; {hint}")
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """Every name that a condition may ask for in such a record."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield str(key)
+            yield from names_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from names_in(inner)
 
 
 def _values(value: Any, name: str, *, is_named: bool = False) -> Iterator[str]:

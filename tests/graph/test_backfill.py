@@ -171,6 +171,8 @@ def test_a_dry_run_renders_nothing(ticks: WorkflowTicks) -> None:
         ({"where": ["voice"]}, "write NAME=VALUE"),
         ({"causes": ["worflow"]}, "did you mean 'workflow'"),
         ({"accept": True}, "by whom"),
+        ({"where": ["voic=af_heart"]}, "did you mean 'voice'"),
+        ({"max_cost_usd": float("nan")}, "no amount of money"),
     ],
 )
 def test_a_slip_is_one_sentence(ticks: WorkflowTicks, asked: dict[str, Any], sentence: str) -> None:
