@@ -173,7 +173,7 @@ def test_the_frame_rate_of_mouths_is_seen_only_in_them_and_dagster_is_fresh_afte
     assert not house.order(instance)
 
 
-@pytest.mark.parametrize("n_lines", [20, 100])
+@pytest.mark.parametrize("n_lines", [100])  # from here on Dagster maps a fan-in to no partition
 def test_a_mix_that_did_not_change_stays_fresh_when_another_label_does(
     house: House, instance: dg.DagsterInstance, n_lines: int
 ) -> None:

@@ -153,7 +153,7 @@ def test_a_mouth_that_follows_phonemes_has_the_key_that_it_always_had(stage: Cin
     recipe = LipsyncedTake(stage.studio())
     assert recipe.describe(SUNG) == wanted
     assert [asset for asset, _ in recipe.needs(SUNG)] == ["selected_take", "scene_alignment"]
-    assert set(done.sources) == {"selected_take", "scene_alignment"}
+    assert set(done.sources) == {"selected_take", "take", "scene_alignment"}
     assert done.facts["method"] == "warp"
     assert {check.name for check in done.checks} == {"face_is_found", "face_is_steady", "has_every_frame"}
 
@@ -241,7 +241,7 @@ def test_a_mouth_is_ordered_once_and_its_cost_is_kept(stage: Cinema, vendor: Syn
     assert (done.facts["n_frames"], done.facts["n_changed"], done.cost_usd) == (48, 48, 0.096), (
         "48 frames, priced as 25 a second"
     )
-    assert set(done.sources) == {"selected_take", "scene_alignment", "vocal_segment"}
+    assert set(done.sources) == {"selected_take", "take", "scene_alignment", "vocal_segment"}
     assert "terms of sync.so" in done.licence
     assert {check.name: check.passed for check in done.checks} == dict.fromkeys(
         ("face_is_found", "face_is_steady", "has_every_frame"), True
