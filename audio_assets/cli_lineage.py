@@ -92,4 +92,4 @@ def reproduce(targets: tuple[str, ...], into: Path | None, deep: bool, previews:
 
     done = lineage_commands.reproduce(targets, into=into, is_deep=deep, with_previews=previews)
     print_json(done.as_json()) if as_json else click.echo(done.as_text())
-    sys.exit(FAILED if done.has_differences else 0)
+    sys.exit(0 if done.is_proved else FAILED)

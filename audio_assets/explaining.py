@@ -347,7 +347,7 @@ class Explainer:
         except (PermanentError, UpstreamError) as error:
             return origins, (f"it can not be rendered: {error}",)
         ref = recipe.refs.get(partition)
-        if ref is not None and ref.action_key == action.key:  # also where somebody accepted it for that
+        if ref is not None and ref.action_key == action.key and not ref.accepted:
             return origins, ()
         origins = tuple(replace(origin, kind=f"{origin.kind} today") for origin in origins)  # then is not known
         return origins, tuple(change.phrase for change in changes(sidecar.action, action.as_record())) or ("changed",)

@@ -73,9 +73,10 @@ class Reproduction:
     steps: list[Step] = field(default_factory=list)
 
     @property
-    def has_differences(self) -> bool:
-        """Whether any step came out different."""
-        return any(step.verdict == "differs" for step in self.steps)
+    def is_proved(self) -> bool:
+        """Whether something was made again, and all of that came out the same."""
+        verdicts = {step.verdict for step in self.steps}
+        return "same" in verdicts and "differs" not in verdicts
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
