@@ -118,8 +118,7 @@ def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Ba
         return Backfilled(there=run_there(url, wanted, is_quiet=is_quiet))
     studio = open_studio()
     selection = select(studio, wanted)
-    found = Plan(stale=list(selection.stale))
-    rows = plan_rows(studio, backfill_recipes(studio), found, policies_of(studio))
+    rows = plan_rows(studio, backfill_recipes(studio), selection.plan, policies_of(studio))
     done = Backfilled(rows, len(selection.too_dear), wanted.accept)
     if rows and not wanted.dry_run:
         with open_instance(studio.settings) as instance:

@@ -36,6 +36,11 @@ class Selection:
         """What to render."""
         return frozenset((entry.asset, entry.partition) for entry in self.stale)
 
+    @property
+    def plan(self) -> Plan:
+        """It as a plan of its own."""
+        return Plan(stale=list(self.stale))
+
     @cached_property
     def replanned(self) -> frozenset[str]:
         """Songs whose scenes are known only once their storyboard is rendered."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from audio_assets.backfilling import Selection, Selector, is_making, policies_of
+from audio_assets.backfilling import Selector, is_making, policies_of
 from audio_assets.checks import evaluation
 from audio_assets.domain.backfill_policy import Policies
 from audio_assets.launch import RECIPES, recipes
@@ -80,10 +80,9 @@ def _refused(refusals: Sequence[str]) -> str:
     return f"{refusals[0]}: {len(refusals)} do not fit" if refusals else ""
 
 
-def plan_event(studio: Studio, recipes: Sequence[Recipe], selection: Selection) -> dg.AssetMaterialization:
-    """The asset's event for what was selected of a plan."""
-    found = Plan(stale=list(selection.stale))
-    return dg.AssetMaterialization(ASSET, metadata=dict(_metadata(studio, recipes, found, len(selection.too_dear))))
+def plan_event(studio: Studio, recipes: Sequence[Recipe], found: Plan, n_too_dear: int = 0) -> dg.AssetMaterialization:
+    """The asset's event for a plan, or for what was selected of one; `n_too_dear` were left out for their price."""
+    return dg.AssetMaterialization(ASSET, metadata=dict(_metadata(studio, recipes, found, n_too_dear)))
 
 
 def _metadata(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import dagster as dg
 import orjson
@@ -27,19 +28,16 @@ _BEGINS_WITHIN_S = 30.0  # from a run's start to its lock: a process's imports, 
 _LOOK_AGAIN_S = 60.0  # a plan over 10,000 lines takes 2 s: with nothing dropped it is made once a minute
 
 
-@dataclass(frozen=True)
-class Cursor:
-    """What the ticks before left: signatures seen last and read, files that wait, the work asked for last."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the ticks before left of asking: the work asked for last, how often, when it was planned."""
 
-    seen: Signatures = field(default_factory=dict)
-    done: Signatures = field(default_factory=dict)
-    waiting: Sequence[str] = ()
     asked: str = ""
     attempts: int = 0
     planned_at: float = 0.0
 
     @classmethod
-    def parse(cls, text: str | None) -> "Cursor":
+    def parse(cls, text: str | None) -> Self:
         """The cursor of a tick; one that an older version wrote counts as none, and everything is looked at again."""
         try:
             return cls(**orjson.loads(text)) if text else cls()
@@ -49,6 +47,20 @@ class Cursor:
     def dump(self) -> str:
         """As Dagster stores it."""
         return orjson.dumps(asdict(self)).decode()
+
+    def after_plan(self, fingerprint: str, at: float) -> Self:
+        """With a plan made; asking for the same work again counts, "" is no work."""
+        attempts = self.attempts + 1 if fingerprint == self.asked else 1
+        return replace(self, asked=fingerprint, attempts=attempts if fingerprint else 0, planned_at=at)
+
+
+@dataclass(frozen=True)
+class Cursor(Asked):
+    """Signatures seen last and read, and files that wait."""
+
+    seen: Signatures = field(default_factory=dict)
+    done: Signatures = field(default_factory=dict)
+    waiting: Sequence[str] = ()
 
     def still_waiting(self, now: Signatures, ready: Sequence[str]) -> list[str]:
         """Files that were read before what they need was there: to be read again with whatever is ready now."""
@@ -60,11 +72,6 @@ class Cursor:
         if not ready:
             return seen
         return replace(seen, done={**seen.done, **{path: now[path] for path in ready}}, waiting=waiting, planned_at=0.0)
-
-    def after_plan(self, fingerprint: str, at: float) -> "Cursor":
-        """With a plan made; asking for the same work again counts."""
-        attempts = self.attempts + 1 if fingerprint == self.asked else 1
-        return replace(self, asked=fingerprint, attempts=attempts if fingerprint else 0, planned_at=at)
 
     def is_due(self, at: float) -> bool:
         """Whether to plan again although nothing was dropped: after a kill, a deleted file, new code."""

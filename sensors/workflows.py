@@ -7,13 +7,12 @@ or dropped is with the sensors of the inboxes.
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import dagster as dg
-import orjson
 
 from audio_assets.backfill_job import BACKFILLED, Backfill, backfill, backfill_recipes
-from audio_assets.backfilling import Selection, Selector, policies_of
+from audio_assets.backfilling import Selector, policies_of
 from audio_assets.checks import evaluation
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.backfill_policy import FILE
@@ -26,38 +25,21 @@ from audio_assets.studio import StudioResource
 from audio_assets.workflow_files import WORKFLOW_FILES, Entries
 from audio_assets.workflows import observation
 from resources import render_lock
-from sensors.inbox import MAX_ATTEMPTS, has_queued_run
+from sensors.inbox import MAX_ATTEMPTS, Asked, has_queued_run
 
 _LOOK_AGAIN_S = 300.0  # without a change, for new code and what ended badly
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the ticks before left: entries by asset, as told to Dagster and as read last; the plan that was left last,
-    and the work that was asked for last; `rules` are the policies.
-    """  # noqa: D205
+class Seen(Asked):
+    """Entries by asset, as told to Dagster and as read last; the plan that was left last; `rules` are the policies."""
 
     told: Mapping[str, Entries] = field(default_factory=dict)
     read: Mapping[str, Entries] = field(default_factory=dict)
     is_due: bool = True
-    planned_at: float = 0.0
     left: str = ""
     rules: str = ""
     last_run: str = ""
-    asked: str = ""
-    attempts: int = 0
-
-    @classmethod
-    def parse(cls, text: str | None) -> "Seen":
-        """Of a tick's cursor; one that an older version wrote counts as none."""
-        try:
-            return cls(**orjson.loads(text)) if text else cls()
-        except (TypeError, ValueError):
-            return cls()
-
-    def dump(self) -> str:
-        """As Dagster stores it."""
-        return orjson.dumps(asdict(self)).decode()
 
 
 @dg.sensor(
@@ -100,17 +82,16 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     selector = Selector(opened, recipes, found)
     stale = sha256_hex(canonical([entry.as_json() for entry in found.stale]))
     if stale != seen.left:
-        context.instance.report_runless_asset_event(plan_event(opened, recipes, Selection(tuple(found.stale))))
+        context.instance.report_runless_asset_event(plan_event(opened, recipes, found))
         for result in up_to_date(found):
             context.instance.report_runless_asset_event(evaluation(result))
-    wanted = _by_asset(selector.allowed(policies))
-    print_of = sha256_hex(canonical([wanted, now])) if wanted else ""
-    attempts = seen.attempts + 1 if print_of and print_of == seen.asked else int(bool(print_of))
-    seen = replace(seen, is_due=False, planned_at=time.time(), left=stale, asked=print_of, attempts=attempts)
+    wanted = selector.allowed(policies).plan.keys()
+    fingerprint = sha256_hex(canonical([wanted, now])) if wanted else ""
+    seen = replace(seen.after_plan(fingerprint, time.time()), is_due=False, left=stale)
     context.update_cursor(seen.dump())
     if not wanted:
         return dg.SkipReason(f"nothing follows by itself; {len(found.stale)} partitions are stale, see `stale_plan`")
-    if attempts > MAX_ATTEMPTS:
+    if seen.attempts > MAX_ATTEMPTS:
         return dg.SkipReason(f"asked {MAX_ATTEMPTS} times for the same work in vain: look at the failed runs")
     told = "; ".join(f"{asset}: {', '.join(changed_entries({}, entries))[:200]}" for asset, entries in changed.items())
     tags = {"audio_assets/changed": told[:400]} if told else {}
@@ -128,10 +109,3 @@ def _last_run(instance: dg.DagsterInstance) -> str:
 def _rules(settings: Settings) -> str:
     path = settings.root / FILE
     return entry_hash(path.read_bytes()) if path.is_file() else ""
-
-
-def _by_asset(selection: Selection) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for entry in selection.stale:
-        found.setdefault(entry.asset, []).append(entry.partition)
-    return found

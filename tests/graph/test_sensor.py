@@ -152,7 +152,7 @@ def test_a_cursor_that_is_none_starts_over(text: str | None) -> None:
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
-    cursor = Cursor({"a": "1:2"}, {"b": "3:4"}, "work", 2, 17.5)
+    cursor = Cursor({"a": "1:2"}, {"b": "3:4"}, ["c"], asked="work", attempts=2, planned_at=17.5)
     assert Cursor.parse(cursor.dump()) == cursor
 
 

@@ -2,24 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_assets.domain.action import Action, canonical
+from audio_assets.domain.action import canonical
+from tests.actions import action
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-
-
-def action(**different):
-    fields = {
-        "asset": "voice_line",
-        "code_version": "1",
-        "provider": {"engine": "kokoro", "model": "a"},
-        "params": {"text": "Hello.", "speed": 1.0},
-        "inputs": {"voice_line": "0" * 64},
-    }
-    return Action(**{**fields, **different})
 
 
 @given(st.dictionaries(st.text(max_size=5), values, max_size=4))

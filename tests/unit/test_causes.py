@@ -1,18 +1,7 @@
 import pytest
 
-from audio_assets.domain.action import Action
 from audio_assets.domain.causes import changes
-
-
-def action(**different):
-    fields = {
-        "asset": "voice_line",
-        "code_version": "1",
-        "provider": {"engine": "kokoro", "model": "a"},
-        "params": {"text": "Hello.", "speed": 1.0},
-        "inputs": {"voice_line": "0" * 64},
-    }
-    return Action(**{**fields, **different})
+from tests.actions import action
 
 
 def said(**different):
