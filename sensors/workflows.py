@@ -57,9 +57,13 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     if not is_settled:
         context.update_cursor(seen.dump())
         return dg.SkipReason("waiting for files to settle")
-    changed = {asset: entries for asset, entries in now.items() if entries != seen.told.get(asset)}
-    for asset, entries in changed.items():
-        context.instance.report_runless_asset_event(observation(asset, entries, seen.told.get(asset)))
+    changed = {
+        asset: changed_entries(seen.told.get(asset, {}), entries)
+        for asset, entries in now.items()
+        if entries != seen.told.get(asset)
+    }
+    for asset in changed:
+        context.instance.report_runless_asset_event(observation(asset, now[asset], seen.told.get(asset)))
     rules = _rules(opened.settings)
     last_run = _last_run(context.instance)
     is_due = seen.is_due or bool(changed) or (rules, last_run) != (seen.rules, seen.last_run)
@@ -93,7 +97,7 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
         return dg.SkipReason(f"nothing follows by itself; {len(found.stale)} partitions are stale, see `stale_plan`")
     if seen.attempts > MAX_ATTEMPTS:
         return dg.SkipReason(f"asked {MAX_ATTEMPTS} times for the same work in vain: look at the failed runs")
-    told = "; ".join(f"{asset}: {', '.join(changed_entries({}, entries))[:200]}" for asset, entries in changed.items())
+    told = "; ".join(f"{asset}: {', '.join(names)[:200]}" for asset, names in changed.items())
     tags = {"audio_assets/changed": told[:400]} if told else {}
     config = Backfill(partitions=wanted).as_run_config()
     return dg.SensorResult(run_requests=[dg.RunRequest(run_config=config, tags=tags)])

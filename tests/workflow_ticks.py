@@ -23,6 +23,7 @@ class WorkflowTicks:
         self.overrides: Mapping[str, Any] = getattr(house, "overrides", {})
         self.instance = instance
         self.cursor: str | None = None
+        self.tags: Mapping[str, str] = {}
 
     def tick(self) -> Any:
         """One tick."""
@@ -41,6 +42,7 @@ class WorkflowTicks:
         """What is asked for within two ticks: one sees a change, the next that it has settled."""
         requests = [request for _ in range(2) for request in self.tick().run_requests]
         (request,) = requests
+        self.tags = request.tags
         partitions: Order = request.run_config["ops"][OP]["config"]["partitions"]
         return partitions
 

@@ -57,6 +57,7 @@ def test_an_edited_lexicon_asks_for_the_lines_with_the_word(ticks: WorkflowTicks
     wanted = ticks.order()
     assert wanted["voice_line"] == [ticks.house.line(LAMP)]
     assert wanted["dialogue_mix"] == [NIGHT]
+    assert ticks.tags["audio_assets/changed"] == "lexicon: en.lamp"
 
 
 @pytest.mark.parametrize("policy", ["ask", "off"])
