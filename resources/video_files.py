@@ -237,13 +237,17 @@ def decode_from(
 
 
 def as_picture(frame: VideoFrame, width: int, height: int) -> Picture:
-    """A decoded frame as RGB; one that does not say its colours is BT.709 from 720 lines on, as players take it."""
+    """A decoded frame as RGB; one that does not say its colours is BT.709 from 720 lines on, as players take it.
+
+    Its rows stand without a gap: dlib reads past them where they do not (every width whose 3 bytes a pixel do not fill
+    the decoder's lines, like 360), and finds now a face and now none.
+    """
     space = frame.colorspace if frame.colorspace in (1, 5, 6) else (1 if frame.height >= 720 else 5)
     shown = frame.reformat(
         width, height, "rgb24", src_colorspace=Colorspace.ITU709 if space == 1 else Colorspace.ITU601,
         dst_color_range=ColorRange.JPEG,
     )  # fmt: skip
-    return np.asarray(shown.to_ndarray(), np.uint8)
+    return np.ascontiguousarray(shown.to_ndarray(), np.uint8)
 
 
 class VideoWriter:

@@ -15,6 +15,7 @@ from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.timeline import Phone, Timeline, Word
 from resources.engines.lipsynced_take import lipsynced
 from resources.video_files import VideoFileError, decode_whole, probe_video, read_frames
+from tests import films
 
 RATE = Fraction(24)
 WIDTH, HEIGHT = 96, 64
@@ -116,3 +117,11 @@ def test_a_steady_clip_is_given_as_it_is(tmp_path: Path) -> None:
         return Synced(48, 48, 48, "warp")
 
     assert lipsynced(sync, clip, _sung(2.0), None, RATE, tmp_path / "out.mp4").notes == ()
+
+
+def test_the_rows_of_a_frame_stand_without_a_gap(tmp_path: Path) -> None:
+    """1,080 bytes a row, which the decoder pads: dlib would read past them."""
+    clip = films.write_clip(tmp_path / "clip.mp4", 2, films.RED, size=(360, 640))
+    frames = list(read_frames(clip))
+    assert len(frames) == 2
+    assert all(frame.flags.c_contiguous for frame in frames)
