@@ -28,13 +28,15 @@ def main() -> None:
     """Measure, then print."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.bench")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; without one all")
-    parser.add_argument("--here", action="store_true", help="measure in this very process and print JSON")
+    parser.add_argument("--here", action="store_true", help="measure in this very process and print JSON lines")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(BENCHES))
     if unknown:
         parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}")
     if options.here:
-        print(orjson.dumps([figure for name in options.names for figure in figures_of(name)]).decode())
+        for name in options.names:
+            for figure in figures_of(name):
+                print(orjson.dumps(figure).decode(), flush=True)
     else:
         measure_each(options.names or BENCHES)
 
@@ -46,14 +48,14 @@ def measure_each(names: Sequence[str]) -> None:
     for name in names:
         started, load = time.perf_counter(), os.getloadavg()[0]
         command = [sys.executable, "-W", "ignore", "-m", "tests.bench", "--here", name]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-        failed |= done.returncode != 0
-        answer = orjson.loads(done.stdout) if done.returncode == 0 else [{"what": name, "measured": "broke: see above"}]
-        found = [row(Figure(**figure)) for figure in answer]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            for line in child.stdout or ():
+                rows.append(row(Figure(**orjson.loads(line))))
+                print(f"  {'; '.join(filter(None, rows[-1][:2]))}", flush=True)  # the table comes minutes later
+        if child.returncode:
+            failed = True
+            rows.append(row(Figure(name, "broke: see above")))
         print(f"{name}: {time.perf_counter() - started:.0f} s, load {load:.1f} before", flush=True)
-        for cells in found:  # now too: the table comes minutes later
-            print(f"  {'; '.join(filter(None, cells[:2]))}", flush=True)
-        rows += found
     print_table([COLUMNS, *rows])
     raise SystemExit(1 if failed else 0)
 

@@ -33,15 +33,15 @@ class Skipped(Exception):  # noqa: N818 - reads as what it says
     """The bench can not be run here; the message says what is missing."""
 
 
-def figures_of(name: str) -> list[Figure]:
-    """All figures of one bench, in this process, which is its own."""
+def figures_of(name: str) -> Iterator[Figure]:
+    """The figures of one bench, as they come, in this process, which is its own."""
     measure = importlib.import_module(f"tests.bench.{name}").measure
     try:
-        figures: list[Figure] = list(measure())
+        for figure in measure():
+            own = f"{peak_mb():.0f}"
+            yield replace(figure, peak_mb=f"{own} + {figure.peak_mb}" if figure.peak_mb else own)
     except Skipped as reason:
-        return [Figure(name, f"skipped: {reason}")]
-    own = f"{peak_mb():.0f}"
-    return [replace(figure, peak_mb=f"{own} + {figure.peak_mb}" if figure.peak_mb else own) for figure in figures]
+        yield Figure(name, f"skipped: {reason}")
 
 
 @contextmanager
