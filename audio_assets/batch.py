@@ -82,7 +82,7 @@ def _retry_helps(kind: str) -> str:
         "budget": "once the budget allows it",
         "unavailable": "once its provider can be asked",
     }
-    return helps.get(kind, "no: change the input")
+    return helps.get(kind, "no: change the input, or try it again by hand")
 
 
 def run_asset(context: dg.AssetExecutionContext, recipe: Recipe) -> Iterator[dg.MaterializeResult[None]]:

@@ -93,9 +93,9 @@ class MusicRemix(Recipe):
             other = self._action(partition, instead, stands_in_for=job.provider.name)
         return StandIn(name, other, lambda: self._call(partition, other, instead))
 
-    def unavailable(self, partition: str) -> str:
-        """What the provider lacks."""
-        return ordering.unavailable(lambda: self._remote(self._job(partition)))
+    def remote(self, partition: str) -> Remote | None:
+        """Where the music is ordered."""
+        return self._remote(self._job(partition))
 
     def estimate_usd(self, partition: str) -> float:
         """The price of music that is ordered, 0 where it can not be."""

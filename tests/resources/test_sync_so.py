@@ -310,7 +310,7 @@ def test_a_generation_that_it_forgot_is_a_persons_business(desk: Desk) -> None:
 
 def test_an_address_that_ran_out_is_asked_for_anew(desk: Desk) -> None:
     desk.server.n_expired = 2
-    with pytest.raises(PermanentError, match=r"was paid .* but .*403.*; run again to fetch it anew"):
+    with pytest.raises(TransientError, match=r"was paid .* but .*403.*; run again to fetch it anew"):
         desk.pay()
     assert desk.entry.state == "settled"
     desk.pay()

@@ -199,7 +199,7 @@ class Failure:
     `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help), "budget" (a
     cap is in the way), "unavailable" (its provider can not be asked as things stand) or "upstream" (it waits for
     another artifact). `action_key` is "" where it was not even known what to render. `stand_in` made the partition
-    instead, "" where nobody did.
+    instead, "" where nobody did. `circumstances` are the mark of what it rests on besides the action, "" for nothing.
     """
 
     action_key: str
@@ -208,6 +208,7 @@ class Failure:
     run_id: str
     attempts: int = 1
     stand_in: str = ""
+    circumstances: str = ""
 
     @property
     def is_final(self) -> bool:
