@@ -14,7 +14,7 @@ ASSET = "voice_line"
 def root(tmp_path: Path) -> Path:
     """A store with one whole object, one that lost a file, one whose file is cut, one that is not committed, and a
     torn ref.
-    """  # noqa: D205
+    """
     (tmp_path / "refs" / ASSET).mkdir(parents=True)
     for name in ("whole", "lost", "cut", "open"):
         folder = tmp_path / "audio" / name
