@@ -53,7 +53,6 @@ class OfSong(Recipe):
         """The engine's call on the files that it reads."""
         return Call(self.render, tuple(self.paths(sources).values()))
 
-
     def paths(self, sources: Mapping[str, str]) -> dict[str, Path]:
         """A local path for each of `files`, by asset."""
         return {asset: self.file(sources[asset], name) for asset, name in self.files.items()}

@@ -179,7 +179,8 @@ class TakeClips(Recipe):
         alike = self.studio.providers.alike("video", action.provider, lambda one, model: one.identity(model))
         if not alike:
             raise PermanentError(f"{action.provider.get('engine')} filmed it, and is no video provider here any more")
-        return alike[0]
+        here = [key for key in alike if not self.studio.video(key[0]).is_remote]
+        return (here or alike)[0]
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """The clip that was brought along, the reference image, what was asked of a remix."""
