@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from audio_assets.domain.action import Action
 from audio_assets.domain.causes import changes
-from audio_assets.domain.rendering import Rendered, Unavailable
+from audio_assets.domain.rendering import PermanentError, Rendered, Unavailable
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.explaining import Explainer, kind_of
 from audio_assets.render import Recipe
@@ -112,7 +112,7 @@ def reproduce(
     for folder in dict.fromkeys(folders):
         kind, sidecar = kind_of(folder), explainer.sidecar(folder)
         asset = kind.asset if kind else folder.rpartition("/")[0]
-        partition = explainer.partition_of(folder)
+        partition = (sidecar.partition if sidecar else "") or explainer.partition_of(folder)  # it may be in the bytes
         names[folder] = (asset, partition)
         if sidecar is None or kind is None:
             yield Step(asset, partition, folder, "not made again", "the object is not in the store any more")
@@ -157,6 +157,8 @@ def _prepared(
     """The recorded render as a call, or why there is none."""
     if sidecar.cost_usd > 0:
         return f"paid ({sidecar.cost_usd:.4f} USD); not made again"
+    if "cost_is_estimate" in sidecar.facts:  # as of all that is ordered
+        return f"ordered from {sidecar.action['provider'].get('engine')}, elsewhere: nobody is asked again"
     if not partition:
         return "no partition points at it, and its sidecar is from before partitions were kept in it"
     gone = [name for name, source in sidecar.sources.items() if kind_of(source) and explainer.sidecar(source) is None]
@@ -174,13 +176,17 @@ def _prepared(
         return f"who made it can not be asked: {error}"
     except (ValueError, RuntimeError, OSError) as error:
         return f"it can not be rendered any more: {error}"
-    if call.lane is not None:
-        return f"made by {call.lane.name}, who is elsewhere: nobody is asked again"
     return _Ready(call, sidecar, tuple(change.phrase for change in changes(sidecar.action, today)))
 
 
+def _sealed(_studio: Studio) -> Any:
+    raise PermanentError("its call asks what people say today, which is not recorded: that is a mistake in the program")
+
+
 class _RecordedStudio(Studio):
-    """Today's providers over a store that only reads; scratch files are below `into`."""
+    """Today's providers over a store that only reads, without today's books; scratch files are below `into`."""
+
+    dialogue = songs = stems = takes = live = property(_sealed)  # type: ignore[assignment]
 
     def __init__(self, today: Studio, into: Path) -> None:
         super().__init__(today.settings, ReadOnlyStore(url=today.store.url), today.providers.all)

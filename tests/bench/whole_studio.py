@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import orjson
 import soundfile
@@ -31,8 +32,9 @@ from audio_assets.songbook import REMIX_SCHEMA, REMIXES
 from audio_assets.takebook import CLIPS
 from tests import songs
 from tests.films import RED, write_clip
+from tests.ledgers import order
 
-SIZE, FPS, SONG_S = "320x180", 12, 7.0
+SIZE, FPS, SONG_S = "320x180", 12, 5.5
 """The films' size (`storyboard.SIZES` has to be patched), their frames and the songs' seconds."""
 KOKORO = "Kokoro"
 """Who speaks by Kokoro; only where the model is here."""
@@ -85,6 +87,7 @@ at = "0:01"
 scene_type = "performance"
 lip_sync = true
 lip_sync_method = "post_process"
+directive = "wave {n} rolls in"
 """
 _CUBE = "LUT_3D_SIZE 2\n" + "\n".join(f"{r * 0.9} {g} {b * 0.8}" for b in (0, 1) for g in (0, 1) for r in (0, 1))
 
@@ -97,6 +100,8 @@ def build(root: Path, n: int, *, has_kokoro: bool) -> None:
     _write_remixes(root, n)
     _render_all()
     _ask_takes(root)
+    for song in open_studio().songs.records:  # what a report of costs tells
+        open_studio().ledger.reserve(order(f"key-{song}", project=song, estimate_usd="0.10"))
     for recipe in FILM.opened(open_studio()):
         _render(recipe)
     _speak_live(n)
@@ -176,10 +181,7 @@ def _write_songs(root: Path, n: int) -> None:
     inbox = root / "inbox" / "songs"
     inbox.mkdir(parents=True)
     (inbox / "warm.cube").write_text(_CUBE)
-    soundfile_free = np.full((64, 64, 3), 128, np.uint8)
-    import cv2
-
-    cv2.imwrite(str(inbox / "ada.png"), soundfile_free)
+    cv2.imwrite(str(inbox / "ada.png"), np.full((64, 64, 3), 128, np.uint8))
     for k in range(n):
         made = songs.constant(bpm=100.0 + k, duration_s=SONG_S)
         soundfile.write(inbox / f"song{k}.flac", made.audio, made.sample_rate_hz)
@@ -254,7 +256,8 @@ def _write_tone(path: Path, seconds: float) -> None:
 
 def _word(number: int) -> str:
     """A word per number, which can be spoken."""
-    return "".join("bdfgklmnprst"[digit] + "aeiou"[digit % 5] for digit in (number // 144, number // 12 % 12, number % 12))
+    digits = (number // 144, number // 12 % 12, number % 12)
+    return "".join("bdfgklmnprst"[digit] + "aeiou"[digit % 5] for digit in digits)
 
 
 def sampled(folders: list[str], at_most: int) -> Iterator[str]:
