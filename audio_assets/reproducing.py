@@ -186,7 +186,7 @@ def _sealed(_studio: Studio) -> Any:
 class _RecordedStudio(Studio):
     """Today's providers over a store that only reads, without today's books; scratch files are below `into`."""
 
-    dialogue = songs = stems = takes = live = property(_sealed)  # type: ignore[assignment]
+    dialogue = songs = stems = takes = live = property(_sealed)
 
     def __init__(self, today: Studio, into: Path) -> None:
         super().__init__(today.settings, ReadOnlyStore(url=today.store.url), today.providers.all)
