@@ -214,7 +214,7 @@ def _ask_takes(root: Path) -> None:
     for scene in scenes[1::3]:
         takes.ask(scene, lambda before: before.with_clip(AddedClip(sha256, ".mp4", "own.mp4", "by hand")))
     for scene in scenes[::2]:
-        takes.review(scene, {"take": "t01", "by": "ana", "user_score": 4, "note": "good"})
+        takes.review(scene, {"take": "t01", "by": "ana", "user_score": 4, "note": f"good {scene}"})
         takes.choose(scene, "t01", by="ana", note="the best")
 
 
