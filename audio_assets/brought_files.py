@@ -40,7 +40,10 @@ def brought(studio: Studio, source: str, sha256: str, *, song: str = "", kept: s
             with suppress(StoreError):
                 return studio.store.local_copy(f"{kept}/{name}", sha256, studio.settings.scratch)
     became = "was changed since" if is_there else "is gone"
-    raise PermanentError(f"{source}, which somebody brought along (sha256 {sha256[:12]}…), {became}: put it back, or register what is there now")
+    raise PermanentError(
+        f"{source}, which somebody brought along (sha256 {sha256[:12]}…), {became}: put it back, or register what is "
+        "there now"
+    )
 
 
 def _places(studio: Studio, source: str, sha256: str, song: str) -> Iterator[Path]:
