@@ -1,7 +1,7 @@
 """Every setting of a process, from the environment, in one typed object (`AUDIO_ASSETS_DATA=/srv/studio` and so on)."""
 
 import os
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     live_port: int = Field(default=8008, description="port of `queue serve`")
     dagster_port: int = Field(default=3000, description="port of the Dagster UI under `audio-assets dev`")
 
-    @property
+    @cached_property
     def root(self) -> Path:
         """The data root, absolute."""
         return self.data.expanduser().resolve()
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     @property
     def dagster_home(self) -> Path:
         """Dagster's own instance folder, unless the environment names another."""
-        return Path(os.environ.get("DAGSTER_HOME", self.root / "dagster"))
+        return Path(os.environ.get("DAGSTER_HOME") or self.root / "dagster")
 
     @property
     def n_workers(self) -> int:
