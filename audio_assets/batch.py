@@ -78,6 +78,7 @@ def _rare_ones_first(rows: Sequence[dg.TableRecord]) -> list[dg.TableRecord]:
 def _retry_helps(kind: str) -> str:
     helps = {
         "transient": "yes",
+        "paid": "yes",
         "upstream": "once its input is rendered",
         "budget": "once the budget allows it",
         "unavailable": "once its provider can be asked",

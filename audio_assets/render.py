@@ -19,6 +19,7 @@ from audio_assets.domain.budget import BudgetExceeded
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import (
     INTENDED,
+    NotFetched,
     PermanentError,
     Rendered,
     TransientError,
@@ -656,6 +657,7 @@ def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, sta
 _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
     (BudgetExceeded, "budget"),
     (Unavailable, "unavailable"),
+    (NotFetched, "paid"),
     (UpstreamError, "upstream"),
     (TransientError, "transient"),
     (StoreError, "transient"),

@@ -181,6 +181,25 @@ def test_an_attached_job_is_gone_on_with(
     assert {one.state for one in ledger.entries()} == {"settled"}
 
 
+def test_what_is_paid_and_unfit_is_fetched_anew_once_and_not_stood_in_for(
+    cinema: Cinema, instance: dg.DagsterInstance, shop: ShopVendor
+) -> None:
+    cinema.write("providers.toml", '[fallback]\nvideo = "drawn"\n')
+    clip = Path(str(cinema.more["clip"]))
+    whole = clip.read_bytes()
+    clip.write_bytes(b"noise")
+    cinema.beside = {"drawn": ColourVideo(folder=str(cinema.easel), called="drawn")}
+    buy(cinema, "20.0")
+    assert cinema.run(instance).success
+    assert not cinema.film(instance).success
+    due = {one.partition for one in cinema.film_plan().stale if one.asset == "scene_take"}
+    assert due == set(cinema.scenes()), "'run again' is true"
+    assert "stand_in" not in {take.origin for scene in cinema.scenes() for take in cinema.takes(scene).values()}
+    clip.write_bytes(whole)
+    assert cinema.film(instance).success
+    assert len(shop.jobs()) == len(cinema.scenes())
+
+
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """As long as the list holds something the shop's answers are lost, and it can not be asked by keys."""
     lost, whole = ["answers"], ColourVideo.remote
