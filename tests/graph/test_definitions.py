@@ -64,7 +64,7 @@ TABLE = {
         ("comfyui_workflows", "provider_settings", "remix_styles"),
     ),
     "music_remix": ("remix", "wav", "team:music", "1", REMIXES, ("beat_grid", "remix_request", "song_audio")),
-    "scene_span": ("performance", "text", "team:video", "1", SCENES, ("storyboard",)),
+    "scene_span": ("performance", "text", "team:animation", "1", SCENES, ("storyboard",)),
     "take_request": (
         *("takes", "text", "team:video", "1", SCENES),
         ("comfyui_workflows", "provider_settings", "scene_prompt", "storyboard", "video_models"),
@@ -101,7 +101,7 @@ TABLE = {
         *("film", "video", "team:video", "1", DELIVERIES),
         ("delivery_request", "final_video", "lyric_alignment", "sections", "song_audio"),
     ),
-    "cost_report": ("film", "json", "team:production", "1", SONGS, ("scene_take",)),
+    "cost_report": ("film", "json", "team:video", "1", SONGS, ("scene_take",)),
     "stem_text": (
         *("stems", "text", "team:audio", "1", STEMS),
         ("cast", "lexicon", "provider_settings", "stem_settings"),
