@@ -15,6 +15,7 @@ from audio_assets.domain.lineage import Lineage, Node, Origin
 from audio_assets.explaining import Explainer, UnknownArtifact
 from audio_assets.settings import Settings
 from audio_assets.site import build_site
+from resources.store import SIDECAR
 from tests.cinema import Cinema
 from tests.concert import SONG
 from tests.house import GOOD, HARBOUR, LATE, SO, House
@@ -104,6 +105,37 @@ def test_a_damaged_file_is_found_by_place_and_says_so(spoken: House) -> None:
     found = explain(spoken, wav)
     assert only(found, "voice_line")
     assert "is not what was rendered" in found.remarks[0]
+
+
+def test_a_file_of_settings_is_held_against_what_was_recorded_of_it(spoken: House) -> None:
+    path = spoken.root / "lexicon.toml"
+    first = f"voice_line/{spoken.line(LATE)}"
+    with pytest.raises(UnknownArtifact, match=f"1 artifact was made with it as it is, like {first}: explain"):
+        explain(spoken, path)
+    was = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text(LEXICON.replace("bote", "boat"))
+    now = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(UnknownArtifact) as told:
+        explain(spoken, path)
+    said = str(told.value)
+    assert f"is another one today (sha256 {now[:12]}…) than went into {first}: recorded" in said
+    assert f"recorded is lexicon word boat “bote” of a lexicon.toml with sha256 {was[:12]}…" in said
+    assert f"`audio-assets explain {first}`" in said
+
+
+def test_an_object_without_its_sidecar_says_what_renders_it_again(spoken: House) -> None:
+    folder = spoken.object_of("voice_line", spoken.line(LATE))
+    (folder / SIDECAR).unlink()
+    for target in (folder, folder / "out.wav", f"voice_line/{spoken.line(LATE)}"):
+        (node,) = explain(spoken, target).nodes.values()
+        assert (node.state, node.partitions) == ("gone", (spoken.line(LATE),))
+        assert node.problem.startswith(
+            "its sidecar is gone; `audio-assets backfill --asset voice_line` renders it again"
+        )
+    assert spoken.stale()["voice_line", spoken.line(LATE)] == ("its files are gone",)
+    (spoken.root / "refs" / "voice_line" / f"{spoken.line(LATE)}.json").unlink()
+    (node,) = explain(spoken, folder).nodes.values()
+    assert "no partition of today points at it, and nothing renders it again" in node.problem
 
 
 def test_an_earlier_version_is_still_known_by_its_bytes(spoken: House, tmp_path: Path) -> None:
