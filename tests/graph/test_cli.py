@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from audio_assets import settings
 from audio_assets.cli import main
+from audio_assets.cli_plain import plainly
 from tests.graph.test_definitions import COMMANDS
 
 CAST = """
@@ -430,6 +432,30 @@ def test_a_shell_sees_clean_json_and_exit_codes(root: Path, play: Path, cast: Pa
     assert wrong.returncode == UNUSABLE
     assert wrong.stdout == ""
     assert wrong.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("inside", "is_writable", "said"),
+    [
+        (True, False, "the data root {root} can not be written (Read-only file system): give yourself"),
+        (True, True, "{path} can not be read or written"),
+        (False, False, "{path} can not be read or written"),
+    ],
+)
+def test_a_read_only_data_root_is_named_and_no_file_in_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, inside: bool, is_writable: bool, said: str
+) -> None:
+    path = (root if inside else root.parent) / "dagster" / ".opening"
+
+    @click.command()
+    @plainly
+    def opening() -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "access", lambda *_: is_writable)
+    result = CliRunner().invoke(opening)
+    assert result.exit_code == UNUSABLE
+    assert said.format(root=root, path=path) in result.stderr
 
 
 def test_a_data_root_that_is_not_there_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, play: Path) -> None:
