@@ -303,8 +303,8 @@ class Explainer:
         origins: tuple[Origin, ...] = sidecar.origins
         today: tuple[str, ...] = ()
         if kind is not None and self._studio is not None and is_current:
-            now, today = self._today(self.recipe(kind), partitions, sidecar)
-            origins = origins or now
+            told = [self._today(self.recipe(kind), partition, sidecar) for partition in partitions[:_NAMED]]
+            origins, today = tuple(dict.fromkeys(origin for one, _ in told for origin in one)), told[0][1]
         inputs, files = self._inputs(sidecar, {origin.sha256 for origin in origins})
         action = sidecar.action
         return Node(
@@ -383,14 +383,16 @@ class Explainer:
                 yield Origin("accepted as it is", partition, said=said.get("why", ""), by=said.get("by", ""),
                              at=said.get("at", ""))  # fmt: skip
 
-    def _today(
-        self, recipe: Recipe, partitions: tuple[str, ...], sidecar: Sidecar
-    ) -> tuple[tuple[Origin, ...], tuple[str, ...]]:
-        """The origins as they are now, and what would be different today."""
-        partition = partitions[0]
+    def _today(self, recipe: Recipe, partition: str, sidecar: Sidecar) -> tuple[tuple[Origin, ...], tuple[str, ...]]:
+        """The origins, and what would be different today.
+
+        They are recorded of the partition that the object was rendered for; those of another one that shares it, for
+        it asks for the very same, are as they are now.
+        """
+        is_recorded = bool(sidecar.origins) and partition == sidecar.partition
         if partition.startswith(AD_HOC):
-            return (), ()
-        origins = () if sidecar.origins else known_origins(recipe, partition)
+            return sidecar.origins if is_recorded else (), ()
+        origins = sidecar.origins if is_recorded else known_origins(recipe, partition)
         try:
             action = recipe.describe(partition)
         except (PermanentError, UpstreamError) as error:
@@ -398,7 +400,8 @@ class Explainer:
         ref = recipe.refs.get(partition)
         if ref is not None and ref.action_key == action.key and not ref.accepted:
             return origins, ()
-        origins = tuple(replace(origin, kind=f"{origin.kind} today") for origin in origins)  # then is not known
+        if not is_recorded:  # what they were is not known
+            origins = tuple(replace(origin, kind=f"{origin.kind} today") for origin in origins)
         return origins, tuple(change.phrase for change in changes(sidecar.action, action.as_record())) or ("changed",)
 
     # What the store says, each read once

@@ -123,6 +123,21 @@ def test_a_file_of_settings_is_held_against_what_was_recorded_of_it(spoken: Hous
     assert f"`audio-assets explain {first}`" in said
 
 
+def test_lines_that_share_an_object_each_tell_where_they_stand(house: House) -> None:
+    house.register("== harbour ==\nAnna: Good morning.\nBo: Good morning?\nAnna: Good morning.\n")
+    house.render()
+    one, other = [key for key, cue in house.studio().dialogue.cues.items() if cue.line.text == GOOD]
+    assert house.object_of("voice_line", one) == house.object_of("voice_line", other)
+    for asked, first, line in ((one, one, 2), (other, other, 4)):
+        (node,) = explain(house, f"voice_line/{asked}").nodes.values()
+        assert node.partitions[0] == first
+        lines = [origin.line for origin in node.origins if origin.kind == "script line"]
+        assert (lines[0], sorted(lines)) == (line, [2, 4])
+    (voice,) = (node for node in only(explain(house, HARBOUR), "voice_line") if len(node.partitions) > 1)
+    assert {origin.line for origin in voice.origins if origin.kind == "script line"} == {2, 4}
+    assert len([origin for origin in voice.origins if origin.kind == "cast entry"]) == 1
+
+
 def test_an_object_without_its_sidecar_says_what_renders_it_again(spoken: House) -> None:
     folder = spoken.object_of("voice_line", spoken.line(LATE))
     (folder / SIDECAR).unlink()
@@ -180,6 +195,17 @@ def test_the_command_writes_json_and_a_page_and_the_server_shows_it(spoken: Hous
     assert "style-src 'sha256-" in shown.headers["content-security-policy"]
     assert f"/explain/{folder}" in asyncio.run(get(f"/a/dialogue_mix/{HARBOUR}")).text
     assert asyncio.run(get("/explain/audio/tts/none")).status_code == 404
+
+
+def test_what_nobody_reviewed_is_told_of_its_own_scene(cinema: Cinema) -> None:
+    for scene in cinema.scenes():
+        found = explain(cinema, f"take_review/{scene}")
+        assert {
+            partition for node in found.nodes.values() for partition in node.partitions if "@" not in partition
+        } <= {
+            scene,
+            SONG,
+        }
 
 
 def test_a_film_tells_its_song_its_takes_and_who_chose(cinema: Cinema) -> None:
