@@ -248,7 +248,7 @@ class TakeReview(OfScene):
         return [("scene_take", partition)]
 
     def describe(self, partition: str) -> Action:
-        """Every word of it, and of which scene's takes: those that nobody reviewed would be one object for all songs."""
+        """Every word of it, and whose takes: else what nobody reviewed would be one object for all songs."""
         reviews = [asdict(entry) for entry in self.studio.takes.reviews(partition)]
         return Action(self.asset, self.code_version, records.keeper(), {"scene": partition, "reviews": reviews})
 

@@ -382,9 +382,9 @@ _ENDLESS = "SELECT count(*) FROM range(100000) a, range(100000) b WHERE a.range 
 
 
 def test_a_question_without_end_is_stopped_and_said_so(asked: Desk) -> None:
-    with pytest.raises(ProvenanceError, match="not answered within 0.2 s and is stopped; .* --timeout"):
+    with pytest.raises(ProvenanceError, match=r"not answered within 0\.2 s and is stopped; .* --timeout"):
         ask(asked.db.file, _ENDLESS, within_s=0.2)
-    with pytest.raises(ProvenanceError, match="within 0.2 s"):  # an answer that is read as it comes
+    with pytest.raises(ProvenanceError, match=r"within 0\.2 s"):  # an answer that is read as it comes
         ask(asked.db.file, "SELECT sum(a.range) OVER () FROM range(1000000000) a", within_s=0.2)
 
 
