@@ -50,7 +50,7 @@ class Noticed:
     """
 
     seen: Seen
-    changed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    changed: Mapping[str, Entries] = field(default_factory=dict)
     ends: str = ""
 
 
