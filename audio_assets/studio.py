@@ -160,7 +160,7 @@ class Studio:
         """
         return self.songs.price_or_refuse(provider, model)
 
-    @property
+    @cached_property
     def kept_answers(self) -> Path:
         """The folder of answers that were paid for, until their artifacts are made."""
         return self.settings.root / "answers"
