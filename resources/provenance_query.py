@@ -30,7 +30,6 @@ _CLOSED: Mapping[str, str] = {
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
     "allow_persistent_secrets": "false",
-    "memory_limit": _MEMORY,
     "temp_directory": "",  # nothing is spilled beside the database
 }
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
@@ -74,7 +73,7 @@ def ask(
         ProvenanceError: it is another statement, can not be answered, or is too much; one sentence.
     """
     try:
-        with duckdb.connect(file, read_only=True, config=dict(_CLOSED)) as connection:
+        with duckdb.connect(file, read_only=True, config={**_CLOSED, "memory_limit": _MEMORY}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = false")  # it would stand between the lines of `--json`
             connection.execute("SET lock_configuration = true")

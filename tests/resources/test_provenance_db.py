@@ -389,9 +389,9 @@ def test_a_question_without_end_is_stopped_and_said_so(asked: Desk) -> None:
 
 
 def test_a_question_that_wants_all_memory_is_refused(asked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(provenance_query._CLOSED, "memory_limit", "50MB")  # type: ignore[arg-type]
-    with pytest.raises(ProvenanceError, match="needs more than 1GB of memory"):
-        ask(asked.db.file, "SELECT list(range) FROM range(100000000)")
+    monkeypatch.setattr(provenance_query, "_MEMORY", "50MB")
+    with pytest.raises(ProvenanceError, match="needs more than 50MB of memory"):
+        ask(asked.db.file, "SELECT list(range) FROM range(30000000)")
 
 
 def test_an_answer_has_no_more_rows_than_are_asked_for(asked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
