@@ -5,14 +5,17 @@ from contextlib import suppress
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from audio_assets import film_sources, partitions
+from audio_assets.brought_files import brought
 from audio_assets.domain.action import Action
-from audio_assets.domain.edit import Chapter, chapters_of
+from audio_assets.domain.edit import Chapter, Transition, chapters_of
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.song_analysis import sections_from_bytes
+from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.music_recipes import THE_SONG, OfScene, OfSong, of_song
 from audio_assets.stage import rendered_asset
 from resources.engines import film_assembly, scene_clips
@@ -39,9 +42,11 @@ class SceneClip(OfScene):
             before = self._before(partition)
         return [("lipsynced_take", scene) for scene in (before, partition) if scene]
 
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """Both clips' objects."""
-        return {name: self.upstream("lipsynced_take", scene).object for name, scene in self._clips(partition).items()}
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
+        """Both clips' objects, and the name of the grade."""
+        clips = {name: self.upstream("lipsynced_take", scene).object for name, scene in self._clips(partition).items()}
+        lut = self.studio.songs.settings(parse_scene_key(partition)[1]).film.lut
+        return {**clips, **({"grade": lut} if action.params["grade"] else {})}
 
     def versions(self, partition: str, action: Action) -> Mapping[str, str]:
         """The scene's own clip: Dagster follows an edge to the same scene only, a plan both."""
@@ -55,22 +60,26 @@ class SceneClip(OfScene):
         inputs = {name: self.upstream("lipsynced_take", scene).content for name, scene in clips}
         params = {name: value for name, value in treatment.items() if name not in _NOT_OF_THE_CLIP}
         params["n_frames"] = treatment["end_frame"] - treatment["start_frame"]
-        return Action(self.asset, self.code_version, scene_clips.identity(), params, inputs)
+        return Action(self.asset, self.code_version, self.identity(), params, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The call that conforms it."""
-        board, scene = self.studio.songs.scene(partition)
-        song = parse_scene_key(partition)[1]
-        edit = self.studio.songs.edits(song)[scene.order - 1]
-        width, height = map(int, board.size.split("x"))
-        film = self.studio.songs.settings(song).film
+        said, song = action.params, parse_scene_key(partition)[1]
+        width, height = map(int, said["size"].split("x"))
+        grade = None
+        if said["grade"]:
+            grade = brought(self.studio, sources.get("grade", "the grade"), said["grade"], song=song).read_bytes()
         spec = scene_clips.ConformSpec(
-            width, height, board.frame_rate, scene.n_frames, edit.transition_in, edit.transition_out,
-            edit.before_n_frames, film.fit, self.studio.songs.grade(song),
+            width, height, parse_frame_rate(said["frame_rate"]), said["n_frames"], Transition(**said["transition_in"]),
+            Transition(**said["transition_out"]), said["before_n_frames"], said["fit"], grade,
         )  # fmt: skip
-        before = self._before(partition)
-        clips = (self._clip(partition), self._clip(before) if before else None)
+        clips = (self._clip(sources["clip"]), self._clip(sources["clip before"]) if "clip before" in sources else None)
         return Call(scene_clips.conform_clip, (*clips, spec, self.studio.scratch_file(".mp4")))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who conforms clips."""
+        return scene_clips.identity()
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """What the song's settings say of size, joins and grade."""
@@ -95,9 +104,8 @@ class SceneClip(OfScene):
         before = self.studio.songs.edits(song)[scene.order - 1].before_id
         return scene_key(before, song) if before else ""
 
-    def _clip(self, partition: str) -> Path:
-        ref = self.upstream("lipsynced_take", partition)
-        return self.local_file(ref, clip_name(self.sidecar(ref).files))
+    def _clip(self, folder: str) -> Path:
+        return self.local_file(folder, clip_name(self.sidecar(folder).files))
 
 
 class FinalVideo(OfSong):
@@ -127,17 +135,22 @@ class FinalVideo(OfSong):
             "n_frames": board.n_frames,
             "chapters": [asdict(chapter) for chapter in self._chapters(partition)],
         }
-        return Action(self.asset, self.code_version, film_assembly.identity(), params, inputs)
+        return Action(self.asset, self.code_version, self.identity(), params, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The call that joins them."""
-        board = self.studio.songs.ready_board(partition)
-        scenes = self._scenes(partition)
-        clips = [self.local_file(self.upstream("scene_clip", scene), scene_clips.CLIP) for scene in scenes]
-        song = self.file("song_audio", partition, THE_SONG)
-        names = [parse_scene_key(scene)[0] for scene in scenes]
-        arguments = (clips, song, self.studio.scratch_file(".mp4"), board.frame_rate, board.n_frames)
-        return Call(_assembled, (*arguments, self._chapters(partition), names))
+        said = action.params
+        names = [row["line"] for row in said["clips"]]
+        clips = [self.local_file(sources[f"scene_clip {name}"], scene_clips.CLIP) for name in names]
+        song = self.file(sources["song_audio"], THE_SONG)
+        rate, chapters = parse_frame_rate(said["frame_rate"]), tuple(Chapter(**one) for one in said["chapters"])
+        arguments = (clips, song, self.studio.scratch_file(".mp4"), rate, said["n_frames"])
+        return Call(_assembled, (*arguments, chapters, names))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who joins films."""
+        return film_assembly.identity()
 
     def estimate_s(self, partition: str) -> float:
         """Copying, and decoding the song twice to verify it."""
@@ -149,7 +162,7 @@ class FinalVideo(OfSong):
 
     def _chapters(self, partition: str) -> tuple[Chapter, ...]:
         board = self.studio.songs.ready_board(partition)
-        sections = self.read(self.upstream("sections", partition), analysis.SECTIONS)[analysis.SECTIONS]
+        sections = self.read_one(self.upstream("sections", partition).object, analysis.SECTIONS)
         return chapters_of(sections_from_bytes(sections), board.n_frames, board.frame_rate)
 
 

@@ -49,18 +49,17 @@ class OfSong(Recipe):
         """The settings that can change the bytes; most have none."""
         return {}
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The engine's call on the files that it reads."""
-        return Call(self.render, tuple(self.paths(partition).values()))
+        return Call(self.render, tuple(self.paths(sources).values()))
 
-    def paths(self, partition: str) -> dict[str, Path]:
+    def paths(self, sources: Mapping[str, str]) -> dict[str, Path]:
         """A local path for each of `files`, by asset."""
-        return {asset: self.file(asset, partition, name) for asset, name in self.files.items()}
+        return {asset: self.file(sources[asset], name) for asset, name in self.files.items()}
 
-    def file(self, asset: str, partition: str, name: str) -> Path:
+    def file(self, folder: str, name: str) -> Path:
         """A local path with a file of an input; the song itself has its own suffix."""
-        ref = self.upstream(asset, partition)
-        return self.local_file(ref, engine.song_file_name(self.sidecar(ref).files) if name == THE_SONG else name)
+        return self.local_file(folder, engine.song_file_name(self.sidecar(folder).files) if name == THE_SONG else name)
 
     def scenes(self, partition: str) -> list[str]:
         """The scene partitions of the song's current storyboard, in order."""

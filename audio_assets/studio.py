@@ -33,6 +33,7 @@ from resources.music import MusicProvider
 from resources.rotations import Rotations
 from resources.speech import SpeechProvider, Times
 from resources.store import ArtifactStore, Refs
+from resources.video import VideoProvider
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,11 @@ class Studio:
     def lip_sync(self, name: str) -> LipSyncProvider:
         """A lip-sync provider; "" is the studio's."""
         found: LipSyncProvider = self.providers.find("lip_sync", name or self.providers.use("lip_sync"))
+        return found
+
+    def video(self, name: str) -> VideoProvider:
+        """The video provider of a name."""
+        found: VideoProvider = self.providers.find("video", name)
         return found
 
     def price(self, provider: str, model: str) -> Price:

@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -337,7 +337,6 @@ class Refs:
     store: ArtifactStore
     asset: str
     _loaded: dict[str, Ref] | None = None
-    _pretended: dict[str, Ref] = field(default_factory=dict)
 
     def preload(self) -> "Refs":
         """Read every ref of the asset now; later `get`s and `all` answer from memory."""
@@ -357,16 +356,10 @@ class Refs:
 
     def get(self, partition: str) -> Ref | None:
         """The ref of one partition, None where it was never rendered."""
-        if partition in self._pretended:
-            return self._pretended[partition]
         if self._loaded is not None:
             return self._loaded.get(partition)
         data = self.store.read(record_path("refs", self.asset, partition))
         return None if data is None else _parse_ref(data)
-
-    def pretend(self, partition: str, ref: Ref) -> None:
-        """Let `get` answer `ref`, in this object alone: for a look at what was."""
-        self._pretended[partition] = ref
 
     def point(self, partition: str, ref: Ref) -> None:
         """Let `partition` point at `ref`, and forget its failure."""
