@@ -95,10 +95,11 @@ def backfill_stale(context: dg.OpExecutionContext, config: Backfill, studio: Stu
     try:
         opened = studio.open()
         selection = select(opened, config)
+        event = plan_event(opened, backfill_recipes(opened), selection.plan, len(selection.too_dear))
     except (ValueError, RuntimeError) as error:  # a person's mistake: one sentence, no trace
         raise dg.Failure(str(error), allow_retries=False) from None
     sync(context.instance, opened)
-    context.log_event(plan_event(opened, backfill_recipes(opened), selection.plan, len(selection.too_dear)))
+    context.log_event(event)
     context.log.info(_sentence(selection))
     if config.dry_run:
         return

@@ -15,10 +15,11 @@ from audio_assets.domain.causes import MAKING
 from audio_assets.domain.plan_filter import PlanFilter, known_or_refuse, names_in
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import SEPARATOR, song_of
-from audio_assets.launch import RECIPES
+from audio_assets.launch import RECIPES, SOURCES
 from audio_assets.plan import Plan, Stale
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio
+from audio_assets.workflow_files import WORKFLOW_FILES
 
 Key = tuple[str, str]
 """Asset and partition."""
@@ -46,14 +47,14 @@ class Selection:
         """Songs whose scenes are known only once their storyboard is rendered."""
         return frozenset(partition for asset, partition in self.keys if asset == "storyboard")
 
+    def means(self, asset: str, partition: str) -> bool:
+        """Whether it is selected, or a scene that may have come to be meanwhile."""
+        is_of_replanned = SEPARATOR in partition and song_of(partition) in self.replanned
+        return (asset, partition) in self.keys or is_of_replanned
+
     def part_of(self, plan: Plan) -> Plan:
-        """What of a later plan it means: the same partitions, and scenes that have come to be meanwhile."""
-        kept = [
-            entry
-            for entry in plan.stale
-            if (entry.asset, entry.partition) in self.keys
-            or (SEPARATOR in entry.partition and song_of(entry.partition) in self.replanned)
-        ]
+        """What of a later plan it means."""
+        kept = [entry for entry in plan.stale if self.means(entry.asset, entry.partition)]
         names = {(entry.asset, entry.partition) for entry in kept}
         held = [entry for entry in plan.stale if (entry.asset, entry.partition) not in names]
         return replace(plan, stale=kept, held=held)
@@ -133,6 +134,7 @@ class Selector:
 
     def _check(self, wanted: PlanFilter) -> None:
         for asset in wanted.assets:
+            _refuse_what_is_written(asset)
             known_or_refuse(asset, [recipe.asset for recipe in RECIPES], "rendered asset")
         for song in wanted.songs:
             known_or_refuse(song, list(self._studio.songs.records), "registered song")
@@ -206,6 +208,23 @@ class Selector:
             spent += entry.estimated_usd
             kept.append(entry)
         return Selection(tuple(kept), tuple(dropped.values()))
+
+
+def _refuse_what_is_written(asset: str) -> None:
+    """Say what is meant with an asset that is no artifact: what follows from it is.
+
+    Raises:
+        ValueError: it is a source, or files of settings.
+    """
+    files = next((one for one in WORKFLOW_FILES if one.asset == asset), None)
+    if files is not None:
+        raise ValueError(
+            f"'{asset}' is what people write, and is not rendered; --cause {files.cause} means what is stale for it"
+        )
+    if asset in {source.asset for source in SOURCES}:
+        made = [recipe.asset for recipe in RECIPES if recipe.source is not None and recipe.source.asset == asset]
+        hint = f"name what is made of it, like --asset {made[0]}" if made else "name what is made of it"
+        raise ValueError(f"'{asset}' is what people write, and is not rendered; {hint}")
 
 
 def is_making(entry: Stale) -> bool:

@@ -127,7 +127,7 @@ class FinalVideo(OfSong):
             {"line": parse_scene_key(s)[0], "clip": self.upstream("scene_clip", s).content}
             for s in self._scenes(partition)
         ]
-        inputs = {"song": self.upstream("song_audio", partition).content}
+        inputs = {"song_audio": self.upstream("song_audio", partition).content}
         board = self.studio.songs.ready_board(partition)
         params = {
             "clips": clips,

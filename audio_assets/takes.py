@@ -266,9 +266,9 @@ class TakeReview(OfScene):
         return [("scene_take", partition)]
 
     def describe(self, partition: str) -> Action:
-        """Every word of it."""
+        """Every word of it, and whose takes: else what nobody reviewed would be one object for all songs."""
         reviews = [asdict(entry) for entry in self.studio.takes.reviews(partition)]
-        return Action(self.asset, self.code_version, self.identity(), {"reviews": reviews})
+        return Action(self.asset, self.code_version, self.identity(), {"scene": partition, "reviews": reviews})
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """What each person said."""

@@ -36,6 +36,14 @@ def not_fresh(house: House, instance: dg.DagsterInstance) -> set[tuple[str, str]
     return {key for key, status in house.statuses(instance).items() if status != "FRESH"}
 
 
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """The sentence of a run that fails for a person's mistake."""
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_failure_data.user_failure_data is not None
+    return str(failure.step_failure_data.user_failure_data.description)
+
+
 # The sensor
 
 
@@ -109,6 +117,7 @@ def test_a_slip_in_the_policies_is_said_and_stops_nothing_else(ticks: WorkflowTi
     assert "did you mean 'voice_line'?" in ticks.skip()
     with pytest.raises(TomlError, match="voice_lime"):
         policies_of(ticks.house.studio())
+    assert "did you mean 'voice_line'?" in failure_of(ticks.run())
     ticks.house.write("backfill.toml", "")
     assert len(ticks.order()["voice_line"]) == 2
 
@@ -178,11 +187,7 @@ def test_a_dry_run_renders_nothing(ticks: WorkflowTicks) -> None:
 )
 def test_a_slip_is_one_sentence(ticks: WorkflowTicks, asked: dict[str, Any], sentence: str) -> None:
     ticks.house.write("cast.toml", SLOWER)
-    result = ticks.run(**asked)
-    assert not result.success
-    (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert failure.step_failure_data.user_failure_data is not None
-    assert sentence in str(failure.step_failure_data.user_failure_data.description)
+    assert sentence in failure_of(ticks.run(**asked))
 
 
 # Accepting

@@ -94,8 +94,8 @@ TABLE = {
     "scene_clip": ("film", "video", "team:video", "1", SCENES, ("lipsynced_take", "scene_treatment")),
     "final_video": ("film", "video", "team:video", "1", SONGS, ("scene_clip", "sections", "song_audio")),
     "timeline": (
-        *("film", "json", "team:video", "1", SONGS),
-        ("beat_grid", "lipsynced_take", "sections", "song_audio"),
+        *("film", "json", "team:video", "2", SONGS),
+        ("beat_grid", "lipsynced_take", "scene_take", "sections", "song_audio"),
     ),
     "deliverable": (
         *("film", "video", "team:video", "1", DELIVERIES),
