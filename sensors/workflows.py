@@ -32,7 +32,10 @@ _LOOK_AGAIN_S = 300.0  # without a change, for new code and what ended badly
 
 @dataclass(frozen=True)
 class Seen(Asked):
-    """Entries by asset, as told to Dagster and as read last; the plan that was left last; `rules` are the policies."""
+    """Entries by asset, as told to Dagster and as read last; the plan that was left last; `rules` are the policies.
+
+    `n_untold`: changed sources that Dagster has not been told of yet, for they were too many at once.
+    """
 
     told: Mapping[str, Entries] = field(default_factory=dict)
     read: Mapping[str, Entries] = field(default_factory=dict)
@@ -40,18 +43,20 @@ class Seen(Asked):
     left: str = ""
     rules: str = ""
     last_run: str = ""
+    n_untold: int = 0
 
 
 @dataclass(frozen=True)
 class Noticed:
     """What a tick makes of the files: the entries that changed by asset, and why it goes no further, "" where it plans.
 
-    `seen` is what the next tick is to know.
+    `seen` is what the next tick is to know. `is_telling`: it only goes on with telling Dagster of changed sources.
     """
 
     seen: Seen
     changed: Mapping[str, Entries] = field(default_factory=dict)
     ends: str = ""
+    is_telling: bool = False
 
 
 def notice(seen: Seen, now: Mapping[str, Entries], *, rules: str, last_run: str, at: float) -> Noticed:
@@ -66,7 +71,7 @@ def notice(seen: Seen, now: Mapping[str, Entries], *, rules: str, last_run: str,
     is_due = seen.is_due or bool(changed) or (rules, last_run) != (seen.rules, seen.last_run)
     after = replace(seen, told=now, rules=rules, last_run=last_run, is_due=is_due)
     is_idle = not is_due and at - seen.planned_at < _LOOK_AGAIN_S
-    return Noticed(after, changed, "nothing has changed" if is_idle else "")
+    return Noticed(after, changed, "nothing has changed" if is_idle else "", is_telling=is_idle and seen.n_untold > 0)
 
 
 @dataclass(frozen=True)
@@ -109,11 +114,14 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     for asset in noticed.changed:
         context.instance.report_runless_asset_event(observation(asset, now[asset], before.told.get(asset)))
     context.update_cursor((noticed.seen if noticed.ends else replace(noticed.seen, is_due=True)).dump())
-    if noticed.ends:
+    if noticed.ends and not noticed.is_telling:
         return dg.SkipReason(noticed.ends)
     if _is_rendering(context.instance, opened):
         return dg.SkipReason("a run is rendering; what follows from changes is planned after it")
-    sync(context.instance, opened)
+    seen = replace(noticed.seen, n_untold=sync(context.instance, opened))
+    if noticed.is_telling:
+        context.update_cursor(seen.dump())
+        return dg.SkipReason(f"Dagster is told of changed sources some at a time; {seen.n_untold} are left")
     try:
         policies = policies_of(opened)
     except ValueError as error:
@@ -121,7 +129,7 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     recipes = backfill_recipes(opened)
     found = plan(opened, recipes)
     wanted = Selector(opened, recipes, found).allowed(policies).plan.keys()
-    decided = decide(noticed.seen, found, wanted, at=time.time())
+    decided = decide(seen, found, wanted, at=time.time())
     if decided.is_another_plan:
         context.instance.report_runless_asset_event(plan_event(opened, recipes, found))
         for result in up_to_date(found):

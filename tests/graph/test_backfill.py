@@ -47,6 +47,21 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
 # The sensor
 
 
+def test_dagster_is_told_of_many_changes_some_at_a_time(
+    ticks: WorkflowTicks, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audio_assets.launch._REPORTED_AT_ONCE", 1)
+    lines = {("voice_line", ticks.house.line(text)) for text in (LATE, LAMP)}
+    ticks.house.write("backfill.toml", '[policy]\nvoice_line = "ask"\n')
+    ticks.house.write("cast.toml", SLOWER)
+    ticks.skip()
+    assert len(lines & not_fresh(ticks.house, instance)) <= 1
+    told = [ticks.tick().skip_message for _ in range(4)]
+    assert "some at a time; 0 are left" in told[-2], told
+    assert told[-1] == "nothing has changed"
+    assert lines <= not_fresh(ticks.house, instance)
+
+
 def test_an_edited_cast_asks_for_that_characters_lines_only(ticks: WorkflowTicks) -> None:
     ticks.house.write("cast.toml", SLOWER)
     wanted = ticks.order()

@@ -40,6 +40,13 @@ def test_it_plans_after_a_change_a_run_and_now_and_then(later: dict[str, Any], i
     assert noticed(replace(QUIET, is_due=True), **later).ends == ""
 
 
+def test_what_dagster_was_not_told_of_yet_is_told_while_nothing_else_is_to_do() -> None:
+    assert noticed(replace(QUIET, n_untold=3)).is_telling
+    assert not noticed(QUIET).is_telling
+    assert not noticed(replace(QUIET, n_untold=3), AFTER).is_telling, "not while files are written"
+    assert not noticed(replace(QUIET, n_untold=3, is_due=True)).is_telling, "planning tells, too"
+
+
 def test_the_same_work_is_asked_for_a_few_times_and_other_work_anew() -> None:
     seen, found = replace(QUIET, is_due=True), Plan(stale=[STALE])
     for _ in range(MAX_ATTEMPTS):
