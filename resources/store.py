@@ -10,7 +10,7 @@ What the bytes mean is not known here. Every single write is atomic (obstore wri
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +28,7 @@ from audio_assets.domain.schemas.records import (
     Ref,
     Sidecar,
     StoredFile,
+    lifted,
     read_record,
 )
 from resources.whole_objects import SIDECAR, is_whole, read_small
@@ -347,6 +348,14 @@ class Refs:
                 found[partition_of(name)] = ref
         self._loaded = found
         return self
+
+    def take(self, records: Iterable[tuple[str, Any]]) -> None:
+        """As `preload`, from the names and parsed records that somebody else has read."""
+        found: dict[str, Ref] = {}
+        for name, record in records:
+            with suppress(RecordError):
+                found[partition_of(name)] = Ref.from_record(lifted(record, "ref.1"))
+        self._loaded = found
 
     def all(self) -> Mapping[str, Ref]:
         """Every partition's ref."""

@@ -30,6 +30,15 @@ def read_record(data: bytes, schema: str) -> dict[str, Any]:
         record: Any = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise RecordError(f"not a {schema} record: {error}") from error
+    return lifted(record, schema)
+
+
+def lifted(record: Any, schema: str) -> dict[str, Any]:
+    """A record that was parsed already, lifted to `schema`.
+
+    Raises:
+        RecordError: no JSON object, or a tag this version does not know.
+    """
     if not isinstance(record, dict):
         raise RecordError(f"not a {schema} record: a JSON object was expected")
     found: dict[str, Any] = record
@@ -174,7 +183,15 @@ class Ref:
         Raises:
             RecordError: not a ref.
         """
-        record = read_record(data, "ref.1")
+        return cls.from_record(read_record(data, "ref.1"))
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Ref":
+        """Read a record of the current schema.
+
+        Raises:
+            RecordError: something is missing.
+        """
         try:
             return cls(
                 record["action_key"],
