@@ -31,7 +31,7 @@ from audio_assets.source import Source
 from audio_assets.studio import Studio
 from resources import pool
 from resources.pool import Call
-from resources.store import ArtifactStore, Refs, StoreError
+from resources.store import ArtifactStore, DamagedError, Refs, StoreError
 
 
 @dataclass(frozen=True)
@@ -286,11 +286,13 @@ class Recipe(ABC):
         Raises:
             UpstreamError: the object is gone or not whole.
         """
-        found = self.store.find(ref.object)
-        if found is None:
-            self.store.discard(ref.object)
-            raise UpstreamError(f"{ref.object} is gone or not whole; the next run renders it again")
-        return found
+        try:
+            return self.store.whole(ref.object)
+        except FileNotFoundError as error:
+            raise UpstreamError(f"{ref.object} is gone; the next run renders it again") from error
+        except DamagedError as error:
+            self.store.set_aside(ref.object)
+            raise UpstreamError(f"{error}; the next run renders it again") from error
 
     def copy_into(
         self, asset: str, partition: str, name: str, sidecar: Sidecar, *, through: Sequence[str] = ()

@@ -50,7 +50,7 @@ from audio_assets.songbook import SongBook
 from resources.engines.song_artifacts import BEAT_GRID, ENERGY, LYRICS
 from resources.engines.storyboard_artifacts import PROMPT
 from resources.engines.take_artifacts import THUMBNAIL, clip_name
-from resources.store import ArtifactStore, StoreError
+from resources.store import ArtifactStore, DamagedError, StoreError
 from resources.video import VideoCapabilities, VideoProvider
 
 TAKES, REQUESTS, CLIPS = "takes", "take_requests", "take_clips"
@@ -486,14 +486,12 @@ class TakeBook:
         ref = self.store.refs(asset).get(partition)
         if ref is None:
             raise UpstreamError(f"its {asset} is not rendered")
-        sidecar = self.store.find(ref.object)
-        if sidecar is None:
-            self.store.discard(ref.object)
-            raise UpstreamError(f"its {asset} is gone or not whole; the next run renders it again")
         try:
-            return self.store.read_file(ref.object, name, sidecar)
-        except StoreError as error:
-            self.store.discard(ref.object)
+            return self.store.read_file(ref.object, name, self.store.whole(ref.object))
+        except FileNotFoundError as error:
+            raise UpstreamError(f"its {asset} is gone; the next run renders it again") from error
+        except DamagedError as error:
+            self.store.set_aside(ref.object)
             raise UpstreamError(f"its {asset} can not be used: {error}; the next run renders it again") from error
 
 

@@ -39,8 +39,17 @@ class Origin:
         return f"{self.file}:{self.line}" if self.line else self.file
 
     def as_record(self) -> dict[str, Any]:
-        """The fields that say something."""
-        return {name: value for name, value in asdict(self).items() if value}
+        """What it is and its name, and of the other fields those that say something."""
+        return {key: value for key, value in asdict(self).items() if value or key in ("kind", "name")}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Origin":
+        """Read what `as_record` wrote, or once did: it left out a name that was empty.
+
+        Raises:
+            TypeError: not an origin.
+        """
+        return cls(**{"name": "", **record})
 
     def as_text(self) -> str:
         """One line for people."""
