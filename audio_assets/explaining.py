@@ -14,7 +14,7 @@ from pathlib import Path
 from audio_assets.domain.causes import changes
 from audio_assets.domain.lineage import Lineage, Node, Origin, State, provider_origins
 from audio_assets.domain.rendering import PermanentError, UpstreamError
-from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar
+from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar, StandsIn
 from audio_assets.domain.toml_tables import nearest
 from audio_assets.launch import RECIPES
 from audio_assets.render import Recipe, known_origins
@@ -46,6 +46,10 @@ class Found:
 def kind_of(folder: str) -> type[Recipe] | None:
     """The recipe whose object a folder is, None for other folders."""
     return FOLDERS.get(folder.rpartition("/")[0])
+
+
+def _said(told: StandsIn | None) -> str:
+    return "" if told is None else f"{told.provider}: {told.reason}"
 
 
 class Explainer:
@@ -289,6 +293,7 @@ class Explainer:
             ),
             inputs=tuple(inputs.items()),
             today=today,
+            stands_in_for=_said(sidecar.stands_in_for),
             problem=f"{', '.join(missing)}: gone or not of its size" if missing else "",
         )
 

@@ -119,6 +119,10 @@ class Recipe(ABC):
         """
         return None
 
+    def stands_in_for(self, partition: str) -> StandsIn | None:
+        """Whom the partition as it is rendered now stands in for, where that is known before; None for nobody."""
+        return None
+
     def able_stand_in(self, partition: str, action: Action) -> StandIn | None:
         """The stand-in; None also where the one that is named could not serve: then the provider's error is told."""
         try:
@@ -552,7 +556,7 @@ def _commit(
         published=recipe.published,
         partition=partition,
         origins=known_origins(recipe, partition),
-        stands_in_for=stands_in_for,
+        stands_in_for=stands_in_for or recipe.stands_in_for(partition),
     )
     recipe.store.commit(folder, files, sidecar)
     for data in rendered.files.values():

@@ -15,7 +15,7 @@ from audio_assets.domain.budget import Order
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
-from audio_assets.domain.schemas.records import Sidecar
+from audio_assets.domain.schemas.records import Sidecar, StandsIn
 from audio_assets.domain.schemas.take_requests import Slot, take_id
 from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe
@@ -152,6 +152,10 @@ class TakeClips(Recipe):
             return Call(engine.remixed_take, (provider.remixer(take.model), *arguments))
         generate = provider.generator(take.model)
         return Call(engine.generated_take, (generate, take.shot, take.reference_image, record, scratch))
+
+    def stands_in_for(self, partition: str) -> StandsIn | None:
+        """The provider that the settings name, of a take that is there for want of its."""
+        return self.wanted(partition).stands_in_for
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """The clip that was brought along, the reference image, what was asked of a remix."""

@@ -17,7 +17,7 @@ from audio_assets.domain.action import Action, sha256_hex
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, TransientError, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
-from audio_assets.domain.schemas.records import Sidecar
+from audio_assets.domain.schemas.records import Sidecar, StandsIn
 from audio_assets.domain.schemas.take_requests import Slot, take_id
 from audio_assets.domain.schemas.takes import reviews_from_bytes
 from audio_assets.domain.take_list import Take
@@ -116,6 +116,12 @@ class SceneTake(OfScene):
             raise self._none_made(partition, missing)
         thumbnails = tuple(takes.thumbnails(partition).values())
         return Call(records.take_list, (partition, tuple(entries), tuple(missing), thumbnails))
+
+    def stands_in_for(self, partition: str) -> StandsIn | None:
+        """The provider that the settings name, where every take of today's wishes is a stand-in's."""
+        made = [take for take in self.studio.takes.wanted(partition) if self.studio.takes.made(take.slot) is not None]
+        told = [take.stands_in_for for take in made]
+        return told[0] if told and all(told) else None
 
     def accept(self, partition: str, said: Mapping[str, str]) -> None:
         """See `Recipe.accept`: the takes that are there serve for those that are wanted; nothing is ordered."""
