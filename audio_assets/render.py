@@ -329,7 +329,7 @@ State = Literal["rendered", "cached", "failed", "stood_in"]
 class Outcome:
     """What became of one partition; `failure` is set when, and only when, it failed. `stood_in`: a stand-in made it.
 
-    `is_kept`: the store knows of it, so that a later step can look it up.
+    `is_kept`: the store knows of it, so that a later step can look it up. `is_new`: it was rendered just now.
     """
 
     partition: str
@@ -339,6 +339,7 @@ class Outcome:
     sidecar: Sidecar | None = None
     failure: Failure | None = None
     is_kept: bool = True
+    is_new: bool = False
 
 
 Watcher = Callable[[Recipe, Outcome], None]
@@ -484,14 +485,14 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
                 )
         except (StoreError, UpstreamError, OSError):
             sidecar = None
-        for one in sharing:
+        for number, one in enumerate(sharing):
             if sidecar is None:
                 yield _fail(recipe, one.partition, one.action, one.error, run_id)
                 continue
             outcome = _point(recipe, one.partition, one.stand_in.action, sidecar, "stood_in", run_id)
             if outcome.failure is None:  # kept after the ref, which would take it away
                 _fail(recipe, one.partition, one.action, one.error, run_id, stand_in=one.stand_in.provider)
-            yield outcome
+            yield replace(outcome, is_new=found[key] is None and not number and outcome.failure is None)
 
 
 def _run(
@@ -593,7 +594,7 @@ def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, sta
             recipe.store.clear_failure(recipe.asset, partition)
     except (StoreError, UpstreamError, OSError) as error:
         return _fail(recipe, partition, action, error, run_id)
-    return Outcome(partition, state, action, folder, sidecar)
+    return Outcome(partition, state, action, folder, sidecar, is_new=state == "rendered")
 
 
 _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (

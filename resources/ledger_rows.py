@@ -114,7 +114,8 @@ def ways_out(entry: Entry, *, has_jobs: bool) -> str:
             f"billed nothing, or {by_hand} paid {entry.id} USD` where it did, and {by_hand} again {entry.id}` to have "
             "it made once more, for its answer is lost"
         )
-    attach = "" if entry.job_id else f", {by_hand} attach {entry.id} JOB` where the job is there,"
+    which = "it is another job" if entry.job_id else "the job is there"
+    attach = f", {by_hand} attach {entry.id} JOB` where {which},"
     return (
         f"look at the jobs of {entry.provider} for {_mark(entry)}, then run {by_hand} release {entry.id}` where "
         f"nothing is billed{attach} or {by_hand} paid {entry.id} USD`"
@@ -131,7 +132,9 @@ def _mark(entry: Entry) -> str:
 
 def _words(request: Any) -> str:
     """What is to be spoken or shown, from a request of any provider: the first text under a name for that."""
-    inside = list(request.items() if isinstance(request, dict) else enumerate(request if isinstance(request, list) else ()))
+    inside = list(
+        request.items() if isinstance(request, dict) else enumerate(request if isinstance(request, list) else ())
+    )
     for name, value in inside:
         if isinstance(value, str) and value.strip() and str(name).casefold() in _WORDS:
             return value

@@ -202,8 +202,8 @@ def test_a_report_as_markdown() -> None:
     ]
     text = markdown(cost_report(found))
     assert (
-        "| song | orders | estimated | spent | held |\n|---|--:|--:|--:|--:|\n| night | 2 | $0.90 | $0.90 | $0.10 |"
-        in text
+        "| song or script | orders | estimated | spent | held |\n|---|--:|--:|--:|--:|\n"
+        "| night | 2 | $0.90 | $0.90 | $0.10 |" in text
     )
     assert "| s001\\|night | 1 | $0.80 | $0.90 | $0.00 |\n\n" in text  # not all is in a scene: no total that misleads
     assert text.count("| total | 2 | $0.90 | $0.90 | $0.10 |") == 3
