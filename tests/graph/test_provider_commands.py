@@ -368,3 +368,23 @@ def test_a_fallback_that_is_who_serves_anyway_is_asked_about(root: Path) -> None
     assert "[fallback] speech is cartesia, who serves by [use] as well" in run().stdout
     (root / "providers.toml").write_text('[use]\nspeech = "cartesia"\n[fallback]\nspeech = "kokoro"\n')
     assert "who serves by [use] as well" not in run().stdout
+
+
+@pytest.mark.usefixtures("root")
+def test_the_lines_of_the_readme_name_providers_and_models_that_are_there() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    block = readme.split("Set up, each in three lines:")[1].split("```")[1]
+    there = shipped_providers(current())
+    does = {name: provider.about().capability for name, provider in there.items()}
+    named = re.findall(r'\b(voice|speech|alignment|music|lip_sync|provider|video_provider) = "(\w+)', block)
+    named += [("model", name) for name in re.findall(r"\[providers\.(\w+)\]", block)]
+    named += [("probe", name) for name in re.findall(r"audio-assets providers (\w+)", block)]
+    assert len(named) > 20
+    wanted = {"voice": "speech", "provider": "music", "video_provider": "video"}
+    for key, name in named:
+        assert key in ("model", "probe") or does[name] == wanted.get(key, key), f"{key} = {name}"
+        assert name in there
+    for provider, model in re.findall(r'video_provider = "(\w+)", video_model = "([^"<]+)"', block):
+        assert model in there[provider].models()
+    keys = {provider.key_variable or "" for provider in there.values() if hasattr(provider, "key_variable")}
+    assert set(re.findall(r"[A-Z]+_(?:API_)?(?:KEY|TOKEN|SECRET)", block)) <= {*keys, "OPENAI_API_KEY"}
