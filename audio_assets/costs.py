@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from audio_assets import partitions
 from audio_assets.domain.action import Action
@@ -29,7 +30,7 @@ class CostReport(OfSong):
         """Every scene's takes, for they cost; nothing is read of them, and those that failed may have cost too."""
         return [("scene_take", scene) for scene in self.scenes(partition)]
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The ledger is no object."""
         return {}
 
@@ -40,11 +41,16 @@ class CostReport(OfSong):
     def describe(self, partition: str) -> Action:
         """Every entry of the song."""
         rows = [asdict(row) for row in self.studio.ledger.cost_rows(project=partition)]
-        return Action(self.asset, self.code_version, {"engine": "cost report"}, {"rows": rows})
+        return Action(self.asset, self.code_version, self.identity(), {"rows": rows})
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The report's call."""
-        return Call(_report, (tuple(self.studio.ledger.cost_rows(project=partition)),))
+        return Call(_report, (tuple(CostRow(**row) for row in action.params["rows"]),))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Our own report."""
+        return {"engine": "cost report"}
 
 
 def _report(rows: Sequence[CostRow]) -> Rendered:

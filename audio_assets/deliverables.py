@@ -3,17 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action
 from audio_assets.domain.edit import Edit, chapters_of
-from audio_assets.domain.film_settings import DELIVERIES, Delivery
+from audio_assets.domain.film_settings import DELIVERIES
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.song_analysis import beat_grid_from_bytes, sections_from_bytes
-from audio_assets.domain.timeline_plan import Join, SongMedia, TimelineClip
+from audio_assets.domain.timebase import parse_frame_rate
+from audio_assets.domain.timeline_plan import Film, Join, SongMedia, TimelineClip, TimelineScene
 from audio_assets.music_recipes import THE_SONG, OfSong, of_song
 from audio_assets.stage import rendered_asset
 from resources.engines import delivery_files as engine
@@ -71,24 +74,27 @@ class Deliverable(OfSong):
         has_faces = self.studio.model("facemesh") is not None
         return Action(self.asset, self.code_version, engine.identity(has_faces=has_faces), params, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
-        """The encoder's call."""
-        name, song = parse_scene_key(partition)
-        wanted = Delivery(**self.studio.songs.delivery_record(partition))
-        board = self.studio.songs.ready_board(song)
-        lyrics = self.read(self.upstream("lyric_alignment", song), analysis.LYRICS)[analysis.LYRICS]
-        sections = self.read(self.upstream("sections", song), analysis.SECTIONS)[analysis.SECTIONS]
-        chapters = chapters_of(sections_from_bytes(sections), board.n_frames, board.frame_rate)
-        container: Container = "webm" if name == "webm" else "mp4"
-        spec = DeliverySpec(container, 0, 0, target_lufs=wanted.loudness_lufs, chapters=chapters)
-        film = self.local_file(self.upstream("final_video", song), FILM)
-        tune = self.file("song_audio", song, THE_SONG)
-        spans = [(scene.start_frame, scene.end_frame) for scene in board.scenes]
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
+        """The encoder's call; how long the film is, the film itself knows."""
+        said, film = action.params, sources["final_video"]
+        made = self.sidecar(film).action["params"]
+        n_frames, rate = made["n_frames"], parse_frame_rate(made["frame_rate"])
+        lyrics = self.read_one(sources["lyric_alignment"], analysis.LYRICS)
+        sections = self.read_one(sources["sections"], analysis.SECTIONS)
+        chapters = chapters_of(sections_from_bytes(sections), n_frames, rate)
+        container: Container = "webm" if said["format"] == "webm" else "mp4"
+        spec = DeliverySpec(container, 0, 0, target_lufs=said["loudness_lufs"], chapters=chapters)
+        clip, tune = self.local_file(film, FILM), self.file(sources["song_audio"], THE_SONG)
+        spans = list(pairwise([*said["scenes"], n_frames]))
+        faces = self.studio.model("facemesh") if action.provider.get("faces") else None
+        deliver = partial(engine.delivered, is_burned=said["subtitles"] == "burned")
         target = self.studio.scratch_file(f".{container}")
-        deliver = partial(engine.delivered, is_burned=wanted.subtitles == "burned")
-        return Call(
-            deliver, (name, film, tune, lyrics, spans, spec, self.studio.model("facemesh"), board.title, target)
-        )
+        return Call(deliver, (said["format"], clip, tune, lyrics, spans, spec, faces, said["title"], target))
+
+    def made_by(self, partition: str, action: Action, sources: Mapping[str, str]) -> Mapping[str, Any]:
+        """Encoders; and who finds faces, where that is here and was."""
+        has_faces = bool(action.provider.get("faces")) and self.studio.model("facemesh") is not None
+        return engine.identity(has_faces=has_faces)
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """What the song's settings say of the format."""
@@ -155,35 +161,43 @@ class Timeline(OfSong):
             "song": asdict(self._song(partition)),
             "scenes": [[scene.id, scene.start_frame, scene.end_frame] for scene in board.scenes],
             "joins": {scene: asdict(join) for scene, join in self._joins(partition).items()},
+            "size": board.size,
             "frame_rate": str(board.frame_rate),
             "title": board.title,
         }
-        return Action(self.asset, self.code_version, {"engine": "timelines", "otio": otio_version()}, params, inputs)
+        return Action(self.asset, self.code_version, self.identity(), params, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The writer's call."""
-        grid = self.read(self.upstream("beat_grid", partition), analysis.BEAT_GRID)[analysis.BEAT_GRID]
-        sections = self.read(self.upstream("sections", partition), analysis.SECTIONS)[analysis.SECTIONS]
-        analysed = (beat_grid_from_bytes(grid), sections_from_bytes(sections))
-        board = self.studio.songs.ready_board(partition)
-        clips, joins = self._clips(partition), self._joins(partition)
-        return Call(timeline_files, (board, clips, self._song(partition), *analysed, joins))
+        said = action.params
+        grid = beat_grid_from_bytes(self.read_one(sources["beat_grid"], analysis.BEAT_GRID))
+        sections = sections_from_bytes(self.read_one(sources["sections"], analysis.SECTIONS))
+        scenes = tuple(TimelineScene(*scene) for scene in said["scenes"])
+        film = Film(said["title"], said["size"], parse_frame_rate(said["frame_rate"]), scenes)
+        clips = {row["line"]: TimelineClip(**{k: v for k, v in row.items() if k != "line"}) for row in said["media"]}
+        joins = {scene: Join(**join) for scene, join in said["joins"].items()}
+        return Call(timeline_files, (film, clips, SongMedia(**said["song"]), grid, sections, joins))
+
+    @staticmethod
+    def identity() -> Mapping[str, str]:
+        """Who writes."""
+        return {"engine": "timelines", "otio": otio_version()}
 
     def _clips(self, partition: str) -> dict[str, TimelineClip]:
         found = {}
         for scene in self.scenes(partition):
             ref = self.upstream("lipsynced_take", scene)
-            sidecar = self.sidecar(ref)
+            sidecar = self.sidecar(ref.object)
             media = self._where(ref.object, clip_name(sidecar.files))
             prompt = self.upstream("scene_prompt", scene)
-            text = self.read(prompt, PROMPT_TEXT)[PROMPT_TEXT].decode()
-            name = str(self.sidecar(self.upstream("selected_take", scene)).facts["take"])
+            text = self.read_one(prompt.object, PROMPT_TEXT).decode()
+            name = str(self.sidecar(self.upstream("selected_take", scene).object).facts["take"])
             found[parse_scene_key(scene)[0]] = TimelineClip(media, sidecar.facts["n_frames"], name, text)
         return found
 
     def _song(self, partition: str) -> SongMedia:
         ref = self.upstream("song_audio", partition)
-        sidecar = self.sidecar(ref)
+        sidecar = self.sidecar(ref.object)
         facts = sidecar.facts
         media = self._where(ref.object, analysis.song_file_name(sidecar.files))
         return SongMedia(media, facts["sample_rate_hz"], facts["n_samples"], facts["n_channels"])

@@ -70,6 +70,7 @@ class Dialogue:
         self._default_engine = default_engine
         self._fallback = fallback
         self._requests: dict[str, LineRequest] = {}
+        self._versions: dict[str, str] = {}
         self._sha256s: dict[str, str] = {}
         self._original_lines: dict[str, Collection[tuple[str, str]]] = {}
         self._entries: dict[tuple[str, str, str], CastEntry] = {}
@@ -153,9 +154,12 @@ class Dialogue:
     def sheets(self) -> Mapping[str, CueSheet]:
         """Every mix partition that a script's labels give."""
         members: dict[str, list[tuple[Cue, str]]] = {}
+        mixes: dict[tuple[str, str, str], str] = {}  # a label has many lines
         for key, cue in self.cues.items():
-            mix = partition_key(cue.script, script_slug(cue.line.label), cue.lang)
-            members.setdefault(mix, []).append((cue, key))
+            place = (cue.script, cue.line.label, cue.lang)
+            if place not in mixes:
+                mixes[place] = partition_key(cue.script, script_slug(cue.line.label), cue.lang)
+            members.setdefault(mixes[place], []).append((cue, key))
         return {
             mix: CueSheet(mix, cues[0][0].script, cues[0][0].line.label, cues[0][0].lang, tuple(key for _, key in cues))
             for mix, cues in members.items()
@@ -299,10 +303,12 @@ class Dialogue:
 
     def line_version(self, partition: str) -> str:
         """The data version of `dialogue_line`; a line that can not be resolved has its error's."""
-        try:
-            return self.request(partition).version
-        except PermanentError as error:
-            return sha256_hex(str(error).encode())
+        if partition not in self._versions:
+            try:
+                self._versions[partition] = self.request(partition).version
+            except PermanentError as error:
+                self._versions[partition] = sha256_hex(str(error).encode())
+        return self._versions[partition]
 
     def _gain_db(self, partition: str) -> float:
         try:

@@ -5,15 +5,18 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from audio_assets import film_sources, partitions
+from audio_assets.brought_files import brought
 from audio_assets.domain.action import Action
-from audio_assets.domain.edit import Chapter, chapters_of
+from audio_assets.domain.edit import Chapter, Transition, chapters_of
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
-from audio_assets.domain.schemas.records import Check, StandsIn
+from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.schemas.song_analysis import sections_from_bytes
+from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.music_recipes import THE_SONG, OfScene, OfSong, of_song, stand_ins_shown
 from audio_assets.stage import rendered_asset
 from resources.engines import film_assembly, scene_clips
@@ -40,9 +43,11 @@ class SceneClip(OfScene):
             before = self._before(partition)
         return [("lipsynced_take", scene) for scene in (before, partition) if scene]
 
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """Both clips' objects."""
-        return {name: self.upstream("lipsynced_take", scene).object for name, scene in self._clips(partition).items()}
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
+        """Both clips' objects, and the name of the grade."""
+        clips = {name: self.upstream("lipsynced_take", scene).object for name, scene in self._clips(partition).items()}
+        lut = self.studio.songs.settings(parse_scene_key(partition)[1]).film.lut
+        return {**clips, **({"grade": lut} if action.params["grade"] else {})}
 
     def versions(self, partition: str, action: Action) -> Mapping[str, str]:
         """The scene's own clip: Dagster follows an edge to the same scene only, a plan both."""
@@ -56,22 +61,26 @@ class SceneClip(OfScene):
         inputs = {name: self.upstream("lipsynced_take", scene).content for name, scene in clips}
         params = {name: value for name, value in treatment.items() if name not in _NOT_OF_THE_CLIP}
         params["n_frames"] = treatment["end_frame"] - treatment["start_frame"]
-        return Action(self.asset, self.code_version, scene_clips.identity(), params, inputs)
+        return Action(self.asset, self.code_version, self.identity(), params, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The call that conforms it."""
-        board, scene = self.studio.songs.scene(partition)
-        song = parse_scene_key(partition)[1]
-        edit = self.studio.songs.edits(song)[scene.order - 1]
-        width, height = map(int, board.size.split("x"))
-        film = self.studio.songs.settings(song).film
+        said, song = action.params, parse_scene_key(partition)[1]
+        width, height = map(int, said["size"].split("x"))
+        grade = None
+        if said["grade"]:
+            grade = brought(self.studio, sources.get("grade", "the grade"), said["grade"], song=song).read_bytes()
         spec = scene_clips.ConformSpec(
-            width, height, board.frame_rate, scene.n_frames, edit.transition_in, edit.transition_out,
-            edit.before_n_frames, film.fit, self.studio.songs.grade(song),
+            width, height, parse_frame_rate(said["frame_rate"]), said["n_frames"], Transition(**said["transition_in"]),
+            Transition(**said["transition_out"]), said["before_n_frames"], said["fit"], grade,
         )  # fmt: skip
-        before = self._before(partition)
-        clips = (self._clip(partition), self._clip(before) if before else None)
+        clips = (self._clip(sources["clip"]), self._clip(sources["clip before"]) if "clip before" in sources else None)
         return Call(scene_clips.conform_clip, (*clips, spec, self.studio.scratch_file(".mp4")))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who conforms clips."""
+        return scene_clips.identity()
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """What the song's settings say of size, joins and grade."""
@@ -96,9 +105,8 @@ class SceneClip(OfScene):
         before = self.studio.songs.edits(song)[scene.order - 1].before_id
         return scene_key(before, song) if before else ""
 
-    def _clip(self, partition: str) -> Path:
-        ref = self.upstream("lipsynced_take", partition)
-        return self.local_file(ref, clip_name(self.sidecar(ref).files))
+    def _clip(self, folder: str) -> Path:
+        return self.local_file(folder, clip_name(self.sidecar(folder).files))
 
 
 class FinalVideo(OfSong):
@@ -130,18 +138,23 @@ class FinalVideo(OfSong):
         }
         stand_ins = self._stand_ins(partition)
         if stand_ins:
-            params["stand_ins"] = {scene: [one.provider for one in told] for scene, told in stand_ins.items()}
-        return Action(self.asset, self.code_version, film_assembly.identity(), params, inputs)
+            params["stand_ins"] = stand_ins
+        return Action(self.asset, self.code_version, self.identity(), params, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The call that joins them."""
-        board = self.studio.songs.ready_board(partition)
-        scenes = self._scenes(partition)
-        clips = [self.local_file(self.upstream("scene_clip", scene), scene_clips.CLIP) for scene in scenes]
-        song = self.file("song_audio", partition, THE_SONG)
-        names = [parse_scene_key(scene)[0] for scene in scenes]
-        arguments = (clips, song, self.studio.scratch_file(".mp4"), board.frame_rate, board.n_frames)
-        return Call(_assembled, (*arguments, self._chapters(partition), names, self._stand_ins(partition)))
+        said = action.params
+        names = [row["line"] for row in said["clips"]]
+        clips = [self.local_file(sources[f"scene_clip {name}"], scene_clips.CLIP) for name in names]
+        song = self.file(sources["song_audio"], THE_SONG)
+        rate, chapters = parse_frame_rate(said["frame_rate"]), tuple(Chapter(**one) for one in said["chapters"])
+        arguments = (clips, song, self.studio.scratch_file(".mp4"), rate, said["n_frames"])
+        return Call(_assembled, (*arguments, chapters, names, said.get("stand_ins", {})))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who joins films."""
+        return film_assembly.identity()
 
     def estimate_s(self, partition: str) -> float:
         """Copying, and decoding the song twice to verify it."""
@@ -151,14 +164,14 @@ class FinalVideo(OfSong):
         self.studio.songs.ready_board(partition)
         return self.scenes(partition)
 
-    def _stand_ins(self, partition: str) -> dict[str, list[StandsIn]]:
+    def _stand_ins(self, partition: str) -> dict[str, list[str]]:
         """Whom the makers of a scene stand in for, by the scenes of which a stand-in's work is shown."""
         found = {parse_scene_key(scene)[0]: stand_ins_shown(self, scene) for scene in self._scenes(partition)}
-        return {scene: told for scene, told in found.items() if told}
+        return {scene: [one.provider for one in told] for scene, told in found.items() if told}
 
     def _chapters(self, partition: str) -> tuple[Chapter, ...]:
         board = self.studio.songs.ready_board(partition)
-        sections = self.read(self.upstream("sections", partition), analysis.SECTIONS)[analysis.SECTIONS]
+        sections = self.read_one(self.upstream("sections", partition).object, analysis.SECTIONS)
         return chapters_of(sections_from_bytes(sections), board.n_frames, board.frame_rate)
 
 
@@ -170,12 +183,12 @@ def _assembled(
     n_frames: int,
     chapters: Sequence[Chapter],
     names: Sequence[str],
-    stand_ins: Mapping[str, Sequence[StandsIn]],
+    stand_ins: Mapping[str, Sequence[str]],
 ) -> Rendered:
     film = film_assembly.assemble(
         clips, song, target, frame_rate=rate, n_frames=n_frames, chapters=chapters, names=names
     )
-    told = [f"{scene} stands in for {one.provider}: {one.reason}" for scene, all_ in stand_ins.items() for one in all_]
+    told = [f"{scene} is a stand-in's, for {' and '.join(providers)}" for scene, providers in stand_ins.items()]
     facts = {"stand_ins": ", ".join(stand_ins)} if stand_ins else {}
     check = Check(INTENDED, not told, "; ".join(told) or "no stand-in")
     return replace(film, facts={**film.facts, **facts}, checks=(*film.checks, check))

@@ -6,8 +6,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster as dg
+from dagster_shared.check import CheckError
 from filelock import FileLock
 from sqlalchemy.exc import OperationalError
+from yaml import YAMLError
 
 from audio_assets.settings import Settings
 
@@ -36,7 +38,18 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     home = prepare_home(settings)
     with ExitStack() as held:
         with FileLock(home / ".opening"):
-            instance = held.enter_context(dg.DagsterInstance.get())
+            try:
+                instance = held.enter_context(dg.DagsterInstance.get())
+            except (
+                dg.DagsterError,
+                CheckError,
+                YAMLError,
+                TypeError,
+            ) as error:  # Dagster checks some of it by using it
+                cause = str(error).strip().partition("\n")[0]
+                raise RuntimeError(
+                    f"{home / _TEMPLATE.name} can not be used: {cause}; edit it, or delete it for a new one"
+                ) from error
             instance.get_runs_count()
             instance.event_log_storage.get_maximum_record_id()
         try:

@@ -38,22 +38,20 @@ class LipSync(Recipe):
         return Action(
             self.asset,
             self.code_version,
-            _IDENTITY,
+            self.identity(),
             {"frame_rate": mouth.fps, "shapes": mouth.shapes},
             {"alignment": aligned.content},
         )
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The choice of shapes."""
-        mouth = self.studio.dialogue.request(partition).mouth
-        files = self.read(self.upstream("alignment", partition), ALIGNMENT)
-        return Call(lipsync_artifact, (files[ALIGNMENT], parse_frame_rate(mouth.fps), mouth.shapes))
-
-    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
-        """The recorded shapes and frame rate."""
-        files = self.read(self.upstream("alignment", partition), ALIGNMENT)
         rate, shapes = parse_frame_rate(action.params["frame_rate"]), action.params["shapes"]
-        return _IDENTITY, Call(lipsync_artifact, (files[ALIGNMENT], rate, shapes))
+        return Call(lipsync_artifact, (self.read_one(sources["alignment"], ALIGNMENT), rate, shapes))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Our own rules."""
+        return _IDENTITY
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The timeline."""

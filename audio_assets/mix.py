@@ -1,25 +1,25 @@
 """Stage `mix`: the voices of a label, or the tracks of a specification, become one file."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from hashlib import file_digest
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from audio_assets import partitions, script_sources
-from audio_assets.dialogue import CueSheet
+from audio_assets.brought_files import brought
 from audio_assets.domain.action import Action, sha256_hex
 from audio_assets.domain.artifacts import WAV
-from audio_assets.domain.dialogue_mix import LineClip, dialogue_spec
+from audio_assets.domain.dialogue_mix import Bed, LineClip, Pauses, dialogue_spec
 from audio_assets.domain.lineage import Origin
-from audio_assets.domain.mix_spec import MixSpec, spec_record
+from audio_assets.domain.mix_spec import Ducking, MixSpec, parse_mix_spec, spec_record
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Ref
 from audio_assets.render import Recipe
 from audio_assets.stage import rendered_asset
-from resources.engines.mix_artifact import identity, mix_artifact
+from resources.engines import mix_artifact as engine
 from resources.pool import Call
+from resources.published import sha256_of
 
 
 class DialogueMix(Recipe):
@@ -48,16 +48,23 @@ class DialogueMix(Recipe):
             params["lines"] = [self._cue(key) for key in lines]
             paths = [params["bed"]["path"]] if params["bed"] else []
         inputs = {key: self._voice(key).content for key in lines}
-        inputs.update({path: _sha256(self._file(path)) for path in paths})
-        return Action(self.asset, self.code_version, identity(), params, inputs)
+        inputs.update({path: sha256_of(self._file(path)) for path in paths})
+        return Action(self.asset, self.code_version, self.identity(), params, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The mixer's call; its file is rendered into the data root's scratch folder and taken over from there."""
-        spec = self.studio.dialogue.mix_spec(partition) or self._label_spec(self.studio.dialogue.sheet(partition))
-        sources = {
-            name: self._wav(name) if name in self.studio.dialogue.cues else self._file(name) for name in action.inputs
-        }
-        return Call(mix_artifact, (spec, sources, self.studio.scratch_file(".wav")))
+        spec = _spec(action, partition, {name: self.sidecar(sources[name]).facts for name in _lines(action)})
+        files = {
+            name: self.local_file(sources[name], WAV) if name in _lines(action)
+            else brought(self.studio, sources[name], sha256)
+            for name, sha256 in action.inputs.items()
+        }  # fmt: skip
+        return Call(engine.mix_artifact, (spec, files, self.studio.scratch_file(".wav")))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """The mixer."""
+        return engine.identity()
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The voices of its lines."""
@@ -65,11 +72,10 @@ class DialogueMix(Recipe):
         lines = self.studio.dialogue.sheet(partition).lines if spec is None else [t.line for t in spec.tracks if t.line]
         return [("voice_line", line) for line in lines]
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The voices' objects by line, and the files by path."""
-        names = self.describe(partition).inputs
-        cues = self.studio.dialogue.cues
-        return {name: self._voice(name).object if name in cues else name for name in names}
+        lines = _lines(action)
+        return {name: self._voice(name).object if name in lines else name for name in action.inputs}
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """The specification, or what `mix.toml` says of the label; the files that go in."""
@@ -100,36 +106,6 @@ class DialogueMix(Recipe):
             "gain_db": request.gain_db,
         }
 
-    def _label_spec(self, sheet: CueSheet) -> MixSpec:
-        settings = self.studio.dialogue.mix
-        clips = [self._clip(line) for line in sheet.lines]
-        return dialogue_spec(
-            clips,
-            bed=settings.bed_of(sheet.script, sheet.label),
-            pauses=settings.pauses,
-            ducking=settings.ducking,
-            sample_rate_hz=settings.sample_rate_hz,
-            n_channels=settings.n_channels,
-            target_lufs=settings.target_lufs,
-            true_peak_db=settings.true_peak_db,
-        )
-
-    def _clip(self, line: str) -> LineClip:
-        facts = self.sidecar(self._voice(line)).facts
-        request = self.studio.dialogue.request(line)
-        return LineClip(
-            line,
-            request.character,
-            request.speech.text,
-            facts["duration_s"],
-            request.gain_db,
-            facts["leading_silence_s"],
-            facts["trailing_silence_s"],
-        )
-
-    def _wav(self, line: str) -> Path:
-        return self.local_file(self._voice(line), WAV)
-
     def _file(self, path: str) -> Path:
         found = self.studio.settings.root / path  # an absolute path stays as it is
         if not found.is_file():
@@ -137,15 +113,40 @@ class DialogueMix(Recipe):
         return found
 
 
-def _sha256(path: Path) -> str:
-    status = path.stat()
-    return _sha256_of(path, status.st_mtime_ns, status.st_size)
+def _lines(action: Action) -> set[str]:
+    """The voiced lines among the inputs of an action; the others are files."""
+    said = action.params
+    return {row["line"] for row in said["lines" if "lines" in said else "tracks"] if "line" in row}
 
 
-@lru_cache(maxsize=4096)
-def _sha256_of(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001 - they are the cache's key
-    with path.open("rb") as source:
-        return file_digest(source, "sha256").hexdigest()
+def _spec(action: Action, partition: str, voices: Mapping[str, Mapping[str, Any]]) -> MixSpec:
+    """The specification that an action describes; `voices` are the facts of each line's voice."""
+    said = action.params
+    if "lines" not in said:
+        return parse_mix_spec(said, partition)
+    bed, ducking = said["bed"], said["ducking"]
+    return dialogue_spec(
+        [_clip(row, voices[row["line"]]) for row in said["lines"]],
+        bed=None if bed is None else Bed(**bed),
+        pauses=Pauses(**said["pauses"]),
+        ducking=None if ducking is None else Ducking(**{**ducking, "trigger_roles": tuple(ducking["trigger_roles"])}),
+        sample_rate_hz=said["sample_rate_hz"],
+        n_channels=said["n_channels"],
+        target_lufs=said["target_lufs"],
+        true_peak_db=said["true_peak_db"],
+    )
+
+
+def _clip(row: Mapping[str, Any], voice: Mapping[str, Any]) -> LineClip:
+    return LineClip(
+        row["line"],
+        row["character"],
+        row["text"],
+        voice["duration_s"],
+        row["gain_db"],
+        voice["leading_silence_s"],
+        voice["trailing_silence_s"],
+    )
 
 
 dialogue_mix = rendered_asset(

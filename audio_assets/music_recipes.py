@@ -53,18 +53,17 @@ class OfSong(Recipe):
         """The settings that can change the bytes; most have none."""
         return {}
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The engine's call on the files that it reads."""
-        return Call(self.render, tuple(self.paths(partition).values()))
+        return Call(self.render, tuple(self.paths(sources).values()))
 
-    def paths(self, partition: str) -> dict[str, Path]:
+    def paths(self, sources: Mapping[str, str]) -> dict[str, Path]:
         """A local path for each of `files`, by asset."""
-        return {asset: self.file(asset, partition, name) for asset, name in self.files.items()}
+        return {asset: self.file(sources[asset], name) for asset, name in self.files.items()}
 
-    def file(self, asset: str, partition: str, name: str) -> Path:
+    def file(self, folder: str, name: str) -> Path:
         """A local path with a file of an input; the song itself has its own suffix."""
-        ref = self.upstream(asset, partition)
-        return self.local_file(ref, engine.song_file_name(self.sidecar(ref).files) if name == THE_SONG else name)
+        return self.local_file(folder, engine.song_file_name(self.sidecar(folder).files) if name == THE_SONG else name)
 
     def scenes(self, partition: str) -> list[str]:
         """The scene partitions of the song's current storyboard, in order."""
@@ -89,8 +88,8 @@ def selected_take(recipe: Recipe, scene: str) -> Take:
         PermanentError: it is gone.
         UpstreamError: nothing is selected yet.
     """
-    chosen = recipe.read(recipe.upstream("selected_take", scene), SELECTION)[SELECTION]
-    listed = recipe.read(recipe.upstream("scene_take", scene), TAKES)[TAKES]
+    chosen = recipe.read_one(recipe.upstream("selected_take", scene).object, SELECTION)
+    listed = recipe.read_one(recipe.upstream("scene_take", scene).object, TAKES)
     wanted, (_, takes) = selection_from_bytes(chosen)[1].take, take_list_from_bytes(listed)
     found = next((take for take in takes if take.id == wanted), None)
     if found is None:
@@ -103,9 +102,9 @@ def stand_ins_shown(recipe: Recipe, scene: str) -> list[StandsIn]:
     take, synced = (recipe.studio.refs(asset).get(scene) for asset in ("scene_take", "lipsynced_take"))
     told = []
     if take is not None and INTENDED in take.failed_checks and selected_take(recipe, scene).origin == "stand_in":
-        told.append(recipe.sidecar(take).stands_in_for)
+        told.append(recipe.sidecar(take.object).stands_in_for)
     if synced is not None and INTENDED in synced.failed_checks:
-        told.append(recipe.sidecar(synced).stands_in_for)
+        told.append(recipe.sidecar(synced.object).stands_in_for)
     return [one for one in told if one is not None]
 
 

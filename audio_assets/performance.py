@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -15,6 +16,7 @@ from audio_assets.domain.music.sung_mouth import SUNG_JAW
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.take_list import Take
+from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.music_recipes import OfScene, of_song, selected_take
 from audio_assets.ordering import unavailable
 from audio_assets.render import StandIn
@@ -24,7 +26,7 @@ from resources.engines import heard_clip
 from resources.engines import lipsynced_take as mouth
 from resources.engines import scene_singing as engine
 from resources.engines import song_artifacts as analysis
-from resources.engines.take_artifacts import RIG
+from resources.engines.take_artifacts import RIG, clip_name
 from resources.ledger import Ledger
 from resources.lip_sync import LipSyncProvider
 from resources.ordered import Remote, ordered
@@ -55,15 +57,17 @@ class VocalSegment(OfScene):
         """The voice, and from where to where."""
         inputs = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition)}
         span = self.studio.songs.span(partition)
-        return Action(self.asset, self.code_version, analysis.analysers(), span, inputs)
+        return Action(self.asset, self.code_version, self.identity(), span, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The cutter's call."""
-        (need,) = self.needs(partition)
-        vocals = self.local_file(self.upstream(*need), analysis.VOCALS)
-        _, scene = self.studio.songs.scene(partition)
-        target = self.studio.scratch_file(".flac")
-        return Call(engine.vocal_segment, (vocals, scene.start_frame, scene.end_frame, scene.frame_rate, target))
+        vocals = self.local_file(sources["vocals"], analysis.VOCALS)
+        return Call(engine.vocal_segment, (vocals, *_span(action), self.studio.scratch_file(".flac")))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """The cutter."""
+        return analysis.analysers()
 
 
 class SceneAlignment(OfScene):
@@ -86,16 +90,19 @@ class SceneAlignment(OfScene):
             "lyrics": self._by_hand(partition),
             "language": self._language(partition),
         }
-        return Action(self.asset, self.code_version, engine.identity(), params, inputs)
+        return Action(self.asset, self.code_version, self.identity(), params, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The aligner's call."""
-        segment, lyrics = (self.upstream(*need) for need in self.needs(partition))
-        words = self.read(lyrics, analysis.LYRICS)[analysis.LYRICS]
-        _, scene = self.studio.songs.scene(partition)
-        span = (scene.start_frame, scene.end_frame, scene.frame_rate)
-        voice = self.local_file(segment, engine.SEGMENT)
-        return Call(_aligned, (voice, words, span, self._by_hand(partition), self._language(partition)))
+        words = self.read_one(sources["lyric_alignment"], analysis.LYRICS)
+        voice = self.local_file(sources["vocal_segment"], engine.SEGMENT)
+        said = action.params
+        return Call(_aligned, (voice, words, _span(action), said["lyrics"], said["language"]))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """The aligner."""
+        return engine.identity()
 
     def estimate_s(self, partition: str) -> float:
         """About a tenth of the scene's length."""
@@ -107,6 +114,12 @@ class SceneAlignment(OfScene):
 
     def _language(self, partition: str) -> str:
         return self.studio.songs.language(parse_scene_key(partition)[1])
+
+
+def _span(action: Action) -> tuple[int, int, Fraction]:
+    """The frames of the scene in its song, from and up to, and how many there are in a second."""
+    said = action.params
+    return said["start_frame"], said["end_frame"], parse_frame_rate(said["frame_rate"])
 
 
 def _aligned(voice: Path, words: bytes, span: tuple[int, int, Fraction], by_hand: str, language: str) -> Rendered:
@@ -135,19 +148,44 @@ class LipsyncedTake(OfScene):
                 found.append(("vocal_segment", partition))
         return found
 
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """What it needs, and the selected take itself."""
-        return {**super().sources(partition), "take": self._selected(partition).object}
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
+        """What it needs, what a stand-in listens to, and the selected take itself."""
+        heard = {name: self.upstream(name, partition).object for name in action.inputs if name == "vocal_segment"}
+        return {**super().sources(partition, action), **heard, "take": self._selected(partition).object}
 
     def describe(self, partition: str) -> Action:
         """The take; and where a mouth is to move, what it follows and who moves it."""
         take = self._selected(partition)
         return self._action(partition, take, self._mover(partition, take))
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The lip-sync provider's call, the order, or a copy."""
-        take = self._selected(partition)
-        return self._call(partition, action, take, self._mover(partition, take))
+        take = sources["take"]
+        clip = self.local_file(take, clip_name(self.sidecar(take).files))
+        if "why" in action.params:
+            return Call(mouth.passed_through, (clip, action.params["why"], self.studio.scratch_file(clip.suffix)))
+        aligned, mover = sources["scene_alignment"], self._mover_of(partition, action)
+        alignment = self.read_one(aligned, engine.ALIGNMENT)
+        rate = parse_frame_rate(self.sidecar(aligned).action["params"]["frame_rate"])
+        if mover.is_driven_by == "mouth":
+            rig = self.store.read(f"{take}/{RIG}")
+            sync = mover.syncer(drawn=rig is not None)
+            return Call(mouth.lipsynced, (sync, clip, alignment, rig, rate, self.studio.scratch_file(clip.suffix)))
+        segment = self.local_file(sources["vocal_segment"], engine.SEGMENT)
+        given = (clip, segment, alignment, rate, self.studio.model("facemesh"))
+        scratch, remote = self.studio.scratch_file(".mp4"), self._remote(mover)
+        if remote is None:
+            return Call(heard_clip.heard_take, (mover.audio_syncer(), mover.name, *given, scratch))
+        scene, song = parse_scene_key(partition)
+        order = ordering.order(
+            self.studio, remote, action, song, mover.request(probe_video(clip).duration_s), scene=scene,
+            cap_usd=self.studio.songs.settings(song).budget_cap_usd, seconds=self._billed_s(mover, clip),
+        )  # fmt: skip
+        return Call(_ordered, (self.studio.ledger, remote, order, *given, scratch), remote.lane)
+
+    def made_by(self, partition: str, action: Action, sources: Mapping[str, str]) -> Mapping[str, Any]:
+        """Whoever moves the mouth, nobody where none was moved."""
+        return action.provider if "why" in action.params else self._identity(self._mover_of(partition, action))
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """What the song's settings say of mouths."""
@@ -168,7 +206,7 @@ class LipsyncedTake(OfScene):
         if instead.name == wanted.name:
             return None
         described = self._action(partition, take, instead, stands_in_for=wanted.name)
-        return StandIn(instead.name, described, lambda: self._call(partition, described, take, instead))
+        return StandIn(instead.name, described)
 
     def unavailable(self, partition: str) -> str:
         """What the provider lacks."""
@@ -241,46 +279,42 @@ class LipsyncedTake(OfScene):
             return Action(self.asset, self.code_version, {"engine": "none"}, params, inputs)
         if mover.is_driven_by == "mouth":
             inputs["scene_alignment"] = self.upstream("scene_alignment", partition).content
-            identity = {**mover.identity(), "singing_recipe": engine.RECIPE, "jaw_exponent": SUNG_JAW}
-            return Action(self.asset, self.code_version, identity, {"method": method, **more}, inputs)
+            return Action(self.asset, self.code_version, self._identity(mover), {"method": method, **more}, inputs)
         segment = self.upstream("vocal_segment", partition)
         if not self._is_sung(partition):
             params = {"method": method, "why": "nothing is sung in this scene"}
             return Action(self.asset, self.code_version, {"engine": "none"}, params, inputs)
         inputs["vocal_segment"] = segment.content
-        identity = {**mover.identity(), "hearing_recipe": heard_clip.RECIPE}
-        return Action(self.asset, self.code_version, identity, {"method": method, **more}, inputs)
+        return Action(self.asset, self.code_version, self._identity(mover), {"method": method, **more}, inputs)
+
+    @staticmethod
+    def _identity(mover: LipSyncProvider) -> Mapping[str, Any]:
+        """A provider with our part of the work."""
+        if mover.is_driven_by == "mouth":
+            return {**mover.identity(), "singing_recipe": engine.RECIPE, "jaw_exponent": SUNG_JAW}
+        return {**mover.identity(), "hearing_recipe": heard_clip.RECIPE}
+
+    def _mover_of(self, partition: str, action: Action) -> LipSyncProvider:
+        """Who moves the mouth of an action: of several that are alike, the one that the song's settings name.
+
+        Raises:
+            PermanentError: nobody of that kind is here any more.
+        """
+        alike = self.studio.providers.alike("lip_sync", action.provider, lambda one, _: self._identity(one))
+        names = [name for name, _ in alike]
+        if not names:
+            raise PermanentError(f"{action.provider.get('engine')} moved the mouth, and is not here any more")
+        if len(names) > 1 and (named := self._provider(partition).name) in names:
+            return self.studio.lip_sync(named)
+        return self.studio.lip_sync(names[0])
 
     def _is_sung(self, partition: str) -> bool:
         """Whether there is anything to listen to: sound, and words where the song's are known."""
         segment, words = (
-            self.sidecar(self.upstream(asset, partition)) for asset in ("vocal_segment", "scene_alignment")
+            self.sidecar(self.upstream(asset, partition).object) for asset in ("vocal_segment", "scene_alignment")
         )
         has_lyrics = self.studio.songs.lyrics(parse_scene_key(partition)[1]) is not None
         return segment.facts["sounding_share"] > 0 and (words.facts["n_words"] > 0 or not has_lyrics)
-
-    def _call(self, partition: str, action: Action, take: Take, mover: LipSyncProvider) -> Call:
-        clip = self._clip(partition, take)
-        if "why" in action.params:
-            return Call(mouth.passed_through, (clip, action.params["why"], self.studio.scratch_file(clip.suffix)))
-        alignment = self.read(self.upstream("scene_alignment", partition), engine.ALIGNMENT)[engine.ALIGNMENT]
-        board, _ = self.studio.songs.scene(partition)
-        if mover.is_driven_by == "mouth":
-            rig = self.store.read(f"{take.object}/{RIG}")
-            sync = mover.syncer(drawn=rig is not None)
-            scratch = self.studio.scratch_file(clip.suffix)
-            return Call(mouth.lipsynced, (sync, clip, alignment, rig, board.frame_rate, scratch))
-        segment = self.local_file(self.upstream("vocal_segment", partition), engine.SEGMENT)
-        given = (clip, segment, alignment, board.frame_rate, self.studio.model("facemesh"))
-        scratch, remote = self.studio.scratch_file(".mp4"), self._remote(mover)
-        if remote is None:
-            return Call(heard_clip.heard_take, (mover.audio_syncer(), mover.name, *given, scratch))
-        scene, song = parse_scene_key(partition)
-        order = ordering.order(
-            self.studio, remote, action, song, mover.request(probe_video(clip).duration_s), scene=scene,
-            cap_usd=self.studio.songs.settings(song).budget_cap_usd, seconds=self._billed_s(mover, clip),
-        )  # fmt: skip
-        return Call(_ordered, (self.studio.ledger, remote, order, *given, scratch), remote.lane)
 
     def _billed_s(self, mover: LipSyncProvider, clip: Path) -> float:
         info = probe_video(clip)

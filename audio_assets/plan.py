@@ -2,8 +2,8 @@
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -13,6 +13,8 @@ from audio_assets.domain.rendering import INTENDED, PermanentError, UpstreamErro
 from audio_assets.domain.schemas.records import Failure, Ref
 from audio_assets.render import Recipe, foresee
 from audio_assets.studio import Studio
+from resources.store import partition_of
+from resources.whole_objects import Lookout, has_many
 
 _STAND_IN_TRIES = 2
 
@@ -36,9 +38,8 @@ class Stale:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        record = asdict(self)
-        del record["after"]
-        return {**record, "kinds": sorted(self.kinds)}
+        names = ("asset", "partition", "causes", "estimated_s", "estimated_usd", "is_certain")
+        return {**{name: getattr(self, name) for name in names}, "kinds": sorted(self.kinds)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +124,56 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What the store holds of an asset, by partition: refs, which of them have lost files, and failures."""
+
+    refs: Mapping[str, Ref]
+    gone: Collection[str]
+    failures: Mapping[str, Failure]
+
+    @classmethod
+    def of(cls, recipe: Recipe, lookout: Lookout | None = None) -> "_Kept":
+        """Look, or ask who looks already."""
+        refs, store = recipe.refs.preload().all(), recipe.store
+        if lookout is None:
+            gone = {partition for partition, ref in refs.items() if not store.is_there(ref)}
+        else:
+            gone = {partition_of(name) for name in lookout.broken(recipe.asset)}
+        return cls(refs, gone, store.failures(recipe.asset))
+
+
+@contextmanager
+def _looking(recipes: Sequence[Recipe]) -> Iterator[Lookout | None]:
+    """Within: another process looks at the objects, where there are so many that it is worth it."""
+    assets = [recipe.asset for recipe in recipes]
+    root = recipes[0].store.local_root if recipes else None
+    lookout = Lookout(str(root), assets) if root is not None and has_many(str(root), assets) else None
+    try:
+        yield lookout
+    finally:
+        if lookout is not None:
+            lookout.close()
+
+
 def _planned(studio: Studio, recipes: Sequence[Recipe], *, retry_failed: bool) -> Plan:
+    with _looking(recipes) as lookout:
+        kept = (_Kept.of(recipe, lookout) for recipe in recipes)
+        return _judged(studio, zip(recipes, kept, strict=True), retry_failed=retry_failed)
+
+
+def _judged(studio: Studio, recipes: Iterable[tuple[Recipe, _Kept]], *, retry_failed: bool) -> Plan:
     found = Plan()
     unsettled: _Unsettled = {}
     ahead: Studio | None = None
-    for recipe in recipes:
-        here = type(recipe)(ahead) if ahead else recipe
-        refs = here.refs.preload()
-        failures = here.store.failures(here.asset)
+    for recipe, looked_up in recipes:
+        here, kept = recipe, looked_up
+        if ahead is not None:
+            here = type(recipe)(ahead)
+            kept = _Kept.of(here)
         for partition in here.partitions():
             key = (here.asset, partition)
-            verdict = _judge(here, partition, refs.get(partition), failures.get(partition), unsettled, retry_failed)
+            verdict = _judge(here, partition, kept, unsettled, retry_failed)
             if verdict is None:
                 found.n_current += 1
             elif isinstance(verdict, Stale):
@@ -156,13 +196,9 @@ _Unsettled = dict[tuple[str, str], Stale | Stuck]
 
 
 def _judge(
-    recipe: Recipe,
-    partition: str,
-    ref: Ref | None,
-    failure: Failure | None,
-    unsettled: _Unsettled,
-    retry_failed: bool,
+    recipe: Recipe, partition: str, kept: _Kept, unsettled: _Unsettled, retry_failed: bool
 ) -> Stale | Stuck | None:
+    ref, failure, is_gone = kept.refs.get(partition), kept.failures.get(partition), partition in kept.gone
     try:
         needs = recipe.needs(partition)
         ahead = [(need, before) for need in needs if (before := unsettled.get(need)) is not None]
@@ -171,13 +207,13 @@ def _judge(
             return Stuck(recipe.asset, partition, "waiting", f"waits for {stuck_on[0]} of {stuck_on[1]}")
         again = [(need, before) for need, before in ahead if isinstance(before, Stale)]
         if again:
-            return _follows(recipe, partition, again, ref)
+            return _follows(recipe, partition, again, ref, is_gone=is_gone)
         action = recipe.describe(partition)
     except PermanentError as error:
         return Stuck(recipe.asset, partition, "failed", str(error))
     except UpstreamError as error:
         return Stuck(recipe.asset, partition, "waiting", str(error))
-    causes = _causes(recipe, action, ref)
+    causes = _causes(recipe, action, ref, is_gone=is_gone)
     if not causes:
         more = recipe.unfinished(partition, retry_failed=retry_failed)
         return _stale(recipe, partition, (Change(more, "choice"),)) if more else None
@@ -199,15 +235,18 @@ def _has_new_stand_in(recipe: Recipe, partition: str, action: Action, failure: F
     return is_due and recipe.able_stand_in(partition, action) is not None
 
 
-def _follows(recipe: Recipe, partition: str, again: Sequence[tuple[tuple[str, str], Stale]], ref: Ref | None) -> Stale:
+def _follows(
+    recipe: Recipe, partition: str, again: Sequence[tuple[tuple[str, str], Stale]], ref: Ref | None, *, is_gone: bool
+) -> Stale:
     """Stale because inputs of it are."""
-    kinds = frozenset().union(*(before.kinds for _, before in again))
+    kinds = again[0][1].kinds if len(again) == 1 else frozenset().union(*(before.kinds for _, before in again))
     after = tuple(need for need, _ in again)
     if ref is None:
         return replace(_stale(recipe, partition, (Change("new", "new"),), kinds), after=after)
-    own: Sequence[Change] = () if recipe.store.is_there(ref) else (Change("its files are gone", "gone"),)
-    with suppress(PermanentError, UpstreamError):  # said once its inputs are there
-        own = _causes(recipe, recipe.describe(partition), ref)
+    try:
+        own: Sequence[Change] = _causes(recipe, recipe.describe(partition), ref, is_gone=is_gone)
+    except (PermanentError, UpstreamError):  # said once its inputs are there
+        own = (Change("its files are gone", "gone"),) if is_gone else ()
     phrases = [Change(f"{asset} {_named(key, partition)}renders again", "input") for (asset, key), _ in again[:5]]
     found = _stale(recipe, partition, (*own, *phrases), kinds)
     return replace(found, after=after) if own else replace(found, kinds=kinds, is_certain=False, after=after)
@@ -223,13 +262,13 @@ def _named(key: str, partition: str) -> str:
     return "" if key == partition else f"{key} "
 
 
-def _causes(recipe: Recipe, action: Action, ref: Ref | None) -> tuple[Change, ...]:
+def _causes(recipe: Recipe, action: Action, ref: Ref | None, *, is_gone: bool) -> tuple[Change, ...]:
     """Why the partition is stale; empty when it is not."""
     if ref is None:
         return (Change("new", "new"),)
     if ref.action_key == action.key:
-        return () if recipe.store.is_there(ref) else (Change("its files are gone", "gone"),)
-    before = recipe.store.find(ref.object)
+        return (Change("its files are gone", "gone"),) if is_gone else ()
+    before = None if is_gone else recipe.store.recorded_action(ref.object)
     if before is None:
         return (Change("changed, and its old files are gone", "gone"),)
-    return tuple(changes(before.action, action.as_record())) or (Change("changed", "settings"),)
+    return tuple(changes(before, action.as_record())) or (Change("changed", "settings"),)

@@ -1,6 +1,7 @@
 """Today's providers: those that are shipped, as `providers.toml` sets them up, and further servers that it names."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -135,6 +136,23 @@ class ProviderBook:
                 f"there is no {self.shown_as[capability]} '{name}'; {instead_of(name, capability, known)}"
             )
         return there[name]
+
+    def alike(
+        self, capability: Capability, identity: Mapping[str, Any], ask: Callable[[Any, str], Mapping[str, Any]]
+    ) -> list[tuple[str, str]]:
+        """The (name, model) of each provider that has this identity, else of those of the same engine and model today.
+
+        `ask(provider, model)` is its identity; the model is "" where a provider has no models.
+        """
+        found: dict[tuple[str, str], Mapping[str, Any]] = {}
+        for name, one in self.of(capability).items():
+            for model in one.models() if hasattr(one, "models") else ("",):
+                with suppress(ValueError, RuntimeError, OSError):  # one that is not set up says nothing of itself
+                    found[name, model] = ask(one, model)
+        same = [key for key, said in found.items() if dict(said) == dict(identity)]
+        for fields in (("engine", "model"), ("engine",)):
+            same = same or [key for key, said in found.items() if all(said.get(f) == identity.get(f) for f in fields)]
+        return same
 
     def _set_up(self, name: str, values: Mapping[str, Any]) -> Provider:
         """A shipped provider with settings of the file, or another server of its kind."""

@@ -4,18 +4,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from audio_assets import ordering, partitions, song_sources
+from audio_assets.brought_files import brought
 from audio_assets.domain.action import Action
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.music.analysis import BeatGrid
 from audio_assets.domain.music_ask import DEFAULT_S, MusicAsk, MusicCapabilities, check_length, check_request, music_ask
-from audio_assets.domain.remix_spec import RemixRequest, request_record, style_record, without_maker
+from audio_assets.domain.remix_spec import (
+    RemixRequest,
+    parse_remix_request,
+    request_record,
+    style_from_record,
+    style_record,
+    without_maker,
+)
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.song_analysis import beat_grid_from_bytes
 from audio_assets.render import Recipe, StandIn
@@ -25,6 +32,7 @@ from resources.engines.bought_music import bought_music, is_music
 from resources.music import MusicProvider
 from resources.ordered import Remote
 from resources.pool import Call
+from resources.published import sha256_of
 from resources.song_files import SongReader
 
 
@@ -76,10 +84,23 @@ class MusicRemix(Recipe):
         with _one_sentence():
             return self._action(partition, self._job(partition))
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The remixer's call, or the order."""
         with _one_sentence():
-            return self._call(partition, action, self._job(partition))
+            request = parse_remix_request(action.params["request"], partition)
+            name, model = self._who(partition, action)
+            job = _Job(request, self.studio.music(name), model)
+            track, out = self._source(action, sources), self.studio.scratch_file(".wav")
+            render = job.provider.renderer()
+            if render is None:
+                return self._order(partition, action, job, track, out)
+            style = style_from_record(action.params["style"])
+            return Call(render, (track, self._grid(sources.get("beat_grid", "")), request, style, out))
+
+    def made_by(self, partition: str, action: Action, sources: Mapping[str, str]) -> Mapping[str, Any]:
+        """Whoever makes it, with its model."""
+        name, model = self._who(partition, action)
+        return self.studio.music(name).identity(model)
 
     def stand_in(self, partition: str, action: Action) -> StandIn | None:
         """The provider that the request, or the studio, names for that: what it can not do is left out."""
@@ -90,8 +111,7 @@ class MusicRemix(Recipe):
         with _one_sentence():
             provider = self.studio.music(name)
             instead = _within(_Job(job.request, provider, _first(provider)))
-            other = self._action(partition, instead, stands_in_for=job.provider.name)
-        return StandIn(name, other, lambda: self._call(partition, other, instead))
+            return StandIn(name, self._action(partition, instead, stands_in_for=job.provider.name))
 
     def unavailable(self, partition: str) -> str:
         """What the provider lacks."""
@@ -108,17 +128,17 @@ class MusicRemix(Recipe):
         seconds = request.duration_s or source_s or DEFAULT_S
         return ordering.estimate_usd(self.studio, lambda: self._remote(job), seconds=seconds)
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The song's and its beats' objects, or the track's path."""
         track = self.studio.songs.remix(partition).source_track
-        return super().sources(partition) or ({"track": track} if track else {})
+        return super().sources(partition, action) or ({"track": track} if track else {})
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """The request, its style, and the track where that is no registered song."""
         yield from self.studio.songs.remix_origins(partition)
         track = self.studio.songs.remix(partition).source_track
         if track and track not in self.studio.songs.records:
-            yield Origin("sound", Path(track).name, track, sha256=_sha256(self._track(track)))
+            yield Origin("sound", Path(track).name, track, sha256=sha256_of(self._track(track)))
 
     # --- Who makes it ------------------------------------------------------------------------------------------
 
@@ -149,7 +169,7 @@ class MusicRemix(Recipe):
         record = {"request": request_record(request)}
         inputs = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition)}
         if request.source_track and not inputs:
-            inputs["track"] = _sha256(self._track(request.source_track))
+            inputs["track"] = sha256_of(self._track(request.source_track))
         params: dict[str, Any]
         if job.is_local:
             params = {**record, "style": style_record(self.studio.songs.style(request)), **more}
@@ -163,12 +183,7 @@ class MusicRemix(Recipe):
         check_length(job.request, job.provider.name, job.can, source_s)
         return music_ask(job.request, self.studio.songs.style(job.request), grid=grid, source_s=source_s)
 
-    def _call(self, partition: str, action: Action, job: _Job) -> Call:
-        render = job.provider.renderer()
-        track, out = self._source(partition, job.request), self.studio.scratch_file(".wav")
-        if render is not None:
-            grid = self._grid(partition)
-            return Call(render, (track, grid, job.request, self.studio.songs.style(job.request), out))
+    def _order(self, partition: str, action: Action, job: _Job, track: Path | None, out: Path) -> Call:
         remote = self._remote(job)
         if remote is None:
             raise PermanentError(f"{job.provider.name} neither makes music here nor takes orders")
@@ -188,35 +203,43 @@ class MusicRemix(Recipe):
 
     # --- What it is made from ----------------------------------------------------------------------------------
 
-    def _source(self, partition: str, request: RemixRequest) -> Path | None:
+    def _source(self, action: Action, sources: Mapping[str, str]) -> Path | None:
         """A local path with the source track, None where there is none."""
-        inputs = dict(self.needs(partition))
-        if inputs:
-            return self._song(inputs["song_audio"])
-        return self._track(request.source_track) if request.source_track else None
+        if "song_audio" in sources:
+            song = sources["song_audio"]
+            return self.local_file(song, analysis.song_file_name(self.sidecar(song).files))
+        return brought(self.studio, sources["track"], action.inputs["track"]) if "track" in sources else None
+
+    def _who(self, partition: str, action: Action) -> tuple[str, str]:
+        """The (provider, model) of an action: of several that are alike, those that the request or the studio name.
+
+        Raises:
+            PermanentError: nobody of that kind is here any more.
+        """
+        alike = self.studio.providers.alike("music", action.provider, lambda one, model: one.identity(model))
+        if not alike:
+            raise PermanentError(f"{action.provider.get('engine')} made it, and is no music provider here any more")
+        if len(alike) > 1:
+            job = self._job(partition)
+            named = (job.provider.name, job.model)
+            return named if named in alike else alike[0]
+        return alike[0]
 
     def _known(self, partition: str, request: RemixRequest) -> tuple[BeatGrid | None, float | None]:
         """The beats and the length in seconds of the source track, as far as they are known."""
         song = dict(self.needs(partition)).get("song_audio")
         if song is not None:
-            return self._grid(partition), float(self.sidecar(self.upstream("song_audio", song)).facts["duration_s"])
+            beats, tune = self.upstream("beat_grid", song).object, self.upstream("song_audio", song).object
+            return self._grid(beats), float(self.sidecar(tune).facts["duration_s"])
         if not request.source_track:
             return None, None
         track = self._track(request.source_track)
         with _one_sentence():
             return None, _length_s(track, track.stat().st_mtime_ns)
 
-    def _grid(self, partition: str) -> BeatGrid | None:
+    def _grid(self, folder: str) -> BeatGrid | None:
         """The beats of the source track, where it is a registered song."""
-        song = dict(self.needs(partition)).get("beat_grid")
-        if song is None:
-            return None
-        grid_json = self.read(self.upstream("beat_grid", song), analysis.BEAT_GRID)
-        return beat_grid_from_bytes(grid_json[analysis.BEAT_GRID])
-
-    def _song(self, song: str) -> Path:
-        ref = self.upstream("song_audio", song)
-        return self.local_file(ref, analysis.song_file_name(self.sidecar(ref).files))
+        return beat_grid_from_bytes(self.read_one(folder, analysis.BEAT_GRID)) if folder else None
 
     def _track(self, path: str) -> Path:
         found = self.studio.settings.root / path  # an absolute path stays as it is
@@ -249,11 +272,6 @@ def _within(job: _Job) -> _Job:
     if not job.can.takes_source_share:
         request = replace(request, source_share=None)
     return replace(job, request=request)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=64)

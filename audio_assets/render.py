@@ -36,11 +36,10 @@ from resources.store import ArtifactStore, DamagedError, Refs, StoreError
 
 @dataclass(frozen=True)
 class StandIn:
-    """Who makes a partition where its provider can not: the provider's name, the action, and what builds its call."""
+    """Who makes a partition where its provider can not: the provider's name, and the action."""
 
     provider: str
     action: Action
-    call: Callable[[], Call]
 
 
 class Recipe(ABC):
@@ -102,15 +101,30 @@ class Recipe(ABC):
         """
 
     @abstractmethod
-    def call(self, partition: str, action: Action) -> Call:
-        """The picklable call that answers a `Rendered`."""
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
+        """The picklable call that answers a `Rendered`, from the action and the objects of its inputs alone.
 
-    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
-        """The call of an action that was recorded, without anything that people say today; None where that can not be.
+        `sources` are as `sources` of the same action names them. Nothing that people say today may decide what is made:
+        `reproduce` makes the calls of recorded actions. (Whom an order is booked under may be looked up.)
 
-        With it comes today's identity of the provider, for this very request. Inputs are taken as refs name them.
+        Raises:
+            PermanentError: it can not be made as it was asked for, or what somebody brought along is gone or another.
+            UpstreamError: an input is gone or damaged.
+            KeyError: the action is from before something was kept in it.
         """
-        return None
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who renders, with all of it that decides the bytes, where that is the same for every partition."""
+        return {}
+
+    def made_by(self, partition: str, action: Action, sources: Mapping[str, str]) -> Mapping[str, Any]:
+        """Today's identity of who rendered a recorded action; as `call`, it asks nothing else of today.
+
+        Raises:
+            PermanentError: nobody of that kind is here any more.
+        """
+        return self.identity()
 
     def stand_in(self, partition: str, action: Action) -> StandIn | None:
         """Who makes the partition where its provider can not be asked, or does not answer; None for nobody.
@@ -137,7 +151,8 @@ class Recipe(ABC):
     def is_affordable(self, partition: str, action: Action) -> bool:
         """Whether what a cap refused fits under it by now."""
         try:
-            orders = [part for part in self.call(partition, action).arguments if isinstance(part, Order)]
+            call = self.call(partition, action, self.sources(partition, action))
+            orders = [part for part in call.arguments if isinstance(part, Order)]
             return not orders or bool(self.studio.ledger.affordable(orders).fits)
         except (ValueError, RuntimeError, OSError):  # it can not even be ordered: what it failed with stands
             return False
@@ -146,8 +161,8 @@ class Recipe(ABC):
         """The (asset, partition) of every input artifact."""
         return ()
 
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """The object folders of the inputs, by name, for the sidecar."""
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
+        """The object folders of the inputs of an action, and where files that somebody brought along are, by name."""
         return {
             f"{asset} {parse_scene_key(key)[0]}" if asset in self.gathers else asset: self.upstream(asset, key).object
             for asset, key in self.needs(partition)
@@ -160,7 +175,7 @@ class Recipe(ABC):
     def licences(self, partition: str) -> Iterator[str]:
         """The licence of every input artifact."""
         for asset, key in self.needs(partition):
-            yield self.sidecar(self.upstream(asset, key)).licence
+            yield self.sidecar(self.upstream(asset, key).object).licence
 
     def versions(self, partition: str, action: Action) -> Mapping[str, str]:
         """The data version of every upstream asset in Dagster's graph, by asset name.
@@ -255,25 +270,29 @@ class Recipe(ABC):
             raise UpstreamError(f"its {asset} failed the blocking check {', '.join(ref.failed_checks)}")
         return ref
 
-    def read(self, ref: Ref, *names: str) -> dict[str, bytes]:
+    def read(self, folder: str, *names: str) -> dict[str, bytes]:
         """Files of an input object, verified; a damaged object is discarded, so that the next run renders it again.
 
         Raises:
             UpstreamError: the object is gone or damaged.
         """
-        sidecar = self.sidecar(ref)
-        with self._discarding(ref.object):
-            return {name: self.store.read_file(ref.object, name, sidecar) for name in names}
+        sidecar = self.sidecar(folder)
+        with self._discarding(folder):
+            return {name: self.store.read_file(folder, name, sidecar) for name in names}
 
-    def local_file(self, ref: Ref, name: str) -> Path:
+    def read_one(self, folder: str, name: str) -> bytes:
+        """One file of an input object, as `read`."""
+        return self.read(folder, name)[name]
+
+    def local_file(self, folder: str, name: str) -> Path:
         """A local path with a file of an input object, verified as by `read`.
 
         Raises:
             UpstreamError: the object is gone or damaged.
         """
-        sidecar = self.sidecar(ref)
-        with self._discarding(ref.object):
-            return self.store.local_file(ref.object, name, sidecar, self.studio.settings.scratch)
+        sidecar = self.sidecar(folder)
+        with self._discarding(folder):
+            return self.store.local_file(folder, name, sidecar, self.studio.settings.scratch)
 
     @contextmanager
     def _discarding(self, folder: str) -> Iterator[None]:
@@ -284,18 +303,18 @@ class Recipe(ABC):
             self.store.discard(folder)
             raise UpstreamError(f"{error}; the next run renders it again") from error
 
-    def sidecar(self, ref: Ref) -> Sidecar:
+    def sidecar(self, folder: str) -> Sidecar:
         """The sidecar of an input object.
 
         Raises:
             UpstreamError: the object is gone or not whole.
         """
         try:
-            return self.store.whole(ref.object)
+            return self.store.whole(folder)
         except FileNotFoundError as error:
-            raise UpstreamError(f"{ref.object} is gone; the next run renders it again") from error
+            raise UpstreamError(f"{folder} is gone; the next run renders it again") from error
         except DamagedError as error:
-            self.store.set_aside(ref.object)
+            self.store.set_aside(folder)
             raise UpstreamError(f"{error}; the next run renders it again") from error
 
     def copy_into(
@@ -399,7 +418,7 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         else:
             waiting.setdefault(action.key, []).append(partition)
 
-    builders = {key: partial(recipe.call, sharing[0], actions[key]) for key, sharing in waiting.items()}
+    builders = {key: partial(_call, recipe, sharing[0], actions[key]) for key, sharing in waiting.items()}
     for entry in _run(recipe, waiting, builders):
         sharing, action = waiting[entry.item], actions[entry.item]
         if entry.error is not None:
@@ -470,8 +489,9 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
         for key, sharing in waiting.items()
     }
     due = {key: [one.partition for one in sharing] for key, sharing in waiting.items() if found[key] is None}
+    builders = {key: partial(_call, recipe, due[key][0], waiting[key][0].stand_in.action) for key in due}
     made: dict[str, pool.Done[str]] = {}
-    for entry in _run(recipe, due, {key: waiting[key][0].stand_in.call for key in due}):
+    for entry in _run(recipe, due, builders):
         made[entry.item] = entry
     for key, sharing in waiting.items():
         sidecar, first = found[key], sharing[0]
@@ -520,6 +540,10 @@ def _run(
     yield from unbuilt
 
 
+def _call(recipe: Recipe, partition: str, action: Action) -> Call:
+    return recipe.call(partition, action, recipe.sources(partition, action))
+
+
 def _folder(recipe: Recipe, action: Action) -> str:
     return f"{recipe.folder}/{action.key}"
 
@@ -546,7 +570,7 @@ def _commit(
         files=files,
         facts=rendered.facts,
         checks=rendered.checks,
-        sources=recipe.sources(partition),
+        sources=recipe.sources(partition, action),
         previews=previews,
         rendered_at=datetime.now(UTC).isoformat(timespec="seconds"),
         render_s=round(render_s, 3),
@@ -557,7 +581,7 @@ def _commit(
         published=recipe.published,
         partition=partition,
         origins=known_origins(recipe, partition),
-        stands_in_for=stands_in_for or recipe.stands_in_for(partition),
+        stands_in_for=stands_in_for or _known_stand_in(recipe, partition),
     )
     recipe.store.commit(folder, files, sidecar)
     for data in rendered.files.values():
@@ -573,6 +597,13 @@ def known_origins(recipe: Recipe, partition: str) -> tuple[Origin, ...]:
         for origin in recipe.origins(partition):
             found.append(origin)
     return tuple(found)
+
+
+def _known_stand_in(recipe: Recipe, partition: str) -> StandsIn | None:
+    """Whom the partition stands in for, as far as it can be told: it is rendered, perhaps paid, whatever is told."""
+    with suppress(ValueError, RuntimeError, OSError, LookupError):
+        return recipe.stands_in_for(partition)
+    return None
 
 
 def _licence(recipe: Recipe, partition: str, action: Action) -> str:

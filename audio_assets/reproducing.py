@@ -1,23 +1,20 @@
 """Renders artifacts again from their recorded inputs, and says whether the bytes are the same, or which step differs.
 
-Nothing in the store is written or discarded, no ref moves, nobody elsewhere is asked. A recipe makes its call from
-today's studio, so this one is shown what was recorded: refs point at the recorded input objects. Where the recipe then
-describes the recorded action, its call is the recorded render; where what people wrote is another today, a recipe that
-can call by the recorded action alone does (`Recipe.recall`), and of the others it is said what differs.
+Nothing in the store is written or discarded, no ref moves, nobody elsewhere is asked. A recipe makes its call from an
+action and the objects of its inputs (`Recipe.call`), and both are in the sidecar: what people say today does not count.
 """
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from audio_assets.domain.action import Action
 from audio_assets.domain.causes import changes
-from audio_assets.domain.rendering import PermanentError, Rendered, TransientError, UpstreamError
-from audio_assets.domain.schemas.records import Ref, Sidecar
+from audio_assets.domain.rendering import PermanentError, Rendered, Unavailable
+from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.explaining import Explainer, kind_of
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio
@@ -26,7 +23,6 @@ from resources.pool import Call
 from resources.store import ArtifactStore, StoreError
 
 Verdict = Literal["same", "differs", "not made again"]
-_LISTED = 4
 
 
 class ReadOnlyStore(ArtifactStore):
@@ -116,7 +112,7 @@ def reproduce(
     for folder in dict.fromkeys(folders):
         kind, sidecar = kind_of(folder), explainer.sidecar(folder)
         asset = kind.asset if kind else folder.rpartition("/")[0]
-        partition = explainer.partition_of(folder)
+        partition = (sidecar.partition if sidecar else "") or explainer.partition_of(folder)  # it may be in the bytes
         names[folder] = (asset, partition)
         if sidecar is None or kind is None:
             yield Step(asset, partition, folder, "not made again", "the object is not in the store any more")
@@ -161,104 +157,46 @@ def _prepared(
     """The recorded render as a call, or why there is none."""
     if sidecar.cost_usd > 0:
         return f"paid ({sidecar.cost_usd:.4f} USD); not made again"
+    if "cost_is_estimate" in sidecar.facts:  # as of all that is ordered
+        return f"ordered from {sidecar.action['provider'].get('engine')}, elsewhere: nobody is asked again"
     if not partition:
         return "no partition points at it, and its sidecar is from before partitions were kept in it"
     gone = [name for name, source in sidecar.sources.items() if kind_of(source) and explainer.sidecar(source) is None]
     if gone:
         return f"the input {gone[0]} is not in the store any more ({sidecar.sources[gone[0]]})"
-    try:
-        call, changed = _call(
-            kind(recorded_studio(studio, explainer, kind, partition, sidecar, into)), partition, sidecar
-        )
-    except (PermanentError, UpstreamError, TransientError, StoreError, OSError) as error:
-        return f"it can not be rendered any more: {error}"
-    if isinstance(call, str):
-        return call
-    if call.lane is not None:
-        return f"made by {call.lane.name}, who is elsewhere: nobody is asked again"
-    return _Ready(call, sidecar, tuple(changed))
-
-
-def _call(recipe: Recipe, partition: str, sidecar: Sidecar) -> "tuple[Call | str, list[str]]":
-    """The recorded render, with what has changed of code and provider since; or why there is none."""
     recorded = Action(**sidecar.action)
-    today, why = None, ""
+    recipe = kind(_RecordedStudio(studio, into))
     try:
-        today = recipe.describe(partition)
-    except (PermanentError, UpstreamError) as error:
-        why = str(error)
-    if today is not None and today.key == recorded.key:
-        return recipe.call(partition, recorded), []
-    recalled = recipe.recall(partition, recorded)
-    if recalled is not None:
-        identity, call = recalled
-        now = {**sidecar.action, "code_version": recipe.code_version, "provider": dict(identity)}
-        return call, _phrases(sidecar.action, now)
-    if today is not None and (dict(today.params), dict(today.inputs)) == (dict(recorded.params), dict(recorded.inputs)):
-        return recipe.call(partition, today), _phrases(sidecar.action, today.as_record())
-    if today is None:
-        return f"it can not be rendered any more: {why}", []
-    differs = "; ".join(_phrases(sidecar.action, today.as_record())[:_LISTED])
-    return f"what it was made from is another today ({differs}), and this asset can not be called without it", []
+        call = recipe.call(partition, recorded, sidecar.sources)
+        today = {**sidecar.action, "code_version": recipe.code_version,
+                 "provider": dict(recipe.made_by(partition, recorded, sidecar.sources))}  # fmt: skip
+    except KeyError as error:
+        return f"its record is from before {error} was kept in it (code version {recorded.code_version})"
+    except Unavailable as error:
+        return f"who made it can not be asked: {error}"
+    except (ValueError, RuntimeError, OSError) as error:
+        return f"it can not be rendered any more: {error}"
+    return _Ready(call, sidecar, tuple(change.phrase for change in changes(sidecar.action, today)))
 
 
-def _phrases(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    return [change.phrase for change in changes(before, after)]
+def _sealed(_studio: Studio) -> Any:
+    raise PermanentError("its call asks what people say today, which is not recorded: that is a mistake in the program")
 
 
 class _RecordedStudio(Studio):
-    """A studio whose scratch files are elsewhere."""
+    """Today's providers over a store that only reads, without today's books; scratch files are below `into`."""
 
-    into: Path
+    dialogue = songs = stems = takes = live = property(_sealed)
+
+    def __init__(self, today: Studio, into: Path) -> None:
+        super().__init__(today.settings, ReadOnlyStore(url=today.store.url), today.providers.all)
+        self._into = into
 
     def scratch_file(self, suffix: str) -> Path:
         """A new file below the folder of the reproduction."""
-        path = self.into / ".scratch" / super().scratch_file(suffix).name
+        path = self._into / ".scratch" / super().scratch_file(suffix).name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
-
-
-def recorded_studio(
-    studio: Studio, explainer: Explainer, kind: type[Recipe], partition: str, sidecar: Sidecar, into: Path
-) -> Studio:
-    """Today's studio over a store that only reads, in which the inputs of an object are those that were recorded."""
-    found = _RecordedStudio(studio.settings, ReadOnlyStore(url=studio.store.url), studio.providers.all)
-    found.into = into
-    needs: Sequence[tuple[str, str]] = ()
-    with suppress(PermanentError, UpstreamError):  # then it is told by the call
-        needs = kind(studio).needs(partition)
-    for (asset, key), source in _recorded(needs, partition, sidecar).items():
-        refs = found.refs(asset)
-        recorded = explainer.sidecar(source)
-        if recorded is not None:
-            refs.pretend(key, _ref(source, recorded))
-    return found
-
-
-def _recorded(needs: Sequence[tuple[str, str]], partition: str, sidecar: Sidecar) -> Mapping[tuple[str, str], str]:
-    """The recorded object of each need, as far as sources name it."""
-    by_asset: dict[str, dict[str, str]] = {}
-    for name, source in sidecar.sources.items():
-        kind = kind_of(source)
-        if kind is not None:
-            by_asset.setdefault(kind.asset, {})[name] = source
-    found: dict[tuple[str, str], str] = {}
-    for asset, key in needs:
-        named = by_asset.get(asset, {})
-        scene = key.partition("|")[0]
-        names = (key, f"{asset} {scene}", *((asset, "clip") if key == partition else ("clip before",)))
-        source = next((named[name] for name in names if name in named), "")
-        if not source and len(named) == 1 and [one for one, _ in needs].count(asset) == 1:
-            source = next(iter(named.values()))
-        if source:
-            found[asset, key] = source
-    return found
-
-
-def _ref(folder: str, sidecar: Sidecar) -> Ref:
-    failed = tuple(check.name for check in sidecar.checks if not check.passed)
-    sizes = {name: entry.size for name, entry in sidecar.files.items()}
-    return Ref(sidecar.action_key, folder, sidecar.content, sizes, failed, sidecar.is_blocked)
 
 
 def _file_name(partition: str) -> str:

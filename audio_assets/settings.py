@@ -1,7 +1,7 @@
 """Every setting of a process, from the environment, in one typed object (`AUDIO_ASSETS_DATA=/srv/studio` and so on)."""
 
 import os
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     live_port: int = Field(default=8008, description="port of `queue serve`")
     dagster_port: int = Field(default=3000, description="port of the Dagster UI under `audio-assets dev`")
 
-    @property
+    @cached_property
     def root(self) -> Path:
         """The data root, absolute."""
         return self.data.expanduser().resolve()

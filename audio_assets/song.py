@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from audio_assets import partitions, song_sources
+from audio_assets.brought_files import brought
 from audio_assets.domain.action import Action
 from audio_assets.domain.lineage import Origin
-from audio_assets.domain.music.lyrics import lyrics_record
+from audio_assets.domain.music.lyrics import lyrics_from_record, lyrics_record
 from audio_assets.music_recipes import THE_SONG, OfSong
 from audio_assets.stage import rendered_asset
 from resources.engines import song_artifacts as engine
@@ -29,7 +30,7 @@ class SongAudio(OfSong):
         params = {"container": Path(record.name).suffix.lower()}
         return Action(self.asset, self.code_version, self.identity(), params, {"song": record.sha256})
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """Where the file was found."""
         return {"song": self.studio.songs.record(partition).name}
 
@@ -37,11 +38,11 @@ class SongAudio(OfSong):
         """The file that was dropped."""
         yield self.studio.songs.song_origin(partition)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """Copy, verify, decode once."""
-        record = self.studio.songs.record(partition)
-        suffix = Path(record.name).suffix.lower()
-        return Call(engine.song_audio, (Path(record.path), record.sha256, self.studio.scratch_file(suffix)))
+        sha256, kept = action.inputs["song"], f"{self.folder}/{action.key}"
+        path = brought(self.studio, sources["song"], sha256, song=partition, kept=kept)
+        return Call(engine.song_audio, (path, sha256, self.studio.scratch_file(action.params["container"])))
 
     def estimate_s(self, partition: str) -> float:
         """By the file's size: 4 MB of ogg decode and measure in about a second."""
@@ -96,9 +97,9 @@ class Vocals(OfSong):
     folder = "audio/vocals"
     files = {"song_audio": THE_SONG}
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The extractor's call."""
-        return Call(engine.vocals, (*self.paths(partition).values(), self.studio.scratch_file(".flac")))
+        return Call(engine.vocals, (*self.paths(sources).values(), self.studio.scratch_file(".flac")))
 
 
 class LyricAlignment(OfSong):
@@ -122,10 +123,11 @@ class LyricAlignment(OfSong):
         found = self.studio.songs.lyrics_origin(partition)
         return iter(()) if found is None else iter((found,))
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The aligner's call."""
-        lyrics = self.studio.songs.lyrics(partition)
-        return Call(engine.lyric_alignment, (lyrics, action.params["language"], *self.paths(partition).values()))
+        written = action.params["lyrics"]
+        lyrics = None if written is None else lyrics_from_record(written)
+        return Call(engine.lyric_alignment, (lyrics, action.params["language"], *self.paths(sources).values()))
 
 
 class Sections(OfSong):

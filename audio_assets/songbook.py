@@ -18,7 +18,15 @@ from audio_assets.domain.edit import Edit, EditError, edit_list
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.music.analysis import Lyrics
 from audio_assets.domain.music.lyrics import LyricsError, parse_lyrics
-from audio_assets.domain.price_card import Price, PriceCard, PriceError, RetiredError, parse_price_card, price_of
+from audio_assets.domain.price_card import (
+    Price,
+    PriceCard,
+    PriceError,
+    RetiredError,
+    parse_price_card,
+    price_of,
+    price_record,
+)
 from audio_assets.domain.provider_settings import EMBEDDED
 from audio_assets.domain.remix_spec import (
     RemixError,
@@ -501,8 +509,8 @@ class SongBook:
             record.pop(name, None)
         cast = [{"name": who.name, "is_primary": who.is_primary} for who in self.settings(song).characters]
         priced = self.priced(song)
-        usd = None if priced.price is None else priced.price.usd
-        return {**record, "characters": cast, "usd_per_second": usd, "price_problem": priced.problem}
+        price = None if priced.price is None else price_record(priced.price)
+        return {**record, "characters": cast, "price": price, "price_problem": priced.problem}
 
     def brief_version(self, partition: str) -> str:
         """Over all that the prompt of a scene is built from."""

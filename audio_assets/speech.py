@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from audio_assets.script_sources import DialogueLine
 from audio_assets.spoken import Spoken
 from audio_assets.stage import rendered_asset
 from audio_assets.studio import Timing
+from resources.alignment import Aligner
 from resources.pool import Call
 from resources.remote import RemoteProvider
 
@@ -78,9 +80,38 @@ class Alignment(Recipe):
         """The voice's content, and who finds the times."""
         return self._action(partition, self._timing(partition))
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The aligner's call, or the order."""
-        return self._call(partition, action, self._timing(partition))
+        voice = sources["voice_line"]
+        timing, facts = self._timing_of(action, voice), self.sidecar(voice).facts
+        files = self.read(voice, WAV, SPOKEN)
+        wav, spoken = files[WAV], files[SPOKEN]
+        aligner = timing.aligner
+        remote = None if aligner is None else aligner.remote(self.studio.kept_answers)
+        if aligner is None or remote is None:
+            align = None if aligner is None else aligner.aligner()
+            return Call(alignment_artifact, (wav, spoken, align, timing.refine, timing.fill))
+        text, lang = str(facts["text"]), str(facts["lang"])
+        order = ordering.order(
+            self.studio, remote, action, self.studio.dialogue.script(partition), aligner.request(text, lang),
+            seconds=float(facts["duration_s"]), n_characters=len(text),
+        )  # fmt: skip
+
+        def make(answer: Path) -> Rendered:
+            def read(pcm: NDArray[np.int16], rate_hz: int, text: str) -> AlignmentRecord:
+                return aligner.read(answer, pcm, rate_hz, text, lang)
+
+            return alignment_artifact(wav, spoken, read, None)
+
+        def check(answer: Path) -> None:
+            make(answer)
+
+        audio = {"audio": self.local_file(voice, WAV)}
+        return ordering.call(self.studio, remote, order, audio, self.studio.scratch_file(".answer"), make, check)
+
+    def made_by(self, partition: str, action: Action, sources: Mapping[str, str]) -> Mapping[str, Any]:
+        """Whoever finds the times."""
+        return self._timing_of(action, sources["voice_line"]).identity
 
     def stand_in(self, partition: str, action: Action) -> StandIn | None:
         """The aligner that the studio names for that."""
@@ -89,8 +120,7 @@ class Alignment(Recipe):
         if not name or wanted.aligner is None or wanted.aligner.name == name:
             return None
         instead = self._timing(partition, aligner=name)
-        described = self._action(partition, instead, stands_in_for=wanted.aligner.name)
-        return StandIn(name, described, lambda: self._call(partition, described, instead))
+        return StandIn(name, self._action(partition, instead, stands_in_for=wanted.aligner.name))
 
     def unavailable(self, partition: str) -> str:
         """What the aligner lacks."""
@@ -105,38 +135,29 @@ class Alignment(Recipe):
         """Who finds the times of the voice as it is; where a stand-in spoke, of that one."""
         request, voice = self.studio.dialogue.request(partition), self.upstream("voice_line", partition)
         stood_in = INTENDED in voice.failed_checks
-        engine = str(self.sidecar(voice).facts["engine"]) if stood_in else request.engine
+        engine = str(self.sidecar(voice.object).facts["engine"]) if stood_in else request.engine
         is_certain = not isinstance(self.studio.speaker(engine), RemoteProvider)  # what it tells of each line
-        told = None if is_certain else self.sidecar(voice).facts["times"]
+        told = None if is_certain else self.sidecar(voice.object).facts["times"]
         return self.studio.timing(engine, request.speech.lang, aligner, told)
 
-    def _call(self, partition: str, action: Action, timing: Timing) -> Call:
-        voice = self.upstream("voice_line", partition)
-        files = self.read(voice, WAV, SPOKEN)
-        wav, spoken = files[WAV], files[SPOKEN]
-        aligner = timing.aligner
-        remote = None if aligner is None else aligner.remote(self.studio.kept_answers)
-        if aligner is None or remote is None:
-            align = None if aligner is None else aligner.aligner()
-            return Call(alignment_artifact, (wav, spoken, align, timing.refine, timing.fill))
-        speech = self.studio.dialogue.request(partition).speech
-        duration_s = float(self.sidecar(voice).facts["duration_s"])
-        order = ordering.order(
-            self.studio, remote, action, self.studio.dialogue.script(partition),
-            aligner.request(speech.text, speech.lang), seconds=duration_s, n_characters=len(speech.text),
-        )  # fmt: skip
+    def _timing_of(self, action: Action, voice: str) -> Timing:
+        """Who finds the times of a voice as an action says: by the aligner that is in it, or one of its engine today.
 
-        def make(answer: Path) -> Rendered:
-            def read(pcm: NDArray[np.int16], rate_hz: int, text: str) -> AlignmentRecord:
-                return aligner.read(answer, pcm, rate_hz, text, speech.lang)
+        Raises:
+            PermanentError: nobody can, as things stand.
+        """
+        facts = self.sidecar(voice).facts
+        engine, lang = str(facts["engine"]), str(facts["lang"])
+        speaker = self.studio.providers.of("speech").get(engine)
+        is_certain = speaker is not None and not isinstance(speaker, RemoteProvider)
+        told = None if is_certain else facts.get("times")
 
-            return alignment_artifact(wav, spoken, read, None)
+        def ask(aligner: Aligner, _model: str) -> Mapping[str, str]:
+            return self.studio.timing(engine, lang, aligner.name, told).identity
 
-        def check(answer: Path) -> None:
-            make(answer)
-
-        audio = {"audio": self.local_file(voice, WAV)}
-        return ordering.call(self.studio, remote, order, audio, self.studio.scratch_file(".answer"), make, check)
+        alike = [name for name, _ in self.studio.providers.alike("alignment", action.provider, ask)]
+        use = self.studio.providers.use("alignment")
+        return self.studio.timing(engine, lang, use if use in alike or not alike else alike[0], told)
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The voice."""

@@ -14,7 +14,7 @@ from audio_assets import ordering
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import Speak, voice_artifact
 from audio_assets.domain.line_request import LineRequest
-from audio_assets.domain.rendering import Rendered
+from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.speech import SpeechRequest
 from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe, StandIn
@@ -47,8 +47,8 @@ class Spoken(Recipe):
         """What the action says besides the request; a change of it makes every partition stale."""
         return {}
 
-    def maker(self, engine: str, speech: SpeechRequest) -> MakeVoice:
-        """What makes the artifact."""
+    def voicing(self, engine: str, identity: Mapping[str, Any]) -> MakeVoice:
+        """What makes the artifact of what an engine of this identity says."""
         return voice_artifact
 
     def describe(self, partition: str) -> Action:
@@ -56,31 +56,28 @@ class Spoken(Recipe):
         request = self.request(partition)
         return self._action(request.engine, request.speech, request.character)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The engine's call, or the order."""
-        request = self.request(partition)
-        return self._call(partition, action, request.engine, request.speech)
-
-    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
-        """The recorded text by the recorded engine and voice."""
-        said = action.params
-        engine = str(action.provider.get("engine", ""))
-        if engine not in self.studio.providers.of("speech"):
-            return None
-        speech = SpeechRequest(
-            text=said["text"],
-            lang=said["lang"],
-            voice=tuple((str(name), float(weight)) for name, weight in said["voice"]),
-            speed=said["speed"],
-            style=said["style"],
-            seed=said["seed"],
-            pronunciations=tuple((str(word), str(spoken)) for word, spoken in said["pronunciations"]),
-        )
+        speech = _speech(action)
+        engine = self._engine(partition, action, speech)
         provider = self.studio.speaker(engine)
-        if provider.remote(self.studio.kept_answers) is not None:
-            return None
-        call = Call(self.maker(engine, speech), (provider.speaker(1), engine, speech, said["character"]))
-        return provider.identity(speech), call
+        character = action.params["character"]
+        remote, make = provider.remote(self.studio.kept_answers), self.voicing(engine, action.provider)
+        if remote is None:
+            return Call(make, (provider.speaker(self.n_threads), engine, speech, character))
+        order = ordering.order(
+            self.studio, remote, action, self.project(partition), provider.request(speech),
+            seconds=len(speech.text) / LETTERS_PER_S, n_characters=len(speech.text),
+        )  # fmt: skip
+        scratch = self.studio.scratch_file(".answer")
+        heard = partial(_heard, make, provider, engine, speech, character)
+        check = partial(_check, provider, speech)
+        return ordering.call(self.studio, remote, order, {}, scratch, heard, check)
+
+    def made_by(self, partition: str, action: Action, sources: Mapping[str, str]) -> Mapping[str, Any]:
+        """The engine, for this very request."""
+        speech = _speech(action)
+        return self.studio.speaker(self._engine(partition, action, speech)).identity(speech)
 
     def stand_in(self, partition: str, action: Action) -> StandIn | None:
         """The engine that the cast, or the studio, names for that."""
@@ -89,7 +86,7 @@ class Spoken(Recipe):
             return None
         engine, speech = request.fallback
         instead = self._action(engine, speech, request.character, stands_in_for=request.engine)
-        return StandIn(engine, instead, lambda: self._call(partition, instead, engine, speech))
+        return StandIn(engine, instead)
 
     def unavailable(self, partition: str) -> str:
         """What the provider lacks."""
@@ -115,19 +112,21 @@ class Spoken(Recipe):
             },
         )
 
-    def _call(self, partition: str, action: Action, engine: str, speech: SpeechRequest) -> Call:
-        provider = self.studio.speaker(engine)
-        character = action.params["character"]
-        remote, maker = provider.remote(self.studio.kept_answers), self.maker(engine, speech)
-        if remote is None:
-            return Call(maker, (provider.speaker(self.n_threads), engine, speech, character))
-        order = ordering.order(
-            self.studio, remote, action, self.project(partition), provider.request(speech),
-            seconds=len(speech.text) / LETTERS_PER_S, n_characters=len(speech.text),
-        )  # fmt: skip
-        scratch = self.studio.scratch_file(".answer")
-        make = partial(_heard, maker, provider, engine, speech, character)
-        return ordering.call(self.studio, remote, order, {}, scratch, make, lambda path: _check(provider, speech, path))
+    def _engine(self, partition: str, action: Action, speech: SpeechRequest) -> str:
+        """Who speaks an action: of several servers that are alike, the one that the cast names.
+
+        Raises:
+            PermanentError: nobody of that kind is here any more.
+        """
+        alike = self.studio.providers.alike("speech", action.provider, lambda one, _: one.identity(speech))
+        names = [name for name, _ in alike]
+        if not names:
+            raise PermanentError(f"{action.provider.get('engine')} spoke it, and is no speech engine here any more")
+        if len(names) > 1:
+            request = self.request(partition)
+            named = [request.engine, *([request.fallback[0]] if request.fallback else [])]
+            return next((name for name in named if name in names), names[0])
+        return names[0]
 
     def estimate_s(self, partition: str) -> float:
         """By the engine's speed."""
@@ -144,11 +143,25 @@ class Spoken(Recipe):
         )  # fmt: skip
 
 
+def _speech(action: Action) -> SpeechRequest:
+    """What an action has spoken."""
+    said = action.params
+    return SpeechRequest(
+        text=said["text"],
+        lang=said["lang"],
+        voice=tuple((str(name), float(weight)) for name, weight in said["voice"]),
+        speed=said["speed"],
+        style=said["style"],
+        seed=said["seed"],
+        pronunciations=tuple((str(word), str(spoken)) for word, spoken in said["pronunciations"]),
+    )
+
+
 def _heard(
-    maker: MakeVoice, provider: SpeechProvider, engine: str, speech: SpeechRequest, character: str, answer: Path
+    make: MakeVoice, provider: SpeechProvider, engine: str, speech: SpeechRequest, character: str, answer: Path
 ) -> Rendered:
     """The artifact of a voice that came from elsewhere."""
-    return maker(lambda request: provider.hear(answer, request), engine, speech, character)
+    return make(lambda request: provider.hear(answer, request), engine, speech, character)
 
 
 def _check(provider: SpeechProvider, speech: SpeechRequest, answer: Path) -> None:

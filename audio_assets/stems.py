@@ -14,12 +14,12 @@ from audio_assets import partitions, stem_sources
 from audio_assets.domain.action import Action, canonical, sha256_hex
 from audio_assets.domain.artifacts import WAV, voice_name
 from audio_assets.domain.audio_contract import ANY_RATE, AudioContract
+from audio_assets.domain.bitmerge import Trim
 from audio_assets.domain.causes import changes
 from audio_assets.domain.line_request import LineRequest
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.schemas.records import Ref, Sidecar
-from audio_assets.domain.speech import SpeechRequest
 from audio_assets.domain.stem_artifacts import (
     STEM_CONTAINER,
     STEM_ENCODING,
@@ -82,13 +82,12 @@ class Stem(PlainFile, Spoken):
         """What every stem is written as, whoever speaks it; the rest of the contract is the provider's identity."""
         return {"container": STEM_CONTAINER, "encoding": STEM_ENCODING, "n_channels": 1}
 
-    def maker(self, engine: str, speech: SpeechRequest) -> MakeVoice:
+    def voicing(self, engine: str, identity: Mapping[str, Any]) -> MakeVoice:
         """A stem, checked before it is kept."""
-        return partial(stem_artifact, who=self.who(engine, speech))
+        return partial(stem_artifact, who=self.who(engine, identity))
 
-    def who(self, engine: str, speech: SpeechRequest) -> Said:
+    def who(self, engine: str, identity: Mapping[str, Any]) -> Said:
         """Provider, model and API version, as the signature of the contract counts them."""
-        identity = self.studio.speaker(engine).identity(speech)
         return Said(engine, identity.get("model", identity.get("engine", engine)), _api_version(identity))
 
     def difference(self, partition: str, ref: Ref) -> str:
@@ -105,12 +104,13 @@ class Stem(PlainFile, Spoken):
         instead = self.stand_in(partition, today)
         if instead is not None and instead.action.key == ref.action_key:
             return ""
-        return "; ".join(change.phrase for change in changes(self.sidecar(ref).action, today.as_record())) or "changed"
+        before = self.sidecar(ref.object).action
+        return "; ".join(change.phrase for change in changes(before, today.as_record())) or "changed"
 
     def signature(self, partition: str, sample_rate_hz: int) -> str:
         """The contract signature of today's request, at the rate of the stem that is there (0: none is)."""
         request = self.request(partition)
-        who = self.who(request.engine, request.speech)
+        who = self.who(request.engine, self.studio.speaker(request.engine).identity(request.speech))
         contract = AudioContract(STEM_CONTAINER, STEM_ENCODING, sample_rate_hz or ANY_RATE)
         return contract.signature(
             provider=who.provider, model=who.model, api_version=who.api_version, voice=voice_name(request.speech.voice)
@@ -153,13 +153,19 @@ class StemIndex(PlainFile):
         refs = self.studio.refs("stem").all()
         inputs = {stem: refs[stem].content for stem in rows}
         params = {"rows": {stem: sha256_hex(canonical(row)) for stem, row in rows.items()}}
-        return Action(self.asset, self.code_version, {"engine": "index"}, params, inputs)
+        return Action(self.asset, self.code_version, self.identity(), params, inputs)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """Write them down."""
-        return Call(index_artifact, (self._rows(),))
+        rows = {stem: index_row(stem, sources[stem], self.sidecar(sources[stem])) for stem in action.params["rows"]}
+        return Call(index_artifact, (rows,))
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Our own list."""
+        return {"engine": "index"}
+
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The stems' objects."""
         return {stem: row["object"] for stem, row in self._rows().items()}
 
@@ -256,24 +262,32 @@ class Message(PlainFile):
         ]
         contents = {stem: ref.content for stem, (ref, _) in found.items()}
         return Action(
-            self.asset, self.code_version, {"engine": "bitmerge", "version": "1"},
+            self.asset, self.code_version, self.identity(),
             {"parts": rows, "tail_ms": template["tail_ms"]}, contents,
         )  # fmt: skip
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The merge of the stems' verified files."""
-        parts = self.studio.stems.parts(partition)
-        refs = {stem: self._checked(stem)[0] for stem in action.inputs}
-        wavs = {stem: self.read(ref, WAV)[WAV] for stem, ref in refs.items()}
+        rows = action.params["parts"]
+        wavs = {stem: self.read_one(sources[stem], WAV) for stem in action.inputs}
         given = [
-            MessagePart(stem, refs[stem].content, row["contract"], wavs[stem], part.gap_ms, part.trim)
-            for (stem, part), row in zip(parts, action.params["parts"], strict=True)
-        ]
-        words = " ".join(str(self._checked(stem)[1]["text"]) for stem, _ in parts)
-        facts = {"text": words, "voice": ", ".join(sorted({str(self._checked(stem)[1]["voice"]) for stem in refs}))}
+            MessagePart(
+                row["stem"], action.inputs[row["stem"]], row["contract"], wavs[row["stem"]], row["gap_ms"],
+                None if row["trim"] is None else Trim(**row["trim"]),
+            )
+            for row in rows
+        ]  # fmt: skip
+        said = {stem: self.sidecar(sources[stem]).facts for stem in action.inputs}
+        words = " ".join(str(said[row["stem"]]["text"]) for row in rows)
+        facts = {"text": words, "voice": ", ".join(sorted({str(one["voice"]) for one in said.values()}))}
         return Call(message_artifact, (given, action.params["tail_ms"], facts))
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who joins stems."""
+        return {"engine": "bitmerge", "version": "1"}
+
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The stems' objects by their ids."""
         return {stem: self._checked(stem)[0].object for _, stem in self.needs(partition)}
 
@@ -317,7 +331,7 @@ class Message(PlainFile):
                 raise UpstreamError(f"{stem}: {error}") from error
             if different:
                 raise UpstreamError(f"{stem} is of another contract or text ({different}): it has to be made again")
-            self._sound[stem] = ref, self.sidecar(ref).facts
+            self._sound[stem] = ref, self.sidecar(ref.object).facts
         return self._sound[stem]
 
 

@@ -8,8 +8,10 @@ import dagster as dg
 from audio_assets import partitions, song_sources
 from audio_assets.domain.action import Action
 from audio_assets.domain.lineage import Origin
+from audio_assets.domain.price_card import price_from_record
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
+from audio_assets.domain.song_settings import settings_from_record
 from audio_assets.music_recipes import OfScene, OfSong
 from audio_assets.stage import rendered_asset
 from resources.engines import song_artifacts as analysis
@@ -47,20 +49,12 @@ class Storyboard(OfSong):
             yield found
         yield book.price_origin(partition)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The planner's call."""
-        book = self.studio.songs
-        priced = book.priced(partition)
-        return Call(
-            engine.storyboard,
-            (
-                book.settings(partition),
-                priced.price,
-                priced.problem,
-                self.paths(partition),
-                self.studio.settings.scene_slots,
-            ),
-        )
+        said = dict(action.params)
+        price, problem, max_scenes = (said.pop(name) for name in ("price", "price_problem", "max_scenes"))
+        priced = None if price is None else price_from_record(price)
+        return Call(engine.storyboard, (settings_from_record(said), priced, problem, self.paths(sources), max_scenes))
 
     def publish(self, partition: str, folder: str, sidecar: Sidecar) -> None:
         """Let go of the storyboard before."""
@@ -84,24 +78,20 @@ class ScenePrompt(OfScene):
     def describe(self, partition: str) -> Action:
         """All that the prompt is built from, and nothing else of the storyboard."""
         brief = self.studio.songs.brief(partition)
-        return Action(self.asset, self.code_version, engine.prompt_builder(), {"brief": brief})
+        return Action(self.asset, self.code_version, self.identity(), {"brief": brief})
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """The preset, the characters, what a person set."""
         return self.studio.songs.prompt_origins(partition)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The builder's call."""
         return Call(engine.scene_prompt, (action.params["brief"],))
 
-    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
-        """The recorded brief."""
-        return engine.prompt_builder(), self.call(partition, action)
-
-    def sources(self, partition: str) -> Mapping[str, str]:
-        """The storyboard's object."""
-        (need,) = self.needs(partition)
-        return {"storyboard": self.upstream(*need).object}
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """The builder."""
+        return engine.prompt_builder()
 
 
 storyboard = rendered_asset(

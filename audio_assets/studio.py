@@ -33,6 +33,7 @@ from resources.music import MusicProvider
 from resources.rotations import Rotations
 from resources.speech import SpeechProvider, Times
 from resources.store import ArtifactStore, Refs
+from resources.video import VideoProvider
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,11 @@ class Studio:
         found: LipSyncProvider = self.providers.find("lip_sync", name or self.providers.use("lip_sync"))
         return found
 
+    def video(self, name: str) -> VideoProvider:
+        """The video provider of a name."""
+        found: VideoProvider = self.providers.find("video", name)
+        return found
+
     def price(self, provider: str, model: str) -> Price:
         """What a model costs today.
 
@@ -160,7 +166,7 @@ class Studio:
         """
         return self.songs.price_or_refuse(provider, model)
 
-    @property
+    @cached_property
     def kept_answers(self) -> Path:
         """The folder of answers that were paid for, until their artifacts are made."""
         return self.settings.root / "answers"

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from audio_assets import ordering
+from audio_assets.brought_files import brought
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import Order
 from audio_assets.domain.lineage import Origin
-from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.rendering import PermanentError, Unavailable, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar, StandsIn
 from audio_assets.domain.schemas.take_requests import Slot, take_id
+from audio_assets.domain.shot import shot_from_record
 from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe
-from audio_assets.takebook import CODE_VERSION, FOLDER, TAKE, WantedTake
+from audio_assets.takebook import ADDED, CODE_VERSION, FOLDER, TAKE, WantedTake, given_slots, requests_of
 from resources.engines import take_artifacts as engine
 from resources.engines import take_quality, take_records
 from resources.ordered import Remote
@@ -116,7 +118,7 @@ class TakeClips(Recipe):
         """What is asked of the provider, with the reference image and the parent's content."""
         return self.wanted(partition).action
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The prompt's object, those of the song that the picture follows, the parent's; names of files from outside.
 
         It was made by now, perhaps at a price: an input that is gone meanwhile costs no more than its name.
@@ -134,24 +136,51 @@ class TakeClips(Recipe):
             found["parent"] = self.studio.takes.folder(self.studio.takes.slot(scene, take.slot.parent))
         return found
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The provider's call; the clip is written to the scratch folder and taken over from there."""
-        take = self.wanted(partition)
-        record, scratch = self.record(partition, take), self.studio.scratch_file(".mp4")
-        if take.shot is None:
-            sha256 = action.inputs["clip"]
+        song, scratch = parse_scene_key(split(partition)[1])[1], self.studio.scratch_file(".mp4")
+        is_added = "shot" not in action.params
+        record = self.record(partition, action, *self._who(partition, action))
+        if is_added:
+            clip, sha256 = sources["clip"], action.inputs["clip"]
             try:
-                clip = self.store.local_copy(take.clip, sha256, self.studio.settings.scratch)
+                path = self.store.local_copy(clip, sha256, self.studio.settings.scratch)
             except StoreError as error:
-                raise PermanentError(f"{error}; this was the added clip {take.model}: add it again") from error
-            return Call(engine.added_take, (clip, take.model, record, scratch))
-        provider = self.studio.takes.video(take.provider)
-        if take.slot.origin == "remix":
-            parent = self.studio.takes.clip(self.studio.takes.slot(split(partition)[1], take.slot.parent))
-            arguments = (take.shot, parent, take.reference_image, record, scratch)
-            return Call(engine.remixed_take, (provider.remixer(take.model), *arguments))
-        generate = provider.generator(take.model)
-        return Call(engine.generated_take, (generate, take.shot, take.reference_image, record, scratch))
+                raise PermanentError(f"{error}; this was the added clip {record['model']}: add it again") from error
+            return Call(engine.added_take, (path, record["model"], record, scratch))
+        shot = shot_from_record(action.params["shot"])
+        provider, model = self.studio.video(record["provider"]), record["model"]
+        if provider.is_remote:
+            raise Unavailable(f"{provider.name} is elsewhere: nobody is asked again")
+        image = action.inputs.get("reference image")
+        picture = None if image is None else brought(self.studio, sources["reference image"], image, song=song)
+        if "parent" in action.inputs:
+            parent = self.local_file(sources["parent"], engine.clip_name(self.sidecar(sources["parent"]).files))
+            return Call(engine.remixed_take, (provider.remixer(model), shot, parent, picture, record, scratch))
+        return Call(engine.generated_take, (provider.generator(model), shot, picture, record, scratch))
+
+    def made_by(self, partition: str, action: Action, sources: Mapping[str, str]) -> Mapping[str, Any]:
+        """The provider with its model, nobody for what was brought along."""
+        if "shot" not in action.params:
+            return ADDED
+        provider, model = self._who(partition, action)
+        return self.studio.video(provider).identity(model)
+
+    def _who(self, partition: str, action: Action) -> tuple[str, str]:
+        """The (provider, model) of an action; of a clip that was brought along, its name is the model.
+
+        Raises:
+            PermanentError: nobody of that kind is here any more.
+        """
+        if "shot" not in action.params:
+            scene = split(partition)[1]
+            names = [clip.name for clip in requests_of(self.store, scene).added if clip.sha256 == action.inputs["clip"]]
+            return "added", names[0] if names else action.inputs["clip"]
+        alike = self.studio.providers.alike("video", action.provider, lambda one, model: one.identity(model))
+        if not alike:
+            raise PermanentError(f"{action.provider.get('engine')} filmed it, and is no video provider here any more")
+        here = [key for key in alike if not self.studio.video(key[0]).is_remote]
+        return (here or alike)[0]
 
     def stands_in_for(self, partition: str) -> StandsIn | None:
         """The provider that the settings name, of a take that is there for want of its."""
@@ -199,28 +228,35 @@ class TakeClips(Recipe):
             found["parent"] = self.studio.takes.clip(parent)
         return found
 
-    def record(self, partition: str, take: WantedTake) -> dict[str, Any]:
+    def record(self, partition: str, action: Action, provider: str, model: str) -> dict[str, Any]:
         """What the take's own record says of the request."""
         name, scene = split(partition)
-        made = {"origin": take.slot.origin, "parent": take.slot.parent, "provider": take.provider, "model": take.model}
-        if take.shot is None:
-            return {"take": name, "scene": scene, **made}
-        shot = take.shot
-        asked = {"prompt": shot.prompt, "negative": shot.negative, "revision": shot.revision, "seed": shot.seed}
-        return {"take": name, "scene": scene, **made, **asked}
+        slot = next((one for one in given_slots(self.store, scene) if one.key == action.key), _slot(action))
+        made = {"origin": slot.origin, "parent": slot.parent, "provider": provider, "model": model}
+        asked = action.params.get("shot")
+        told = {} if asked is None else {one: asked[one] for one in ("prompt", "negative", "revision", "seed")}
+        return {"take": name, "scene": scene, **made, **told}
+
+
+def _slot(action: Action) -> Slot:
+    """Where a take comes from that is on no list."""
+    if "shot" not in action.params:
+        return Slot(action.key, "added")
+    return Slot(action.key, "remix" if "parent" in action.inputs else "generated")
 
 
 class OrderedTakeClips(TakeClips):
     """Orders takes from somebody elsewhere: reserved first, paid once, picked up again after a crash."""
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The order."""
         take = self.wanted(partition)
         remote = self.remote(take)
         if remote is None or take.shot is None:
             raise PermanentError(f"{take.provider} {take.model} is not ordered from anybody")
         order, files = self.order(partition, take), self.files(partition, take)
-        record, scratch = self.record(partition, take), self.studio.scratch_file(".mp4")
+        record = self.record(partition, action, take.provider, take.model)
+        scratch = self.studio.scratch_file(".mp4")
         make = partial(engine.bought_take, take.shot, record)
         return ordering.call(self.studio, remote, order, files, scratch, make, engine.check_video)
 
@@ -252,27 +288,40 @@ class TakeMeasures(Recipe):
     def describe(self, partition: str) -> Action:
         """The clip, what it is held against, and which models look at it."""
         wanted, _, image = self.studio.takes.measured_against(split(partition)[1])
-        faces, embedding = (self.studio.model(name) is not None for name in MODELS)
-        identity = take_quality.identity(has_faces=faces, has_embeddings=embedding)
         inputs = {"take": self._sidecar(partition).content, **image}
-        return Action(self.asset, self.code_version, identity, wanted, inputs)
+        return Action(self.asset, self.code_version, self._identity(*self._models()), wanted, inputs)
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The take's object, and the name of the image that it is held against."""
         name, scene = split(partition)
         _, image, _ = self.studio.takes.measured_against(scene)
         take = self.studio.takes.folder(self.studio.takes.slot(scene, name))
         return {"take": take, **({} if image is None else {"reference image": image.name})}
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The measuring call."""
         name, scene = split(partition)
-        _, image, _ = self.studio.takes.measured_against(scene)
-        slot = self.studio.takes.slot(scene, name)
-        clip = self.studio.takes.clip(slot)
-        rig = self.store.read(f"{self.studio.takes.folder(slot)}/{engine.RIG}")
-        models = (self.studio.model(model) for model in MODELS)
-        return Call(take_records.take_measure, (name, clip, action.params, image, rig, *models))
+        take, image = sources["take"], action.inputs.get("reference image")
+        song = parse_scene_key(scene)[1]
+        picture = None if image is None else brought(self.studio, sources["reference image"], image, song=song)
+        clip = self.local_file(take, engine.clip_name(self.sidecar(take).files))
+        rig = self.store.read(f"{take}/{engine.RIG}")
+        models = self._models(action)
+        return Call(take_records.take_measure, (name, clip, action.params, picture, rig, *models))
+
+    def made_by(self, partition: str, action: Action, sources: Mapping[str, str]) -> Mapping[str, Any]:
+        """Who measures, by those of the models that are here and were."""
+        return self._identity(*self._models(action))
+
+    def _models(self, action: Action | None = None) -> list[Path | None]:
+        """The folder of each of `MODELS`, None where it is not here, or not in an action."""
+        looks = ("faces model", "embedding model")
+        return [self.studio.model(name) if action is None or look in action.provider else None
+                for name, look in zip(MODELS, looks, strict=True)]  # fmt: skip
+
+    @staticmethod
+    def _identity(faces: Path | None, embedding: Path | None) -> Mapping[str, Any]:
+        return take_quality.identity(has_faces=faces is not None, has_embeddings=embedding is not None)
 
     def measured(self, partition: str) -> bytes:
         """The record of what was measured, b"" where it is not there."""

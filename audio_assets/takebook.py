@@ -122,11 +122,7 @@ class TakeBook:
         Raises:
             PermanentError: the record is damaged.
         """
-        data = self._requests.get(_file(partition))
-        try:
-            return TakeRequests() if data is None else TakeRequests.from_bytes(data)
-        except RecordError as error:
-            raise PermanentError(f"{REQUESTS}/{_file(partition)}.json: {error}") from error
+        return _parsed(self._requests.get(_file(partition)), partition)
 
     def slots(self, partition: str) -> tuple[Slot, ...]:
         """The slots of a scene's takes, t01 first: those that were ever begun, and after them those wanted now."""
@@ -138,11 +134,7 @@ class TakeBook:
         Raises:
             PermanentError: the record is damaged.
         """
-        data = self.store.read(f"{TAKES}/{_file(partition)}.json")
-        try:
-            return () if data is None else slots_from_bytes(data)
-        except RecordError as error:
-            raise PermanentError(f"{TAKES}/{_file(partition)}.json: {error}") from error
+        return given_slots(self.store, partition)
 
     def listed(self) -> list[str]:
         """Every scene that ever had a take, also of retired songs."""
@@ -497,6 +489,27 @@ class TakeBook:
         except DamagedError as error:
             self.store.set_aside(ref.object)
             raise UpstreamError(f"its {asset} can not be used: {error}; the next run renders it again") from error
+
+
+def given_slots(store: ArtifactStore, partition: str) -> tuple[Slot, ...]:
+    """See `TakeBook.given`."""
+    data = store.read(f"{TAKES}/{_file(partition)}.json")
+    try:
+        return () if data is None else slots_from_bytes(data)
+    except RecordError as error:
+        raise PermanentError(f"{TAKES}/{_file(partition)}.json: {error}") from error
+
+
+def requests_of(store: ArtifactStore, partition: str) -> TakeRequests:
+    """See `TakeBook.requests`; looked up now."""
+    return _parsed(store.read(f"{REQUESTS}/{_file(partition)}.json"), partition)
+
+
+def _parsed(data: bytes | None, partition: str) -> TakeRequests:
+    try:
+        return TakeRequests() if data is None else TakeRequests.from_bytes(data)
+    except RecordError as error:
+        raise PermanentError(f"{REQUESTS}/{_file(partition)}.json: {error}") from error
 
 
 def _added(clip: AddedClip) -> WantedTake:

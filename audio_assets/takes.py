@@ -14,12 +14,13 @@ import dagster as dg
 
 from audio_assets import film_sources, partitions
 from audio_assets.domain.action import Action, sha256_hex
+from audio_assets.domain.contact_sheet import SheetScene
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, TransientError, UpstreamError
-from audio_assets.domain.scene_key import parse_scene_key, scene_key
-from audio_assets.domain.schemas.records import Sidecar, StandsIn
-from audio_assets.domain.schemas.take_requests import Slot, take_id
-from audio_assets.domain.schemas.takes import reviews_from_bytes
+from audio_assets.domain.scene_key import scene_key
+from audio_assets.domain.schemas.records import StandsIn
+from audio_assets.domain.schemas.take_requests import Slot
+from audio_assets.domain.schemas.takes import reviews_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_review import Review
 from audio_assets.domain.take_selection import Choice
@@ -33,6 +34,7 @@ from audio_assets.takebook import CODE_VERSION
 from resources.engines import take_artifacts as engine
 from resources.engines import take_records as records
 from resources.pool import Call
+from resources.store import ArtifactStore
 
 
 class SceneTake(OfScene):
@@ -77,44 +79,38 @@ class SceneTake(OfScene):
     def describe(self, partition: str) -> Action:
         """Every take that was ever made here, which of them are of today's wishes, and which are missing."""
         takes = self.studio.takes
-        wanted = {take.slot.key for take in takes.wanted(partition)}
-        made = {slot.key: takes.made(slot) for slot in takes.slots(partition)}
+        wanted = {take.slot.key: take.slot.origin for take in takes.wanted(partition)}
+        found = {slot.key: takes.made(slot) for slot in takes.slots(partition)}
+        made = {key: sidecar for key, sidecar in found.items() if sidecar is not None}
         ids = takes.ids(partition)
         slots = [
-            {"take": ids[key], "key": key, "is_current": key in wanted, "is_made": sidecar is not None}
-            for key, sidecar in made.items()
-            if sidecar is not None or key in wanted
-        ]
-        inputs = {ids[key]: sidecar.content for key, sidecar in made.items() if sidecar is not None}
-        return Action(self.asset, self.code_version, records.keeper(), {"takes": slots}, inputs)
+            {"take": ids[slot.key], "key": slot.key, "is_current": slot.key in wanted, "is_made": slot.key in made,
+             **_whence(replace(slot, origin=wanted.get(slot.key, slot.origin)))}  # one made before may stand in today
+            for slot in takes.slots(partition)
+            if slot.key in made or slot.key in wanted
+        ]  # fmt: skip
+        inputs = {ids[key]: sidecar.content for key, sidecar in made.items()}
+        return Action(self.asset, self.code_version, self.identity(), {"takes": slots}, inputs)
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The prompt's object, and every take's that was made."""
-        takes, ids = self.studio.takes, self.studio.takes.ids(partition)
-        made = [slot for slot in takes.slots(partition) if takes.made(slot) is not None]
-        return {**super().sources(partition), **{ids[slot.key]: takes.folder(slot) for slot in made}}
+        made = {row["take"]: f"{TakeClips.folder}/{row['key']}" for row in action.params["takes"] if row["is_made"]}
+        return {**super().sources(partition, action), **made}
 
     def licences(self, partition: str) -> Iterator[str]:
         """Those of all takes: which one is selected is decided later."""
         made = (self.studio.takes.made(slot) for slot in self.studio.takes.slots(partition))
         return (sidecar.licence for sidecar in made if sidecar is not None)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The list's call, unless there is not a single take."""
-        takes = self.studio.takes
-        entries, missing = [], []
-        wanted = {take.slot.key: take.slot.origin for take in takes.wanted(partition)}
-        for index, slot in enumerate(takes.slots(partition)):
-            sidecar = takes.made(slot)
-            is_current = slot.key in wanted
-            if sidecar is not None:
-                now = replace(slot, origin=wanted.get(slot.key, slot.origin))  # one made before may stand in today
-                entries.append(self._entry(take_id(index), now, sidecar, is_current=is_current))
-            elif is_current:
-                missing.append((take_id(index), self._why(f"{take_id(index)}@{partition}")))
+        rows = action.params["takes"]
+        made = [row for row in rows if row["is_made"]]
+        entries = [self._entry(row, sources[row["take"]]) for row in made]
+        missing = [(row["take"], self._why(f"{row['take']}@{partition}")) for row in rows if not row["is_made"]]
         if not any(entry.is_current for entry in entries) and missing:
             raise self._none_made(partition, missing)
-        thumbnails = tuple(takes.thumbnails(partition).values())
+        thumbnails = tuple(_thumbnails(self.store, {row["take"]: sources[row["take"]] for row in made}).values())
         return Call(records.take_list, (partition, tuple(entries), tuple(missing), thumbnails))
 
     def stands_in_for(self, partition: str) -> StandsIn | None:
@@ -122,6 +118,11 @@ class SceneTake(OfScene):
         made = [take for take in self.studio.takes.wanted(partition) if self.studio.takes.made(take.slot) is not None]
         told = [take.stands_in_for for take in made]
         return told[0] if told and all(told) else None
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who keeps the list."""
+        return records.keeper()
 
     def accept(self, partition: str, said: Mapping[str, str]) -> None:
         """See `Recipe.accept`: the takes that are there serve for those that are wanted; nothing is ordered."""
@@ -135,17 +136,18 @@ class SceneTake(OfScene):
         return next((why for take in self.studio.takes.wanted(partition) if take.is_ordered
                      and (why := unavailable(partial(here.remote, take)))), "")  # fmt: skip
 
-    def _entry(self, name: str, slot: Slot, sidecar: Sidecar, *, is_current: bool) -> Take:
+    def _entry(self, row: Mapping[str, Any], folder: str) -> Take:
+        sidecar = self.sidecar(folder)
         asked = sidecar.action["params"].get("shot", {})
         prompt = asked.get("prompt", "")
         return Take(
-            id=name,
-            key=slot.key,
-            object=self.studio.takes.folder(slot),
+            id=row["take"],
+            key=row["key"],
+            object=folder,
             content=sidecar.content,
             clip=engine.clip_name(sidecar.files),
-            origin=slot.origin,
-            parent=slot.parent,
+            origin=row.get("origin", "generated"),
+            parent=row.get("parent", ""),
             prompt=prompt,
             prompt_sha256=sha256_hex(prompt.encode()) if prompt else "",
             revision=asked.get("revision", ""),
@@ -156,7 +158,7 @@ class SceneTake(OfScene):
             n_frames=sidecar.facts["n_frames"],
             width=sidecar.facts["width_px"],
             height=sidecar.facts["height_px"],
-            is_current=is_current,
+            is_current=row["is_current"],
         )
 
     def _why(self, key: str) -> str:
@@ -191,6 +193,18 @@ class SceneTake(OfScene):
         return sum(take.estimated_usd for take in takes.wanted(partition) if takes.made(take.slot) is None)
 
 
+def _thumbnails(store: ArtifactStore, takes: Mapping[str, str]) -> dict[str, bytes]:
+    """The thumbnail of every take by its id, but of those that have none."""
+    found = {name: store.read(f"{folder}/{engine.THUMBNAIL}") for name, folder in takes.items()}
+    return {name: data for name, data in found.items() if data is not None}
+
+
+def _whence(slot: Slot) -> dict[str, str]:
+    """Where a take comes from, where that is not the scene's prompt alone."""
+    origin = {} if slot.origin == "generated" else {"origin": slot.origin}
+    return {**origin, **({"parent": slot.parent} if slot.parent else {})}
+
+
 class TakeQuality(OfScene):
     """Gathers what was measured of a scene's takes."""
 
@@ -220,20 +234,25 @@ class TakeQuality(OfScene):
             split(key)[0]: {"key": measures.describe(key).key, "is_there": bool(measures.measured(key))}
             for key in measures.of_scene(partition)
         }
-        return Action(self.asset, self.code_version, records.keeper(), {"measures": rows})
+        return Action(self.asset, self.code_version, self.identity(), {"measures": rows})
 
-    def sources(self, partition: str) -> Mapping[str, str]:
+    def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The list of takes, and what was measured of each."""
         measures = TakeMeasures(self.studio)
         there = [key for key in measures.of_scene(partition) if measures.measured(key)]
         found = {f"measure {split(key)[0]}": f"{measures.folder}/{measures.describe(key).key}" for key in there}
-        return {**super().sources(partition), **found}
+        return {**super().sources(partition, action), **found}
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The call that gathers them."""
-        measures = TakeMeasures(self.studio)
-        found = {split(key)[0]: measures.measured(key) for key in measures.of_scene(partition)}
+        there = {name: sources.get(f"measure {name}", "") for name in action.params["measures"]}
+        found = {name: self.read_one(folder, records.MEASURE) if folder else b"" for name, folder in there.items()}
         return Call(records.take_quality, (found,))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who gathers."""
+        return records.keeper()
 
     def unfinished(self, partition: str, *, retry_failed: bool) -> str:
         """A take that was not measured, and may be now."""
@@ -256,7 +275,7 @@ class TakeReview(OfScene):
     def describe(self, partition: str) -> Action:
         """Every word of it."""
         reviews = [asdict(entry) for entry in self.studio.takes.reviews(partition)]
-        return Action(self.asset, self.code_version, records.keeper(), {"reviews": reviews})
+        return Action(self.asset, self.code_version, self.identity(), {"reviews": reviews})
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """What each person said."""
@@ -266,13 +285,14 @@ class TakeReview(OfScene):
             yield Origin("review", entry.take, said=", ".join([*said, entry.note or ""]).strip(", "), by=entry.by,
                          at=entry.at)  # fmt: skip
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The record's call."""
         return Call(records.take_review, (tuple(Review(**entry) for entry in action.params["reviews"]),))
 
-    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
-        """The recorded words."""
-        return records.keeper(), self.call(partition, action)
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who keeps the record."""
+        return records.keeper()
 
 
 class SelectedTake(OfScene):
@@ -291,7 +311,7 @@ class SelectedTake(OfScene):
         """All of it, and the choices."""
         inputs = {asset: self.upstream(asset, key).content for asset, key in self.needs(partition)}
         choices = [asdict(choice) for choice in self.studio.takes.choices(partition)]
-        return Action(self.asset, self.code_version, records.selector(), {"choices": choices}, inputs)
+        return Action(self.asset, self.code_version, self.identity(), {"choices": choices}, inputs)
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """The person's choice that holds, else the rule."""
@@ -304,17 +324,18 @@ class SelectedTake(OfScene):
         else:
             yield Origin("choice", last.take, said=last.note, by=last.by, at=last.at)
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The selection's call."""
-        takes = self.read(self.upstream("scene_take", partition), records.TAKES)[records.TAKES]
-        quality = self.read(self.upstream("take_quality", partition), records.QUALITIES)[records.QUALITIES]
-        reviews = self.read(self.upstream("take_review", partition), records.REVIEW)[records.REVIEW]
+        takes = self.read_one(sources["scene_take"], records.TAKES)
+        quality = self.read_one(sources["take_quality"], records.QUALITIES)
+        reviews = reviews_from_bytes(self.read_one(sources["take_review"], records.REVIEW))
         choices = tuple(Choice(**choice) for choice in action.params["choices"])
-        return Call(records.selected_take, (partition, takes, quality, reviews_from_bytes(reviews), choices))
+        return Call(records.selected_take, (partition, takes, quality, reviews, choices))
 
-    def recall(self, partition: str, action: Action) -> tuple[Mapping[str, Any], Call] | None:
-        """The recorded choices."""
-        return records.selector(), self.call(partition, action)
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who selects."""
+        return records.selector()
 
 
 class ContactSheet(OfSong):
@@ -330,26 +351,36 @@ class ContactSheet(OfSong):
         return [(asset, scene) for scene in self.scenes(partition) for asset in self.gathers]
 
     def describe(self, partition: str) -> Action:
-        """The contents of all of it."""
-        rows = [
-            {"line": parse_scene_key(s)[0], **{a: self.upstream(a, s).content for a in self.gathers}}
-            for s in self.scenes(partition)
-        ]
-        return Action(self.asset, self.code_version, records.keeper(), {"scenes": rows})
-
-    def call(self, partition: str, action: Action) -> Call:
-        """The call that draws it."""
+        """The contents of all of it, and where each scene lies."""
         board = self.studio.songs.ready_board(partition)
+        rows = [
+            {
+                "line": scene.id, "start_s": scene.start_time, "end_s": scene.end_time, "scene_type": scene.scene_type,
+                "section": scene.section,
+                **{a: self.upstream(a, scene_key(scene.id, partition)).content for a in self.gathers},
+            }
+            for scene in board.scenes
+        ]  # fmt: skip
+        return Action(self.asset, self.code_version, self.identity(), {"title": board.title, "scenes": rows})
+
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
+        """The call that draws it."""
         names = (records.TAKES, records.QUALITIES, records.REVIEW, records.SELECTION)
         rows = []
-        for scene in board.scenes:
-            key = scene_key(scene.id, partition)
-            files = [
-                self.read(self.upstream(asset, key), name)[name]
+        for row in action.params["scenes"]:
+            scene = SheetScene(row["line"], row["start_s"], row["end_s"], row["scene_type"], row["section"])
+            takes, *files = (
+                self.read_one(sources[f"{asset} {scene.id}"], name)
                 for asset, name in zip(self.gathers, names, strict=True)
-            ]
-            rows.append((scene, *files, self.studio.takes.thumbnails(key)))
-        return Call(records.contact_sheet, (board.title, tuple(rows)))
+            )
+            listed = take_list_from_bytes(takes)[1]
+            rows.append((scene, takes, *files, _thumbnails(self.store, {take.id: take.object for take in listed})))
+        return Call(records.contact_sheet, (action.params["title"], tuple(rows)))
+
+    @staticmethod
+    def identity() -> Mapping[str, Any]:
+        """Who draws."""
+        return records.keeper()
 
 
 class ReviewEntry(dg.Config):

@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -29,9 +29,12 @@ from audio_assets.domain.schemas.records import (
     Ref,
     Sidecar,
     StoredFile,
+    read_record,
 )
+from resources.whole_objects import SIDECAR, is_whole, read_small
 
-SIDECAR = "sidecar.json"
+__all__ = ["SIDECAR"]
+
 SET_ASIDE = "sidecar.damaged.json"
 """Where the sidecar of a damaged object is kept until it is rendered again: what was known of it is not lost."""
 
@@ -70,7 +73,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         return Path(self.url) / self._checked(path)
 
     def _checked(self, path: str) -> str:
-        if path.startswith("/") or ".." in path.split("/"):
+        if path.startswith("/") or (".." in path and ".." in path.split("/")):
             raise StoreError(f"{path} is no path below the store {self.url}")
         return path
 
@@ -97,7 +100,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """The bytes at `path`, None where there is nothing."""
         try:
             if self.local_root is not None:
-                return self._inside(path).read_bytes()
+                return read_small(f"{self.url}/{self._checked(path)}")
             with self._naming(path):
                 return bytes(obstore.get(self.backend, path).bytes())
         except FileNotFoundError:
@@ -242,6 +245,15 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
                 raise DamagedError(f"{folder}/{name} holds {size} bytes, not the {entry.size} that were written")
         return sidecar
 
+    def recorded_action(self, folder: str) -> Mapping[str, Any] | None:
+        """The action in the sidecar of `folder`, None where there is none that can be read; no file is looked at."""
+        data = self.read(f"{folder}/{SIDECAR}")
+        try:
+            found: Mapping[str, Any] | None = None if data is None else read_record(data, Sidecar.SCHEMA)["action"]
+        except (RecordError, KeyError):
+            return None
+        return found
+
     def size(self, path: str) -> int | None:
         """Bytes at `path`, None where there is nothing."""
         try:
@@ -260,15 +272,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """
         if self.local_root is None:
             return self.size(f"{ref.object}/{SIDECAR}") is not None
-        folder = f"{self.url}/{self._checked(ref.object)}/"  # a plan over 100,000 lines asks 1,800,000 times
-        try:
-            os.stat(folder + SIDECAR)  # noqa: PTH116
-            for name, size in ref.sizes.items():
-                if os.stat(folder + name).st_size != size:  # noqa: PTH116
-                    return False
-        except FileNotFoundError:
-            return False
-        return True
+        return is_whole(f"{self.url}/{self._checked(ref.object)}", ref.sizes)
 
     def commit(self, folder: str, files: Mapping[str, StoredFile], sidecar: Sidecar) -> None:
         """Write the sidecar of files that `write` has put in `folder`, once each stands there at its size.
@@ -354,8 +358,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
             with entries:
                 for entry in entries:
                     if entry.name.endswith(".json"):
-                        with open(entry.path, "rb") as file:  # noqa: PTH123 - a Path costs as much as the read
-                            yield entry.name.removesuffix(".json"), file.read()
+                        yield entry.name.removesuffix(".json"), read_small(entry.path)
             return
         for remote in list(self.list(prefix)):
             name = remote.removeprefix(f"{prefix}/")
@@ -371,7 +374,6 @@ class Refs:
     store: ArtifactStore
     asset: str
     _loaded: dict[str, Ref] | None = None
-    _pretended: dict[str, Ref] = field(default_factory=dict)
 
     def preload(self) -> "Refs":
         """Read every ref of the asset now; later `get`s and `all` answer from memory."""
@@ -391,16 +393,10 @@ class Refs:
 
     def get(self, partition: str) -> Ref | None:
         """The ref of one partition, None where it was never rendered."""
-        if partition in self._pretended:
-            return self._pretended[partition]
         if self._loaded is not None:
             return self._loaded.get(partition)
         data = self.store.read(record_path("refs", self.asset, partition))
         return None if data is None else _parse_ref(data)
-
-    def pretend(self, partition: str, ref: Ref) -> None:
-        """Let `get` answer `ref`, in this object alone: for a look at what was."""
-        self._pretended[partition] = ref
 
     def point(self, partition: str, ref: Ref) -> None:
         """Let `partition` point at `ref`, and forget its failure."""

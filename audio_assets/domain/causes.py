@@ -51,6 +51,7 @@ _BY_NAME: Mapping[str, Kind] = {
     "voice": "voice",
     "speed": "voice",
     "pronunciations": "lexicon",
+    "price": "price",
     "usd_per_second": "price",
     "price_problem": "price",
     "brief": "prompt",

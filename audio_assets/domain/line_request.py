@@ -3,13 +3,15 @@
 Its `version` changes when, and only when, something changes that can be heard or seen of this very line.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from audio_assets.domain.action import Json, canonical, sha256_hex
 from audio_assets.domain.cast import CastEntry, MouthSettings
 from audio_assets.domain.lexicon import Lexicon
 from audio_assets.domain.lines import Line
 from audio_assets.domain.speech import SpeechRequest
+
+_OF_SPEECH, _OF_MOUTH = (tuple(field.name for field in fields(kind)) for kind in (SpeechRequest, MouthSettings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,9 @@ class LineRequest:
     @property
     def version(self) -> str:
         """Sha256 over all that is heard or seen of the line (its gain is the mix's): the version of `dialogue_line`."""
-        record: dict[str, Json] = asdict(self)
-        del record["partition"], record["gain_db"], record["stand_in"], record["fallback"]
+        record: dict[str, Json] = {"character": self.character, "engine": self.engine}
+        for name, part, of in (("speech", self.speech, _OF_SPEECH), ("mouth", self.mouth, _OF_MOUTH)):
+            record[name] = {field: getattr(part, field) for field in of}  # `asdict` takes eight times as long
         return sha256_hex(canonical(record))
 
 

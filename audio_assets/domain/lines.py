@@ -131,6 +131,8 @@ class TranslationMatching:
 # Names -------------------------------------------------------------------------------------------------------------
 
 _PART = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_SHORT_PART = rf"[a-z0-9][a-z0-9_-]{{0,{MAX_PART_LENGTH - 1}}}"
+_KEY = re.compile(rf"{_SHORT_PART}\.{_SHORT_PART}\.{_SHORT_PART}")
 _UNFOLDED = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
 _SCRIPT_SUFFIX = re.compile(r"\.(?:rpy|csv|jsonl|txt)$", re.IGNORECASE)
 
@@ -141,9 +143,11 @@ def partition_key(script: str, line_id: str, lang: str) -> str:
     Raises:
         ValueError: a part is empty, too long, or holds more than `a-z 0-9 _ -`.
     """
-    for what, part in (("script", script), ("line id", line_id), ("language", lang)):
-        _check_part(what, part)
-    return f"{script}.{line_id}.{lang}"
+    key = f"{script}.{line_id}.{lang}"
+    if not _KEY.fullmatch(key):
+        for what, part in (("script", script), ("line id", line_id), ("language", lang)):
+            _check_part(what, part)
+    return key
 
 
 def parse_partition_key(key: str) -> tuple[str, str, str]:

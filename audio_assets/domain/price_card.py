@@ -16,7 +16,7 @@ models that it names. What a song costs is in `storyboard.py`; what was paid is 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -159,6 +159,17 @@ def price_of(card: PriceCard, provider: str, model: str, on: date) -> Price:
     last = rows[-1]
     kind = RetiredError if last.retired_on and on >= last.retired_on else PriceError
     raise kind(f"{provider} {model} {_why_none(rows, on)}")
+
+
+def price_record(price: Price) -> dict[str, Any]:
+    """The row as plain JSON values; days are ISO dates."""
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in asdict(price).items()}
+
+
+def price_from_record(record: Mapping[str, Any]) -> Price:
+    """The row that `price_record` wrote."""
+    ends = {name: record[name] and date.fromisoformat(record[name]) for name in ("valid_until", "retired_on")}
+    return Price(**{**record, **ends, "valid_from": date.fromisoformat(record["valid_from"])})
 
 
 def retirement(card: PriceCard, provider: str, model: str) -> Price | None:

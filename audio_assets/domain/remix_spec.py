@@ -256,6 +256,13 @@ def style_record(style: Style) -> dict[str, Any]:
     }
 
 
+def style_from_record(record: Mapping[str, Any]) -> Style:
+    """The style that `style_record` wrote; without a prompt, which does nothing here."""
+    steps = tuple(Step(step["effect"], {k: v for k, v in step.items() if k != "effect"}) for step in record["steps"])
+    compose = Composition(**{**record["compose"], "bpm": tuple(record["compose"]["bpm"])})
+    return Style(record["name"], steps, compose, record["target_lufs"], record["about"])
+
+
 def _style(name: str, data: Mapping[str, Any], base: Style, path: str) -> Style:
     where = f"{path}: [{name}]"
     _check_keys(data, _STYLE_KEYS, where)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
-from audio_assets.domain.timebase import format_frame_rate
+from audio_assets.domain.timebase import format_frame_rate, parse_frame_rate
 
 ShotType = Literal["performance", "broll"]
 
@@ -113,3 +113,23 @@ def shot_record(shot: Shot, *, with_guide: bool) -> dict[str, Any]:
     if not with_guide:
         del record["guide"]
     return record
+
+
+def shot_from_record(record: Mapping[str, Any]) -> Shot:
+    """The shot that `shot_record` wrote."""
+    guide = record.get("guide")
+    return Shot(**{
+        **record,
+        "frame_rate": parse_frame_rate(record["frame_rate"]),
+        "guide": None if guide is None else _guide(guide),
+    })  # fmt: skip
+
+
+def _guide(record: Mapping[str, Any]) -> Guide:
+    return Guide(**{
+        **record,
+        "energy": tuple(record["energy"]),
+        "beats": tuple(GuideBeat(**beat) for beat in record["beats"]),
+        "words": tuple(GuideWord(**word) for word in record["words"]),
+        "characters": tuple(GuideCharacter(**one) for one in record["characters"]),
+    })  # fmt: skip

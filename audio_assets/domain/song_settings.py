@@ -174,6 +174,19 @@ def settings_record(settings: SongSettings) -> dict[str, Any]:
     return record
 
 
+def settings_from_record(record: Mapping[str, Any]) -> SongSettings:
+    """The settings that `settings_record` wrote, but for those of the film; what is left out is a default."""
+    values = _tuples(record)
+    values["frame_rate"] = parse_frame_rate(record["frame_rate"])
+    values["characters"] = tuple(Character(**_tuples(one)) for one in record["characters"])
+    values["overrides"] = tuple(SceneOverride(**_tuples(one)) for one in record["overrides"])
+    return SongSettings(**values)
+
+
+def _tuples(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
+
+
 def _settings(root: Mapping[str, Any], path: str, default_video: tuple[str, str]) -> SongSettings:
     check_keys(root, _ROOT_KEYS, "", path)
     if root.get("lyrics") and root.get("lyrics_file"):

@@ -132,8 +132,37 @@ class TimelinePlan:
         return [marker for marker in self.markers if start_frame <= marker.frame < end_frame]
 
 
+@dataclass(frozen=True, slots=True)
+class TimelineScene:
+    """A scene as a timeline needs it, frames `[start_frame, end_frame)`."""
+
+    id: str
+    start_frame: int
+    end_frame: int
+
+    @property
+    def n_frames(self) -> int:
+        """Its length."""
+        return self.end_frame - self.start_frame
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A film as a timeline needs it: its scenes one after the other, from frame 0 on; `size` is "1920x1080"."""
+
+    title: str
+    size: str
+    frame_rate: Fraction
+    scenes: tuple[TimelineScene, ...]
+
+    @property
+    def n_frames(self) -> int:
+        """Its length."""
+        return self.scenes[-1].end_frame if self.scenes else 0
+
+
 def plan_timeline(
-    board: Storyboard,
+    board: Film | Storyboard,
     clips: Mapping[str, TimelineClip],
     song: SongMedia,
     grid: BeatGrid,
@@ -175,8 +204,8 @@ def media_url(media: str) -> str:
     return ("file://" if media.startswith("/") else "") + quote(media)
 
 
-def _placed(board: Storyboard, clips: Mapping[str, TimelineClip], joins: Mapping[str, Join]) -> Iterator[Placed]:
-    before: tuple[Scene, TimelineClip] | None = None
+def _placed(board: Film | Storyboard, clips: Mapping[str, TimelineClip], joins: Mapping[str, Join]) -> Iterator[Placed]:
+    before: tuple[TimelineScene | Scene, TimelineClip] | None = None
     for scene in board.scenes:
         clip = clips[scene.id]
         usable = clip.n_frames - clip.first_frame
@@ -203,7 +232,7 @@ def _placed(board: Storyboard, clips: Mapping[str, TimelineClip], joins: Mapping
         before = (scene, clip)
 
 
-def _check_join(scene: Scene, join: Join, before: Scene | None) -> None:
+def _check_join(scene: TimelineScene | Scene, join: Join, before: TimelineScene | Scene | None) -> None:
     if join.n_frames == 0:
         return
     if before is None:
@@ -214,7 +243,7 @@ def _check_join(scene: Scene, join: Join, before: Scene | None) -> None:
         raise TimelineError(f"the {join.kind} into {scene.id} is longer than a scene beside it: make it shorter")
 
 
-def _has_handles(join: Join, before: tuple[Scene, TimelineClip], clip: TimelineClip) -> bool:
+def _has_handles(join: Join, before: tuple[TimelineScene | Scene, TimelineClip], clip: TimelineClip) -> bool:
     """Whether the clip before reaches `after_frames` past the cut, and this one from `before_frames` ahead of it."""
     scene_before, clip_before = before
     spare = clip_before.n_frames - clip_before.first_frame - scene_before.n_frames
@@ -222,7 +251,7 @@ def _has_handles(join: Join, before: tuple[Scene, TimelineClip], clip: TimelineC
     return spare >= join.after_frames and clip.first_frame >= join.before_frames and usable >= join.after_frames
 
 
-def _markers(board: Storyboard, grid: BeatGrid, sections: Sequence[Section]) -> tuple[tuple[Marker, ...], int]:
+def _markers(board: Film | Storyboard, grid: BeatGrid, sections: Sequence[Section]) -> tuple[tuple[Marker, ...], int]:
     """Sections before downbeats before beats on the same frame, and how many fall after the film's end."""
     rate = board.frame_rate
     downbeats = {timebase.nearest_frame(t, rate) for t in grid.downbeats}

@@ -5,6 +5,7 @@ records, pictures, facts and checks together.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.schemas.rig import from_bytes as rig_from_bytes
-from audio_assets.domain.storyboard import Scene
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_review import Review, opinions
 from audio_assets.domain.take_scores import (
@@ -173,8 +173,8 @@ def selected_take(
     )  # fmt: skip
 
 
-SheetRow = tuple[Scene, bytes, bytes, bytes, bytes, Mapping[str, bytes]]
-"""A scene with its takes, scores, reviews and selection as they are stored, and a thumbnail by take."""
+SheetRow = tuple[sheet.SheetScene, bytes, bytes, bytes, bytes, Mapping[str, bytes]]
+"""A scene without its takes; its takes, scores, reviews and selection as they are stored, and a thumbnail by take."""
 
 
 def contact_sheet(title: str, rows: Sequence[SheetRow]) -> Rendered:
@@ -196,7 +196,7 @@ def contact_sheet(title: str, rows: Sequence[SheetRow]) -> Rendered:
 
 
 def _sheet_scene(
-    scene: Scene, listed: bytes, measured: bytes, said: bytes, chosen: bytes, thumbnails: Mapping[str, bytes]
+    scene: sheet.SheetScene, listed: bytes, measured: bytes, said: bytes, chosen: bytes, thumbnails: Mapping[str, bytes]
 ) -> sheet.SheetScene:
     scores, opinion = schema.qualities_from_bytes(measured), opinions(schema.reviews_from_bytes(said))
     selection = schema.selection_from_bytes(chosen)[1]
@@ -214,7 +214,7 @@ def _sheet_scene(
         )
         for take in schema.take_list_from_bytes(listed)[1]
     ]
-    return sheet.SheetScene(scene.id, scene.start_time, scene.end_time, scene.scene_type, scene.section, tuple(takes))
+    return replace(scene, takes=tuple(takes))
 
 
 def _picture(data: bytes | None) -> NDArray[np.uint8] | None:

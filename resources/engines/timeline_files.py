@@ -17,13 +17,21 @@ from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.storyboard import Storyboard
 from audio_assets.domain.timebase import format_frame_rate
-from audio_assets.domain.timeline_plan import Join, SongMedia, TimelineClip, TimelineError, TimelinePlan, plan_timeline
+from audio_assets.domain.timeline_plan import (
+    Film,
+    Join,
+    SongMedia,
+    TimelineClip,
+    TimelineError,
+    TimelinePlan,
+    plan_timeline,
+)
 
 OTIO, FCPXML, EDL = "timeline.otio", "timeline.fcpxml", "timeline.edl"
 
 
 def timeline_files(
-    board: Storyboard,
+    board: Film | Storyboard,
     clips: Mapping[str, TimelineClip],
     song: SongMedia,
     grid: BeatGrid,

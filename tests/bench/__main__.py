@@ -19,7 +19,7 @@ BENCHES = (
     "word_phones", "mouth_shape_agreement", "beat_accuracy", "section_boundaries", "lyric_alignment", "scene_alignment",
     "song_analysis", "long_song", "animatic_speed", "take_scoring", "lip_sync_speed", "film_assembly", "karaoke_speed",
     "http_faults",
-    "provider_faults", "messages", "rotation", "bucket", "live_queue", "live_latency", "provenance",
+    "provider_faults", "messages", "rotation", "bucket", "live_queue", "live_latency", "provenance", "reproduce",
 )  # fmt: skip
 COLUMNS = ("what", "measured", "aim", "met", "ratio", "peak MB")
 

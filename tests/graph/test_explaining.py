@@ -15,6 +15,7 @@ from audio_assets.domain.lineage import Lineage, Node, Origin
 from audio_assets.explaining import Explainer, UnknownArtifact
 from audio_assets.settings import Settings
 from audio_assets.site import build_site
+from audio_assets.speech import VoiceLine
 from tests.cinema import Cinema
 from tests.concert import SONG
 from tests.house import GOOD, HARBOUR, LATE, SO, House
@@ -114,6 +115,17 @@ def test_an_earlier_version_is_still_known_by_its_bytes(spoken: House, tmp_path:
     assert node.state == "earlier"
     assert node.partitions == (spoken.line("The ferry is late."),)
     assert any(one.said == LATE for one in node.origins), "what was written then, not what is today"
+
+
+def test_what_was_accepted_says_by_whom_why_and_what_it_was_made_under(spoken: House) -> None:
+    late = spoken.line(LATE)
+    spoken.write("cast.toml", (spoken.root / "cast.toml").read_text().replace("am_michael", "am_adam"))
+    VoiceLine(spoken.studio()).accept(late, {"by": "ana", "why": "sounds well", "at": "2026-01-01"})
+    (node,) = explain(spoken, f"voice_line/{late}").nodes.values()
+    assert node.params["voice"] == [["am_michael", 1.0]]
+    assert node.today == ('voice [["am_michael",1.0]] -> [["am_adam",1.0]]',)
+    (told,) = (one for one in node.origins if one.kind == "accepted as it is")
+    assert (told.by, told.said) == ("ana", "sounds well")
 
 
 def test_a_sidecar_from_before_origins_were_kept_tells_those_of_today(spoken: House) -> None:

@@ -196,6 +196,13 @@ def test_one_file_that_is_gone_or_cut_is_stale(rendered: House, asset: str, dama
     assert not rendered.stale()
 
 
+def test_what_another_process_has_looked_at_counts_as_much(rendered: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resources.whole_objects._MANY", 1)
+    assert not rendered.stale()
+    (rendered.object_of("lipsync", rendered.line(GOOD)) / "lipsync.json").unlink()
+    assert rendered.stale() == {("lipsync", rendered.line(GOOD)): ("its files are gone",)}
+
+
 def test_a_published_file_that_is_gone_comes_back_with_the_next_render(rendered: House) -> None:
     path = rendered.object_of("voice_line", rendered.line(GOOD)) / "lipsync.json"
     path.unlink()

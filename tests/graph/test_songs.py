@@ -246,7 +246,7 @@ def test_a_song_that_changes_under_our_hands_is_not_taken_for_the_registered_one
     (outcome,) = render(SongAudio(studio), [SONG], run_id="run")
     assert outcome.failure is not None
     assert "changed" in outcome.failure.reason
-    assert not list(studio.settings.scratch.iterdir())
+    assert not list(studio.settings.scratch.glob("*"))
 
 
 def test_two_files_of_one_name_are_refused(concert: Concert) -> None:
@@ -349,7 +349,7 @@ def test_a_price_touches_the_storyboard_and_nothing_that_follows(heard: Concert)
     row = '[[prices]]\nprovider = "animatic"\nmodel = "animatic"\nusd_per_second = 0.5\nvalid_from = 2020-01-01\n'
     before = heard.objects()
     heard.write("price_card.toml", row)
-    assert heard.stale() == {("storyboard", SONG): ("usd per second 0.0 -> 0.5",)}
+    assert heard.stale() == {("storyboard", SONG): ("price note drawn on this machine -> ", "price usd 0.0 -> 0.5")}
     (entry,) = heard.plan().stale
     assert (entry.kinds, entry.is_certain) == ({"price"}, True)
     assert heard.objects() == before, "a plan tries, and keeps nothing"

@@ -106,7 +106,7 @@ def assert_told(cinema: Cinema) -> None:
         assert "shop needs a key" in told.stands_in_for.reason
     film = sidecar(cinema, "final_video", SONG)
     failed = {check.name: check.detail for check in film.checks if not check.passed}
-    assert failed[INTENDED].count("stands in for shop: ") == len(cinema.scenes())
+    assert failed[INTENDED].count("is a stand-in's, for shop") == len(cinema.scenes())
     text = as_text(Explainer(studio.store, studio).explain(f"deliverable/mp4|{SONG}"))
     assert "stands in for shop: shop needs a key" in text
 

@@ -6,8 +6,8 @@ No samples, no storage; the pulse is `tempo`'s, which of it is a beat is `metre`
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg
 
 from audio_assets.domain.music.analysis import Beat, BeatGrid, TempoPoint
 from audio_assets.domain.music.features import SongFeatures
@@ -126,7 +126,7 @@ def _smoothed(values: Numbers, weight: Numbers) -> Numbers:
     bands[1, 2:n] += _STIFFNESS * -2.0
     bands[0, 2:n] += _STIFFNESS
     bands[2] += weight
-    smooth: Numbers = linalg.solveh_banded(bands, weight * values)
+    smooth: Numbers = scipy.linalg.solveh_banded(bands, weight * values)
     return smooth
 
 

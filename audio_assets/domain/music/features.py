@@ -8,11 +8,12 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, ndimage, sparse
 
 Array = NDArray[np.float32]
 
@@ -118,9 +119,9 @@ def _measured(samples: Array) -> _Batch:
     inset = (_CHROMA_WINDOW - _WINDOW) // 2
     spectra = _power_spectra(samples[inset : len(samples) - inset], _HANN, _HOP)
     frames = spectra.reshape(-1, _HOPS_PER_FRAME, spectra.shape[1]).mean(axis=1)
-    pitched = _power_spectra(samples, _CHROMA_HANN, _HOP * _HOPS_PER_FRAME)[:, : _CHROMA_OF_BINS.shape[1]]
-    chroma = _weighed(np.sqrt(pitched), _CHROMA_OF_BINS)
-    return _Batch(_weighed(spectra, _MEL_OF_BINS), chroma, frames.sum(axis=1), _shape_of(frames))
+    pitched = _power_spectra(samples, _CHROMA_HANN, _HOP * _HOPS_PER_FRAME)[:, : _weights().chroma_of_bins.shape[1]]
+    chroma = _weighed(np.sqrt(pitched), _weights().chroma_of_bins)
+    return _Batch(_weighed(spectra, _weights().mel_of_bins), chroma, frames.sum(axis=1), _shape_of(frames))
 
 
 def _weighed(values: Array, weights: Any) -> Array:
@@ -131,7 +132,7 @@ def _weighed(values: Array, weights: Any) -> Array:
 def _power_spectra(samples: Array, window: Array, hop: int) -> Array:
     """Power of each windowed frame, (n, len(window) / 2 + 1); a full-scale sine sums to about 0.5."""
     framed = np.lib.stride_tricks.sliding_window_view(samples, len(window))[::hop]
-    spectra = fft.rfft(framed * window, axis=1)
+    spectra = scipy.fft.rfft(framed * window, axis=1)
     power: Array = spectra.real**2
     power += spectra.imag**2
     return power
@@ -196,9 +197,9 @@ def _onset_strength(mel: Array) -> Array:
         level = 10 * np.log10(mel[from_hop:stop] + floor)
         if start == 0:  # silence before the song
             level = np.concatenate([np.full((_ONSET_LAG, N_MEL_BANDS), 10 * np.log10(floor), np.float32), level])
-        before = ndimage.maximum_filter1d(level[:-_ONSET_LAG], 3, axis=1)
+        before = scipy.ndimage.maximum_filter1d(level[:-_ONSET_LAG], 3, axis=1)
         rise = np.maximum(level[_ONSET_LAG:] - before, 0.0)
-        strength[start:stop] = _weighed(rise, _ONSET_OF_MEL)
+        strength[start:stop] = _weighed(rise, _weights().onset_of_mel)
     return strength
 
 
@@ -258,10 +259,21 @@ def _chroma_weights() -> Array:
 
 
 _HANN, _CHROMA_HANN = _hann(_WINDOW), _hann(_CHROMA_WINDOW)
-# Rows are bands. Sparse, so that no BLAS is called, whose idle threads would take as much time as all else together.
-_MEL_OF_BINS = sparse.csr_array(_mel_weights().T)
-_ONSET_OF_MEL = sparse.csr_array(_onset_weights().T)
-_CHROMA_OF_BINS = sparse.csr_array(np.where(_chroma_weights() > 1e-3, _chroma_weights(), 0).T)
+
+
+class _Weights(NamedTuple):
+    """Rows are bands. Sparse, so that no BLAS is called, whose idle threads take as much time as all else together."""
+
+    mel_of_bins: Any
+    onset_of_mel: Any
+    chroma_of_bins: Any
+
+
+@cache
+def _weights() -> _Weights:
+    """Made when a song is measured: commands that measure none start half a second sooner without `scipy.sparse`."""
+    chroma = np.where(_chroma_weights() > 1e-3, _chroma_weights(), 0)
+    return _Weights(*(scipy.sparse.csr_array(one.T) for one in (_mel_weights(), _onset_weights(), chroma)))
 
 
 def to_bytes(f: SongFeatures) -> bytes:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg, ndimage, special
 
 from audio_assets.domain.music.features import SongFeatures
 from audio_assets.domain.music.metre_weights import WEIGHTS
@@ -81,7 +81,7 @@ def read_metre(features: SongFeatures, white: Array, pulse: Pulse) -> Reading | 
     if not found:
         return None
     score = np.array([reading.evidence @ WEIGHTS for reading in found])
-    probability = special.softmax(special.logsumexp(score, axis=1))
+    probability = scipy.special.softmax(scipy.special.logsumexp(score, axis=1))
     best = _safest(found, probability, pulse.bpm)
     counted = int(np.argmax(score[best]))
     bar, downbeat = (BARS[0], counted) if counted < BARS[0] else (BARS[1], counted - BARS[0])
@@ -112,7 +112,7 @@ def _first_beat(pulse: Pulse, ratio: float) -> int:
 
 def _readings(features: SongFeatures, white: Array, pulse: Pulse) -> Iterator[_Folded]:
     three = np.stack([white[:, :2].mean(axis=1), white[:, 2:6].mean(axis=1), white[:, 6:].mean(axis=1)], axis=1)
-    bands = ndimage.gaussian_filter1d(np.concatenate([three, white], axis=1), 0.8, axis=0)
+    bands = scipy.ndimage.gaussian_filter1d(np.concatenate([three, white], axis=1), 0.8, axis=0)
     bands /= bands.mean(axis=0) + 1e-6
     for ratio in _RATIOS:
         bpm = pulse.bpm * ratio
@@ -162,7 +162,7 @@ def _evidence(strength: Array, change: Numbers, prior: float) -> Numbers:
     against = 10 * np.repeat(np.maximum([of_three, -of_three], 0), BARS)
     blocks = [_bars(strength, change, alike, n_beats) for n_beats in BARS]
     blocks[1] = np.concatenate([blocks[1], np.ones((BARS[1], 1))], axis=1)
-    return np.concatenate([linalg.block_diag(*blocks), against[:, None], np.full((sum(BARS), 1), prior)], axis=1)
+    return np.concatenate([scipy.linalg.block_diag(*blocks), against[:, None], np.full((sum(BARS), 1), prior)], axis=1)
 
 
 def _bars(strength: Array, change: Numbers, alike: Numbers, n_beats: int) -> Numbers:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from audio_assets.domain.music.features import SongFeatures
 
@@ -35,10 +35,10 @@ def find_onsets(features: SongFeatures) -> tuple[Onset, ...]:
     if top_db <= 0:
         return ()
     threshold = np.maximum(
-        _OVER_LOCAL * ndimage.uniform_filter1d(rise_db, round(_LOCAL_S * rate_hz) | 1, mode="constant"),
+        _OVER_LOCAL * scipy.ndimage.uniform_filter1d(rise_db, round(_LOCAL_S * rate_hz) | 1, mode="constant"),
         max(_LEAST_DB, _FAINTEST * top_db),
     )
-    highest_around = ndimage.maximum_filter1d(rise_db, round(_APART_S * rate_hz) | 1)
+    highest_around = scipy.ndimage.maximum_filter1d(rise_db, round(_APART_S * rate_hz) | 1)
     peaks = np.flatnonzero((rise_db == highest_around) & (rise_db > threshold))
     peaks = peaks[np.diff(peaks, prepend=-10) > 1]
     times = np.clip(_interpolated(rise_db, peaks) / rate_hz - _LATENCY_S, 0, features.duration_s)

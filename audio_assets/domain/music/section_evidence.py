@@ -10,8 +10,8 @@ al., "Unsupervised music structure annotation by time series structure features"
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from audio_assets.domain.music.features import SongFeatures
 
@@ -88,7 +88,7 @@ def _split(edges: Array, parts: int) -> Array:
 
 def _timbre(features: SongFeatures, edges: Array) -> Array:
     """Mean and spread of the cepstrum within each bar; the first coefficient is loudness."""
-    cepstra = fft.dct(features.mel_db, axis=1, norm="ortho")[:, :_N_CEPSTRA]
+    cepstra = scipy.fft.dct(features.mel_db, axis=1, norm="ortho")[:, :_N_CEPSTRA]
     mean = means_between(cepstra, features.frame_rate_hz, edges)
     mean_square = means_between(cepstra**2, features.frame_rate_hz, edges)
     return np.hstack([mean, np.sqrt(np.maximum(mean_square - mean**2, 0.0))])

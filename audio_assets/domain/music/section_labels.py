@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.cluster import hierarchy
 
 from audio_assets.domain.music.analysis import Section, SectionType, Span
 from audio_assets.domain.music.features import SongFeatures
@@ -98,7 +98,9 @@ def _letters(likeness: Array) -> list[str]:
     if n == 1:
         return ["A"]
     distance = 1 - likeness[np.triu_indices(n, 1)]
-    clusters = hierarchy.fcluster(hierarchy.linkage(distance, "average"), 1 - _ALIKE, "distance")
+    clusters = scipy.cluster.hierarchy.fcluster(
+        scipy.cluster.hierarchy.linkage(distance, "average"), 1 - _ALIKE, "distance"
+    )
     seen: dict[int, str] = {}
     return [seen.setdefault(int(cluster), _letter(len(seen))) for cluster in clusters]
 

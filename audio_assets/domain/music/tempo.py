@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 from audio_assets.domain.dsp.compiled import compiled
 from audio_assets.domain.music.features import SongFeatures
@@ -88,7 +88,7 @@ def whitened(onset: Array, rate_hz: float) -> Array:
     """`onset` with each band relative to its own loudness around, (n, n_bands)."""
     if not len(onset):
         return onset
-    local = ndimage.uniform_filter1d(onset, int(_LOCAL_S * rate_hz) | 1, axis=0, mode="nearest")
+    local = scipy.ndimage.uniform_filter1d(onset, int(_LOCAL_S * rate_hz) | 1, axis=0, mode="nearest")
     relative = onset / (local + 0.25 * onset.mean(axis=0) + _FAINT_DB)
     return np.asarray(np.minimum(relative, _LOUDEST), dtype=np.float32)
 
@@ -99,7 +99,7 @@ def find_pulse(features: SongFeatures, white: Array) -> Pulse | None:
     if len(white) < _SHORTEST_S * rate_hz:
         return None
     novelty = white.mean(axis=1)
-    novelty = np.maximum(novelty - ndimage.uniform_filter1d(novelty, int(rate_hz) | 1), 0)
+    novelty = np.maximum(novelty - scipy.ndimage.uniform_filter1d(novelty, int(rate_hz) | 1), 0)
     if novelty.max() <= 0:
         return None
     slow_bpm = _tempo_path(novelty, rate_hz)
@@ -121,8 +121,8 @@ def _windows(novelty: Array, length: int, hop: int) -> Array:
 def _tempo_path(novelty: Array, rate_hz: float) -> Numbers:
     """The tempo each second: autocorrelation over eight seconds, combed, followed by Viterbi."""
     length, hop = int(8 * rate_hz), int(rate_hz)
-    size = fft.next_fast_len(2 * length)
-    taper = fft.irfft(np.abs(fft.rfft(np.hanning(length), size)) ** 2)[:length]
+    size = scipy.fft.next_fast_len(2 * length)
+    taper = scipy.fft.irfft(np.abs(scipy.fft.rfft(np.hanning(length), size)) ** 2)[:length]
     taper = np.maximum(taper / taper[0], 0.1).astype(np.float32)
     scores = []
     for start in range(0, len(novelty) // hop + 1, 256):
@@ -130,7 +130,7 @@ def _tempo_path(novelty: Array, rate_hz: float) -> Numbers:
         skipped = (start * hop - max(start * hop - length, 0)) // hop
         frames = _windows(stretch, length, hop)[skipped : skipped + 256]
         frames = frames - frames.mean(axis=1, keepdims=True)
-        correlation = fft.irfft(np.abs(fft.rfft(frames, size)) ** 2)[:, :length]
+        correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(frames, size)) ** 2)[:, :length]
         scores.append(_combed(correlation / (correlation[:, :1] + 1e-9) / taper, rate_hz))
     score = np.concatenate(scores)[: len(novelty) // hop + 1] * 4
     score += -0.05 * (np.log2(_BPM_GRID / _BPM_PRIOR[0]) / _BPM_PRIOR[1]) ** 2
@@ -311,10 +311,10 @@ def _viterbi(
 
 def _steady_line(novelty: Array, rate_hz: float, near: Pulse) -> Pulse:
     """The one tempo and phase, within 1.5 % of `near`, that explains most of the whole song."""
-    local = ndimage.uniform_filter1d(novelty, int(6 * rate_hz) | 1)
+    local = scipy.ndimage.uniform_filter1d(novelty, int(6 * rate_hz) | 1)
     level = (novelty / (local + 0.15 * novelty.mean())).astype(np.float32)
-    size = fft.next_fast_len(8 * len(level))
-    spectrum, step_hz = fft.rfft(level, size), rate_hz / size
+    size = scipy.fft.next_fast_len(8 * len(level))
+    spectrum, step_hz = scipy.fft.rfft(level, size), rate_hz / size
     hz = np.arange(near.bpm / 60 * 0.985, near.bpm / 60 * 1.015, step_hz / 2)
     phase = np.arange(2 * _N_PHASES) / (2 * _N_PHASES)
     score = np.zeros((len(hz), len(phase)))

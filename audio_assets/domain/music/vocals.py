@@ -12,7 +12,7 @@ is the band, see `VocalExtractor`.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from audio_assets.domain.music.analysis import Span

@@ -32,11 +32,12 @@ def read_record(data: bytes, schema: str) -> dict[str, Any]:
         raise RecordError(f"not a {schema} record: {error}") from error
     if not isinstance(record, dict):
         raise RecordError(f"not a {schema} record: a JSON object was expected")
-    while record.get("schema") in _UPGRADES:
-        record = _UPGRADES[record["schema"]](record)
-    if record.get("schema") != schema:
-        raise RecordError(f"schema is {record.get('schema')!r}, this version reads {schema!r}")
-    return dict(record)
+    found: dict[str, Any] = record
+    while found.get("schema") in _UPGRADES:
+        found = _UPGRADES[found["schema"]](found)
+    if found.get("schema") != schema:
+        raise RecordError(f"schema is {found.get('schema')!r}, this version reads {schema!r}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,4 +71,7 @@ _TUPLES = ("aliases", "past_aliases")
 
 
 def _lines(entries: list[dict[str, Any]]) -> tuple[Line, ...]:
-    return tuple(Line(**{**entry, **{name: tuple(entry[name]) for name in _TUPLES}}) for entry in entries)
+    for entry in entries:
+        for name in _TUPLES:
+            entry[name] = tuple(entry[name])
+    return tuple(Line(**entry) for entry in entries)

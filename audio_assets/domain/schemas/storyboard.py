@@ -6,13 +6,12 @@ exact text ("24000/1001"), `fps` the same as a number. Days are ISO dates.
 
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import date
 from itertools import pairwise
 from typing import Any
 
 import orjson
 
-from audio_assets.domain.price_card import Price
+from audio_assets.domain.price_card import price_from_record
 from audio_assets.domain.storyboard import Estimate, Scene, Storyboard
 from audio_assets.domain.timebase import format_frame_rate, parse_frame_rate
 
@@ -70,7 +69,7 @@ def _estimate_record(estimate: Estimate) -> Record:
 def _board(stored: Record) -> Storyboard:
     rate = parse_frame_rate(stored["frame_rate"])
     estimate = stored["estimate"]
-    price = None if estimate["price"] is None else _price(estimate["price"])
+    price = None if estimate["price"] is None else price_from_record(estimate["price"])
     scenes = [_known(Scene, scene | {"frame_rate": rate}) for scene in stored["scenes"]]
     own = {"frame_rate": rate, "estimate": Estimate(**(estimate | {"price": price})), "scenes": tuple(scenes)}
     board: Storyboard = _known(Storyboard, stored | own)
@@ -81,8 +80,3 @@ def _known(kind: type[Any], stored: Mapping[str, Any]) -> Any:
     """A value of `kind` from the fields that it has; its lists are tuples."""
     values = {field.name: stored[field.name] for field in fields(kind)}
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
-
-
-def _price(stored: Record) -> Price:
-    days = {name: stored[name] and date.fromisoformat(stored[name]) for name in ("valid_until", "retired_on")}
-    return Price(**(stored | days | {"valid_from": date.fromisoformat(stored["valid_from"])}))

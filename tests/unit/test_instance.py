@@ -1,0 +1,21 @@
+"""Dagster's folder of a data root."""
+
+from pathlib import Path
+
+import pytest
+
+from audio_assets.instance import open_instance, prepare_home
+from audio_assets.settings import Settings
+
+
+@pytest.mark.parametrize(
+    "written", ["event_log_storage:\n  module: nothing\n  class: Nope\n  config: {}\n", "a: [\n", "concurrency: 5\n"]
+)
+def test_a_slip_in_dagster_yaml_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    settings = Settings(data=tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    (prepare_home(settings) / "dagster.yaml").write_text(written)
+    with pytest.raises(RuntimeError) as caught, open_instance(settings):
+        pass
+    assert str(caught.value).startswith(f"{tmp_path}/dagster/dagster.yaml can not be used: ")
+    assert "\n" not in str(caught.value)
