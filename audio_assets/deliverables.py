@@ -225,12 +225,8 @@ deliverable = rendered_asset(
     "The film in one format, with poster and subtitles: `exports/films/<song>/<song>-<format>.mp4`.",
     partitions_def=partitions.deliveries,
     group="film",
-    owner="team:video",
     kind="video",
-    deps=[
-        "delivery_request",
-        *(of_song(asset) for asset in ("final_video", "song_audio", "sections", "lyric_alignment")),
-    ],
+    deps=[of_song(asset) for asset in ("final_video", "song_audio", "sections", "lyric_alignment")],
 )
 
 timeline = rendered_asset(
@@ -238,7 +234,6 @@ timeline = rendered_asset(
     "The film as OpenTimelineIO, FCPXML and EDL, with markers for beats and sections.",
     partitions_def=partitions.songs,
     group="film",
-    owner="team:video",
     kind="json",
     deps=["song_audio", "beat_grid", "sections", of_song("lipsynced_take")],
 )

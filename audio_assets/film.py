@@ -199,9 +199,8 @@ scene_clip = rendered_asset(
     "The scene's clip as the film needs it: its frames, size, transitions and grade; copied where nothing changes.",
     partitions_def=partitions.scenes,
     group="film",
-    owner="team:video",
     kind="video",
-    deps=["scene_treatment", "lipsynced_take"],
+    deps=["lipsynced_take"],
 )
 
 final_video = rendered_asset(
@@ -209,7 +208,6 @@ final_video = rendered_asset(
     "All scenes in order over the untouched song, joined without encoding again.",
     partitions_def=partitions.songs,
     group="film",
-    owner="team:video",
     kind="video",
     deps=["song_audio", "sections", of_song("scene_clip")],
 )

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import dagster as dg
 
 from audio_assets import film_sources, ordering, partitions
 from audio_assets.domain.action import Action
@@ -381,33 +380,22 @@ def lip_sync_is_free(studio: Studio, song: str) -> bool:
         return False
 
 
-def _asset(
-    recipe: type[OfScene], description: str, kind: str, deps: Sequence[str | dg.AssetDep]
-) -> dg.AssetsDefinition:
-    source = [recipe.source.asset] if recipe.source else []
-    return rendered_asset(
-        recipe,
-        description,
-        partitions_def=partitions.scenes,
-        group="performance",
-        owner="team:animation",
-        kind=kind,
-        deps=[*source, *deps],
-    )
-
+_asset = partial(rendered_asset, partitions_def=partitions.scenes, group="performance")
 
 vocal_segment = _asset(
-    VocalSegment, "The scene's slice of the extracted voice, sample for sample.", "flac", [of_song("vocals")]
+    VocalSegment,
+    "The scene's slice of the extracted voice, sample for sample.",
+    kind="flac",
+    deps=[of_song("vocals")],
 )
 scene_alignment = _asset(
     SceneAlignment,
     "When each word and phoneme is sung in the scene, in seconds from its start.",
-    "json",
-    ["vocal_segment", of_song("lyric_alignment")],
+    deps=["vocal_segment", of_song("lyric_alignment")],
 )
 lipsynced_take = _asset(
     LipsyncedTake,
     "The selected take with its mouth moved by phonemes or voice, or as it is where nothing is to be moved.",
-    "video",
-    ["selected_take", "scene_alignment", "vocal_segment"],
+    kind="video",
+    deps=["selected_take", "scene_alignment", "vocal_segment"],
 )

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     @property
     def dagster_home(self) -> Path:
         """Dagster's own instance folder, unless the environment names another."""
-        return Path(os.environ.get("DAGSTER_HOME", self.root / "dagster"))
+        return Path(os.environ.get("DAGSTER_HOME") or self.root / "dagster")
 
     @property
     def n_workers(self) -> int:

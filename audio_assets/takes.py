@@ -27,7 +27,7 @@ from audio_assets.domain.take_selection import Choice
 from audio_assets.music_recipes import OfScene, OfSong, of_song
 from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe
-from audio_assets.stage import Dep, Said, rendered_asset
+from audio_assets.stage import Said, rendered_asset
 from audio_assets.studio import Studio
 from audio_assets.take_clips import OrderedTakeClips, TakeClips, TakeMeasures, split
 from audio_assets.takebook import CODE_VERSION
@@ -415,49 +415,36 @@ def _keep_choice(studio: Studio, partition: str, said: ChosenTake) -> None:
         studio.takes.choose(partition, None if said.unselect else said.take, by=said.by, note=said.note)
 
 
-def _asset(recipe: type[Recipe], description: str, kind: str, deps: Sequence[Dep], **more: Any) -> dg.AssetsDefinition:
-    source = [recipe.source.asset] if recipe.source else []
-    return rendered_asset(
-        recipe,
-        description,
-        partitions_def=partitions.scenes if recipe.members_of else partitions.songs,
-        group="takes",
-        owner="team:video",
-        kind=kind,
-        deps=[*source, *deps],
-        **more,
-    )
+_of_scene = partial(rendered_asset, partitions_def=partitions.scenes, group="takes")
 
-
-scene_take = _asset(
+scene_take = _of_scene(
     SceneTake,
     "The takes of a scene, t01 first: clips that never change, each with prompt, provider, seed, cost and parent.",
-    "video",
-    ["scene_prompt"],
+    kind="video",
+    deps=["scene_prompt"],
 )
-take_quality = _asset(
+take_quality = _of_scene(
     TakeQuality,
     "How good each take is, 0 to 1 with the evidence: picture, the character's likeness, how well a mouth is seen.",
-    "json",
-    ["scene_take"],
+    deps=["scene_take"],
 )
-take_review = _asset(
+take_review = _of_scene(
     TakeReview,
     "What people said of the takes; materialize it with a take, a score and your name to say more.",
-    "json",
-    ["scene_take"],
+    deps=["scene_take"],
     said=Said(ReviewEntry, _keep_review),
 )
-selected_take = _asset(
+selected_take = _of_scene(
     SelectedTake,
     "Which take is in the film and who chose it; materialize it with a take and your name to choose.",
-    "json",
-    ["scene_take", "take_quality", "take_review"],
+    deps=["scene_take", "take_quality", "take_review"],
     said=Said(ChosenTake, _keep_choice),
 )
-contact_sheet = _asset(
+contact_sheet = rendered_asset(
     ContactSheet,
     "All takes of a song on one picture, with their scores and the selected ones framed.",
-    "image",
-    [of_song(asset) for asset in ContactSheet.gathers],
+    partitions_def=partitions.songs,
+    group="takes",
+    kind="image",
+    deps=[of_song(asset) for asset in ContactSheet.gathers],
 )
