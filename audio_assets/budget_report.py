@@ -48,7 +48,8 @@ def as_text(shown: dict[str, Any]) -> str:
     lines = [shown["ledger"]]
     for cap in shown["caps"]:
         used = f"{_text(cap['spent_usd'])} spent, {_text(cap['held_usd'])} held"
-        lines.append(f"cap {cap['scope']} {cap['key']}: {_text(cap['cap_usd'])} ({cap['origin']}); {used}")
+        what = "of everything together" if cap["scope"] == "total" else f"{cap['scope']} {cap['key']}"
+        lines.append(f"cap {what}: {_text(cap['cap_usd'])} ({cap['origin']}); {used}")
     lines += [f"cap for each {scope}: {_text(amount)}" for scope, amount in shown["caps_for_each"].items()]
     lines += [f"look at entry {one['entry']} ({one['what']}): {one['why']}; {one['do']}" for one in shown["look_at"]]
     report = markdown(schema.from_bytes(orjson.dumps(shown["costs"])))
