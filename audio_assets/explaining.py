@@ -17,7 +17,7 @@ from audio_assets.domain.causes import changes
 from audio_assets.domain.comfy_template import TemplateError, parse_template
 from audio_assets.domain.lineage import Lineage, Node, Origin, State, provider_origins
 from audio_assets.domain.rendering import PermanentError, UpstreamError
-from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar
+from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar, StandsIn
 from audio_assets.domain.toml_tables import nearest
 from audio_assets.domain.written_files import as_recorded, recorded_of
 from audio_assets.launch import LIVE, RECIPES
@@ -60,6 +60,10 @@ def _remedy(kind: type[Recipe] | None, pointing: Sequence[str]) -> str:
     if stage in LIVE.recipes:
         return "the queue renders a live message once: nothing renders it again"
     return f"`audio-assets backfill --asset {stage.asset}` renders it again, if it is still wanted"
+
+
+def _said(told: StandsIn | None) -> str:
+    return "" if told is None else f"{told.provider}: {told.reason}"
 
 
 class Explainer:
@@ -330,6 +334,7 @@ class Explainer:
             ),
             inputs=tuple(inputs.items()),
             today=today,
+            stands_in_for=_said(sidecar.stands_in_for),
             problem=self._missing(missing, kind, partitions if is_current else (), sidecar) if missing else "",
         )
 

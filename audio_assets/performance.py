@@ -14,10 +14,9 @@ from audio_assets.domain.lineage import Origin
 from audio_assets.domain.music.sung_mouth import SUNG_JAW
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
-from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.timebase import parse_frame_rate
-from audio_assets.music_recipes import OfScene, of_song
+from audio_assets.music_recipes import OfScene, of_song, selected_take
 from audio_assets.ordering import unavailable
 from audio_assets.render import StandIn
 from audio_assets.stage import rendered_asset
@@ -27,7 +26,6 @@ from resources.engines import lipsynced_take as mouth
 from resources.engines import scene_singing as engine
 from resources.engines import song_artifacts as analysis
 from resources.engines.take_artifacts import RIG, clip_name
-from resources.engines.take_records import SELECTION, TAKES
 from resources.ledger import Ledger
 from resources.lip_sync import LipSyncProvider
 from resources.ordered import Remote, ordered
@@ -344,13 +342,7 @@ class LipsyncedTake(OfScene):
         return f"{take.provider} moves no mouths: set lip_sync_method to post_process"
 
     def _selected(self, partition: str) -> Take:
-        chosen = self.read_one(self.upstream("selected_take", partition).object, SELECTION)
-        listed = self.read_one(self.upstream("scene_take", partition).object, TAKES)
-        wanted, (_, takes) = selection_from_bytes(chosen)[1].take, take_list_from_bytes(listed)
-        found = next((take for take in takes if take.id == wanted), None)
-        if found is None:
-            raise PermanentError(f"the selected take {wanted} is gone; select another one")
-        return found
+        return selected_take(self, partition)
 
 
 def _ordered(

@@ -56,7 +56,7 @@ class RunReport:
             else:
                 self.failed.append({**entry, "reason": outcome.failure.reason})
             return
-        counts = self.rendered if outcome.state == "rendered" else self.cached
+        counts = self.rendered if outcome.is_new else self.cached
         counts[recipe.asset] = counts.get(recipe.asset, 0) + 1
         if outcome.sidecar is not None:
             self.is_blocked |= outcome.sidecar.is_blocked

@@ -18,6 +18,7 @@ from audio_assets.domain.contact_sheet import SheetScene
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, TransientError, UpstreamError
 from audio_assets.domain.scene_key import scene_key
+from audio_assets.domain.schemas.records import StandsIn
 from audio_assets.domain.schemas.take_requests import Slot
 from audio_assets.domain.schemas.takes import reviews_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
@@ -111,6 +112,12 @@ class SceneTake(OfScene):
             raise self._none_made(partition, missing)
         thumbnails = tuple(_thumbnails(self.store, {row["take"]: sources[row["take"]] for row in made}).values())
         return Call(records.take_list, (partition, tuple(entries), tuple(missing), thumbnails))
+
+    def stands_in_for(self, partition: str) -> StandsIn | None:
+        """The provider that the settings name, where every take of today's wishes is a stand-in's."""
+        made = [take for take in self.studio.takes.wanted(partition) if self.studio.takes.made(take.slot) is not None]
+        told = [take.stands_in_for for take in made]
+        return told[0] if told and all(told) else None
 
     @staticmethod
     def identity() -> Mapping[str, Any]:

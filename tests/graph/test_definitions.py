@@ -151,7 +151,7 @@ CHECKS = {
     "scene_alignment": {"times_rise", "phonemes_are_aligned", "words_are_heard", "words_have_times"},
     "lipsynced_take": {"intended_provider", "face_is_found", "face_is_steady", "has_every_frame"},
     "scene_clip": {"has_every_frame", "can_be_joined", "clip_is_long_enough"},
-    "final_video": {"sounds_as_the_song", "as_long_as_song", "keeps_time"},
+    "final_video": {"sounds_as_the_song", "as_long_as_song", "keeps_time", "intended_provider"},
     "timeline": {"reads_back"},
     "deliverable": {
         *("has_every_frame", "as_long_as_song", "sound_starts_with_picture", "loudness", "true_peak"),

@@ -143,7 +143,7 @@ class Sidecar:
                 previews=tuple(record["previews"]),
                 notes=tuple(record["notes"]),
                 partition=record.get("partition", ""),
-                origins=tuple(Origin(**entry) for entry in record.get("origins", ())),
+                origins=tuple(Origin.from_record(entry) for entry in record.get("origins", ())),
                 stands_in_for=StandsIn(**record["stands_in_for"]) if record.get("stands_in_for") else None,
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError) as error:
