@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,9 @@ from audio_assets.source import Source
 from audio_assets.studio import Studio, StudioResource
 
 Dep = str | dg.AssetDep
+
+EVERY_DAY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25))
+"""Of reports that a schedule makes every day. Artifacts have none: they are as good as their versions, at any age."""
 
 _TEAMS = {
     "script": "writing", "speech": "audio", "lipsync": "animation", "mix": "audio", "stems": "audio", "live": "audio",
