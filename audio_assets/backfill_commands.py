@@ -12,7 +12,7 @@ from audio_assets.launch import recipes
 from audio_assets.plan import Plan
 from audio_assets.plan import plan as make
 from audio_assets.remote_dagster import RemoteRun, run_there
-from audio_assets.running import RunReport, run_backfill_here
+from audio_assets.running import RunReport, retried, run_backfill_here
 from audio_assets.stale_plan import PlanRow, plan_rows
 from resources.process_owner import my_name
 
@@ -50,6 +50,8 @@ def plan_text(found: Plan) -> str:
         shown.append(f"and {len(found.stale) - len(shown)} more (--json lists all)")
     shown += [f"{entry.asset:13} {entry.partition:45} {entry.reason}" for entry in found.stood_in[:20]]
     shown += [f"{entry.asset:13} {entry.partition:45} {entry.state}: {entry.reason}" for entry in found.stuck[:20]]
+    n_remembered = sum(entry.is_remembered for entry in found.stuck)
+    shown += [retried(n_remembered)] if n_remembered else []
     counts = ", ".join(f"{n} {asset}" for asset, n in found.counts().items()) or "nothing"
     work = f"about {found.estimated_s:.0f} s of one core"
     work += f" and {found.estimated_usd:.2f} USD" if found.estimated_usd else ""

@@ -78,11 +78,12 @@ def _rare_ones_first(rows: Sequence[dg.TableRecord]) -> list[dg.TableRecord]:
 def _retry_helps(kind: str) -> str:
     helps = {
         "transient": "yes",
+        "paid": "yes",
         "upstream": "once its input is rendered",
         "budget": "once the budget allows it",
         "unavailable": "once its provider can be asked",
     }
-    return helps.get(kind, "no: change the input")
+    return helps.get(kind, "no: change the input, or try it again by hand")
 
 
 def run_asset(context: dg.AssetExecutionContext, recipe: Recipe) -> Iterator[dg.MaterializeResult[None]]:

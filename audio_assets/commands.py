@@ -140,11 +140,7 @@ def ingest(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet:
         if render:
             found = plan(studio, DIALOGUE.opened(studio), retry_failed=retry_failed)
             done.run = run_here(instance, DIALOGUE, order(instance, studio, found, DIALOGUE), is_quiet=is_quiet)
-            done.run.failed += [
-                {"asset": stuck.asset, "partition": stuck.partition, "reason": stuck.reason}
-                for stuck in found.stuck
-                if stuck.state == "failed"
-            ]
+            done.run.remember(found.stuck)
             done.run.stood_in += [f"{one.asset} {one.partition}: {one.reason}" for one in found.stood_in]
         done.stand_ins, _ = studio.dialogue.stand_ins()
         done.hear = _mixes(studio, {report.script for report in registration.scripts})

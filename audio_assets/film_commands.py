@@ -16,6 +16,7 @@ from audio_assets.studio import Studio
 from audio_assets.take_commands import run_film
 
 _PAID = {"scene_take": "takes", "lipsynced_take": "moved mouths"}
+_LISTED = 10
 
 
 @dataclass
@@ -55,7 +56,9 @@ class Filmed:
         lines += self.run.counts(FILM) or (["nothing to render: the film is up to date"] if self.films else [])
         lines += self.run.troubles()
         by_root = sorted(self.waiting, key=lambda sentence: ": waits for " in sentence)
-        lines += [f"  waits: {sentence}" for sentence in by_root[:10]]
+        lines += [f"  waits: {sentence}" for sentence in by_root[:_LISTED]]
+        n_more = len(self.waiting) - _LISTED
+        lines += [f"  and {n_more} more; `audio-assets plan` names them"] if n_more > 0 else []
         for film in self.films:
             lines += [f"{film['song']}: {film['n_scenes']} scenes, {film['n_takes']} takes"]
             lines += [f"  {name}: {path}" for name, path in film["files"].items()]
@@ -86,12 +89,10 @@ def film(names: Sequence[str], *, retry_failed: bool, is_quiet: bool) -> Filmed:
     run = run_film(wanted, retry_failed=retry_failed, is_quiet=is_quiet)
     studio = open_studio()
     left = plan(studio, FILM.opened(studio)).stuck
-    told = {(one["asset"], one["partition"]) for one in run.failed}
-    waiting = [
-        f"{one.asset} {one.partition}: {one.reason}"
-        for one in left
-        if song_of(one.partition) in wanted and (one.asset, one.partition) not in told
-    ]
+    mine = [one for one in left if song_of(one.partition) in wanted]
+    run.n_waiting = 0  # those of the run are among those that are left
+    run.remember(mine)
+    waiting = [f"{one.asset} {one.partition}: {one.reason}" for one in mine if one.state == "waiting"]
     return Filmed(analysed, run, [_film(studio, song) for song in wanted], waiting, estimate)
 
 

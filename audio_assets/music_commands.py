@@ -108,14 +108,8 @@ def analyze(paths: Sequence[Path], *, render: bool, retry_failed: bool, is_quiet
             done.run = run_here(instance, MUSIC, wanted, is_quiet=is_quiet)
             studio = open_studio()
             left = plan(studio, MUSIC.opened(studio), retry_failed=retry_failed)
-            known = {(one["asset"], one["partition"]) for one in done.run.failed}
-            done.run.failed += [
-                {"asset": stuck.asset, "partition": stuck.partition, "reason": stuck.reason}
-                for stuck in left.stuck
-                if stuck.state == "failed"
-                and song_of(stuck.partition) in names
-                and (stuck.asset, stuck.partition) not in known
-            ]
+            done.run.n_waiting = 0  # those of the run are among those that are left
+            done.run.remember(one for one in left.stuck if song_of(one.partition) in names)
     done.songs = [_records(studio, song) for song in sorted(names)]
     return done
 

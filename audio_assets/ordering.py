@@ -12,7 +12,7 @@ from audio_assets.domain.action import Action
 from audio_assets.domain.budget import Order
 from audio_assets.domain.price_card import PriceError
 from audio_assets.domain.provider_catalogue import Capability
-from audio_assets.domain.rendering import PermanentError, Rendered, Unavailable
+from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.studio import Studio
 from resources.ledger_rows import Entry
 from resources.ordered import Remote, ordered
@@ -70,15 +70,6 @@ def call(
 ) -> Call:
     """The call that orders; it waits in its provider's lane."""
     return Call(ordered, (studio.ledger, remote, wanted, files, scratch, make, verify), remote.lane)
-
-
-def unavailable(remote: Callable[[], Remote | None]) -> str:
-    """Why a provider can not be asked as things stand, "" where it can."""
-    try:
-        remote()
-    except Unavailable as error:
-        return str(error)
-    return ""
 
 
 def vendor_of(studio: Studio, entry: Entry) -> PaidVendor:

@@ -17,7 +17,6 @@ from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.music_recipes import OfScene, of_song, selected_take
-from audio_assets.ordering import unavailable
 from audio_assets.render import StandIn
 from audio_assets.stage import rendered_asset
 from audio_assets.studio import Studio
@@ -207,10 +206,10 @@ class LipsyncedTake(OfScene):
         described = self._action(partition, take, instead, stands_in_for=wanted.name)
         return StandIn(instead.name, described)
 
-    def unavailable(self, partition: str) -> str:
-        """What the provider lacks."""
+    def remote(self, partition: str) -> Remote | None:
+        """Where the mouth is ordered."""
         mover = self._mover(partition, self._selected(partition))
-        return "" if mover.is_driven_by == "mouth" else unavailable(lambda: self._remote(mover))
+        return None if mover.is_driven_by == "mouth" else self._remote(mover)
 
     def estimate_s(self, partition: str) -> float:
         """About the scene's length where a mouth is moved."""

@@ -16,8 +16,6 @@ from audio_assets.studio import Studio
 from resources.store import partition_of
 from resources.whole_objects import Lookout, has_many
 
-_STAND_IN_TRIES = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Stale:
@@ -45,13 +43,14 @@ class Stale:
 @dataclass(frozen=True, slots=True)
 class Stuck:
     """A partition that no run helps now: `failed` (change its input, or retry by hand), `waiting` for such a one, or
-    `stood in` for: made, but not by whom it should be.
+    `stood in` for: made, but not by whom it should be. `is_remembered`: a run has tried it, and would fail again.
     """  # noqa: D205
 
     asset: str
     partition: str
     state: Literal["failed", "waiting", "stood in"]
     reason: str
+    is_remembered: bool = False
 
 
 @dataclass
@@ -220,22 +219,13 @@ def _judge(
     if not causes:
         more = recipe.unfinished(partition, retry_failed=retry_failed)
         return _stale(recipe, partition, (Change(more, "choice"),)) if more else None
-    is_final = failure is not None and failure.action_key == action.key and failure.is_final and not retry_failed
-    if is_final and failure is not None and failure.kind == "unavailable":
-        is_final = bool(recipe.unavailable(partition)) and not _has_new_stand_in(recipe, partition, action, failure)
-    if is_final and failure is not None and failure.kind == "budget":
-        is_final = not recipe.is_affordable(partition, action)
-    if failure is None or not is_final or recipe.unfinished(partition, retry_failed=False):
+    is_remembered = failure is not None and not retry_failed and not recipe.unfinished(partition, retry_failed=False)
+    reason = recipe.still_fails(partition, action, failure) if is_remembered and failure is not None else ""
+    if failure is None or not reason:
         return _stale(recipe, partition, causes)
     if failure.stand_in and ref is not None and INTENDED in ref.failed_checks:
-        return Stuck(recipe.asset, partition, "stood in", f"{failure.stand_in} stands in: {failure.reason}")
-    return Stuck(recipe.asset, partition, "failed", failure.reason)
-
-
-def _has_new_stand_in(recipe: Recipe, partition: str, action: Action, failure: Failure) -> bool:
-    """Whether somebody was named who could make it, since it failed; one who fails as well is asked twice at most."""
-    is_due = not failure.stand_in and failure.attempts <= _STAND_IN_TRIES
-    return is_due and recipe.able_stand_in(partition, action) is not None
+        return Stuck(recipe.asset, partition, "stood in", f"{failure.stand_in} stands in: {reason}")
+    return Stuck(recipe.asset, partition, "failed", reason, is_remembered=True)
 
 
 def _follows(

@@ -113,9 +113,9 @@ class MusicRemix(Recipe):
             instead = _within(_Job(job.request, provider, _first(provider)))
             return StandIn(name, self._action(partition, instead, stands_in_for=job.provider.name))
 
-    def unavailable(self, partition: str) -> str:
-        """What the provider lacks."""
-        return ordering.unavailable(lambda: self._remote(self._job(partition)))
+    def remote(self, partition: str) -> Remote | None:
+        """Where the music is ordered."""
+        return self._remote(self._job(partition))
 
     def estimate_usd(self, partition: str) -> float:
         """The price of music that is ordered, 0 where it can not be."""

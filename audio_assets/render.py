@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from audio_assets.circumstances import Circumstances, today
 from audio_assets.domain.action import Action
-from audio_assets.domain.budget import BudgetExceeded, Order
+from audio_assets.domain.budget import BudgetExceeded
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import (
     INTENDED,
+    NotFetched,
     PermanentError,
     Rendered,
     TransientError,
@@ -30,8 +32,11 @@ from audio_assets.domain.schemas.records import Check, Failure, FailureKind, Ref
 from audio_assets.source import Source
 from audio_assets.studio import Studio
 from resources import pool
+from resources.ordered import Remote
 from resources.pool import Call
 from resources.store import ArtifactStore, DamagedError, Refs, StoreError
+
+_STAND_IN_TRIES = 2
 
 
 @dataclass(frozen=True)
@@ -144,18 +149,39 @@ class Recipe(ABC):
         except (ValueError, RuntimeError):
             return None
 
-    def unavailable(self, partition: str) -> str:
-        """Why the provider can not be asked as things stand, "" where it can."""
-        return ""
+    def remote(self, partition: str) -> Remote | None:
+        """Where the partition is ordered, None where it is made on this machine.
 
-    def is_affordable(self, partition: str, action: Action) -> bool:
-        """Whether what a cap refused fits under it by now."""
-        try:
-            call = self.call(partition, action, self.sources(partition, action))
-            orders = [part for part in call.arguments if isinstance(part, Order)]
-            return not orders or bool(self.studio.ledger.affordable(orders).fits)
-        except (ValueError, RuntimeError, OSError):  # it can not even be ordered: what it failed with stands
-            return False
+        Raises:
+            Unavailable: its provider can not be asked as things stand.
+        """
+        return None
+
+    def circumstances(self, partition: str, action: Action) -> Circumstances:
+        """What decides today, besides the action, whether the partition can be had."""
+
+        def call() -> Call:
+            return self.call(partition, action, self.sources(partition, action))
+
+        return today(self.studio, partial(self.remote, partition), call)
+
+    def still_fails(self, partition: str, action: Action, failure: Failure) -> str:
+        """Why what has failed is not tried again by itself, in today's words; "" where it is.
+
+        It is where something else is asked for, where a retry may help, and where the circumstances are others.
+        """
+        if failure.action_key != action.key or not failure.is_final:
+            return ""
+        now = self.circumstances(partition, action)
+        if now.obstacle:
+            return "" if self._has_new_stand_in(partition, action, failure) else now.obstacle
+        has_passed = failure.kind in ("budget", "unavailable") or failure.circumstances != now.mark
+        return "" if has_passed else failure.reason or failure.kind
+
+    def _has_new_stand_in(self, partition: str, action: Action, failure: Failure) -> bool:
+        """Whether somebody was named who could make it, since it failed; one who fails as well is asked twice."""
+        is_due = failure.kind == "unavailable" and not failure.stand_in and failure.attempts <= _STAND_IN_TRIES
+        return is_due and self.able_stand_in(partition, action) is not None
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The (asset, partition) of every input artifact."""
@@ -406,6 +432,7 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
     for partition in dict.fromkeys(partitions):
         try:
             action = recipe.describe(partition)
+            _check_inputs(recipe, partition, action)
         except (PermanentError, UpstreamError) as error:
             yield _fail(recipe, partition, None, error, run_id)
             continue
@@ -438,6 +465,19 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         for number, partition in enumerate(sharing):
             yield _point(recipe, partition, action, sidecar, "cached" if number else "rendered", run_id)
     yield from _stood_in(recipe, fallen, run_id)
+
+
+def _check_inputs(recipe: Recipe, partition: str, action: Action) -> None:
+    """An input of which the action tells nothing has to be there too: sidecar and event name all that it needs.
+
+    Raises:
+        UpstreamError: it is not.
+    """
+    told = {*action.inputs, *recipe.fan_in, *recipe.gathers}
+    if recipe.waits_for_all:
+        for asset, key in recipe.needs(partition):
+            if asset not in told:
+                recipe.upstream(asset, key)
 
 
 def _accepted(recipe: Recipe, partition: str, action: Action) -> Outcome | None:
@@ -631,6 +671,7 @@ def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, sta
 _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
     (BudgetExceeded, "budget"),
     (Unavailable, "unavailable"),
+    (NotFetched, "paid"),
     (UpstreamError, "upstream"),
     (TransientError, "transient"),
     (StoreError, "transient"),
@@ -650,7 +691,8 @@ def _fail(
     key = action.key if action else ""
     before = recipe.store.failure(recipe.asset, partition)
     attempts = before.attempts + 1 if before is not None and before.action_key == key else 1
-    failure = Failure(key, kind, reason, run_id, attempts, stand_in)
+    mark = "" if action is None else recipe.circumstances(partition, action).mark
+    failure = Failure(key, kind, reason, run_id, attempts, stand_in, mark)
     try:
         recipe.store.record_failure(recipe.asset, partition, failure)
         recipe.give_up(partition, failure)

@@ -1,6 +1,6 @@
 """Runs a pipeline's job in this process, for the command: a progress bar meanwhile, and afterwards what came of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from audio_assets.backfill_job import Backfill
 from audio_assets.backfilling import Selection
 from audio_assets.definitions import build_defs
 from audio_assets.launch import Order, Pipeline, execute, execute_job
+from audio_assets.plan import Stuck
 from audio_assets.render import Outcome, Recipe, watched
 
 _LISTED = 20
@@ -24,7 +25,7 @@ class RunReport:
     """What one run rendered, took from the cache and failed at; all empty where nothing was to be done.
 
     `n_recorded` are partitions that nobody asked for: up to date, and only told to Dagster again. `means` says what was
-    asked for, None where all is.
+    asked for, None where all is. `n_remembered` of the failures are of earlier runs: the same would fail again.
     """
 
     run_id: str = ""
@@ -35,6 +36,7 @@ class RunReport:
     notes: list[dict[str, str]] = field(default_factory=list)
     is_blocked: bool = False
     n_waiting: int = 0
+    n_remembered: int = 0
     stood_in: list[str] = field(default_factory=list)
     n_recorded: int = 0
     means: Callable[[str, str], bool] | None = None
@@ -64,6 +66,15 @@ class RunReport:
             self.failed_checks += [{**entry, "check": check.name, "detail": check.detail} for check in failed]
             self.notes += [{**entry, "note": note} for note in outcome.sidecar.notes]
 
+    def remember(self, stuck: Iterable[Stuck]) -> None:
+        """Take down what a plan says can not be made, beside what has failed in the run itself."""
+        known = {(one["asset"], one["partition"]) for one in self.failed}
+        for one in stuck:
+            self.n_waiting += one.state == "waiting"
+            if one.state == "failed" and (one.asset, one.partition) not in known:
+                self.failed.append({"asset": one.asset, "partition": one.partition, "reason": one.reason})
+                self.n_remembered += one.is_remembered
+
     def counts(self, pipeline: Pipeline) -> list[str]:
         """A line per asset that the run brought up to date."""
         assets = [recipe.asset for recipe in pipeline.recipes if recipe.asset in {*self.rendered, *self.cached}]
@@ -87,9 +98,19 @@ class RunReport:
         lines += [f"  still {one}" for one in self.stood_in[:_LISTED]]
         if self.n_waiting:
             lines.append(f"  {self.n_waiting} artifacts wait for those that failed")
+        if self.n_remembered:
+            lines.append(f"  {retried(self.n_remembered)}")
         if len(alike) > _LISTED:
             lines.append(f"  and {len(alike) - _LISTED} other causes; `audio-assets plan` names them all")
         return lines
+
+
+def retried(n_remembered: int) -> str:
+    """What is done about failures of earlier runs."""
+    return (
+        f"{n_remembered} of them failed before: they are tried again once a key, price, cap, order or setting that "
+        "decides them is another one, or with --retry-failed"
+    )
 
 
 def run_here(instance: dg.DagsterInstance, pipeline: Pipeline, wanted: Order, *, is_quiet: bool) -> RunReport:

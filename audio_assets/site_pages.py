@@ -49,6 +49,7 @@ _FAILED: Mapping[str, str] = {
     "permanent": "This could not be rendered, and trying again would fail the same way. Change the input.",
     "transient": "This could not be rendered this time. Trying again may help.",
     "budget": "A cap is in the way: raise it with `audio-assets budget set`, or wait until it has room.",
+    "paid": "It is paid. The next run fetches it anew.",
     "unavailable": "Its provider can not be asked as things stand. Set it up, or name another one.",
     "upstream": "This waits for another artifact, which has to be rendered first.",
 }

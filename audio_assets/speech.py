@@ -15,13 +15,13 @@ from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import INTENDED, Rendered
 from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe, StandIn
 from audio_assets.script_sources import DialogueLine
 from audio_assets.spoken import Spoken
 from audio_assets.stage import rendered_asset
 from audio_assets.studio import Timing
 from resources.alignment import Aligner
+from resources.ordered import Remote
 from resources.pool import Call
 from resources.remote import RemoteProvider
 
@@ -122,10 +122,10 @@ class Alignment(Recipe):
         instead = self._timing(partition, aligner=name)
         return StandIn(name, self._action(partition, instead, stands_in_for=wanted.aligner.name))
 
-    def unavailable(self, partition: str) -> str:
-        """What the aligner lacks."""
+    def remote(self, partition: str) -> Remote | None:
+        """Where the aligner is asked."""
         aligner = self._timing(partition).aligner
-        return "" if aligner is None else unavailable(lambda: aligner.remote(self.studio.kept_answers))
+        return None if aligner is None else aligner.remote(self.studio.kept_answers)
 
     def _action(self, partition: str, timing: Timing, **more: str) -> Action:
         voice = self.upstream("voice_line", partition)

@@ -16,8 +16,8 @@ from audio_assets.domain.artifacts import Speak, voice_artifact
 from audio_assets.domain.line_request import LineRequest
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.speech import SpeechRequest
-from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe, StandIn
+from resources.ordered import Remote
 from resources.pool import Call
 from resources.speech import SpeechProvider
 
@@ -88,10 +88,9 @@ class Spoken(Recipe):
         instead = self._action(engine, speech, request.character, stands_in_for=request.engine)
         return StandIn(engine, instead)
 
-    def unavailable(self, partition: str) -> str:
-        """What the provider lacks."""
-        request = self.request(partition)
-        return unavailable(lambda: self.studio.speaker(request.engine).remote(self.studio.kept_answers))
+    def remote(self, partition: str) -> Remote | None:
+        """Where the line is ordered."""
+        return self.studio.speaker(self.request(partition).engine).remote(self.studio.kept_answers)
 
     def _action(self, engine: str, speech: SpeechRequest, character: str, **more: str) -> Action:
         return Action(
@@ -135,12 +134,9 @@ class Spoken(Recipe):
 
     def estimate_usd(self, partition: str) -> float:
         """The price of what is ordered, 0 where it can not be."""
-        request = self.request(partition)
-        text = request.speech.text
-        return ordering.estimate_usd(
-            self.studio, lambda: self.studio.speaker(request.engine).remote(self.studio.kept_answers),
-            seconds=len(text) / LETTERS_PER_S, n_characters=len(text),
-        )  # fmt: skip
+        text = self.request(partition).speech.text
+        remote, seconds = partial(self.remote, partition), len(text) / LETTERS_PER_S
+        return ordering.estimate_usd(self.studio, remote, seconds=seconds, n_characters=len(text))
 
 
 def _speech(action: Action) -> SpeechRequest:

@@ -370,12 +370,7 @@ def _made(messages: Mapping[str, list[str]], stems: list[str], *, retry: bool, i
         if not any(kept.get(asset) for asset in mine) and not _is_index_wrong(studio):
             kept = {}
         done.run = run_here(instance, VOICE_STEMS, {a: k for a, k in kept.items() if k}, is_quiet=is_quiet)
-    known = {(one["asset"], one["partition"]) for one in done.run.failed}
-    done.run.failed += [
-        {"asset": one.asset, "partition": one.partition, "reason": one.reason}
-        for one in found.stuck
-        if one.partition in chosen.get(one.asset, ()) and (one.asset, one.partition) not in known
-    ]
+    done.run.remember(one for one in found.stuck if one.partition in chosen.get(one.asset, ()))
     studio = open_studio()
     done.problems = studio.stems.problems
     paths = {"stem": stem_path, "message": message_path}

@@ -19,7 +19,6 @@ from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar, StandsIn
 from audio_assets.domain.schemas.take_requests import Slot, take_id
 from audio_assets.domain.shot import shot_from_record
-from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe
 from audio_assets.takebook import ADDED, CODE_VERSION, FOLDER, TAKE, WantedTake, given_slots, requests_of
 from resources.engines import take_artifacts as engine
@@ -80,30 +79,15 @@ class TakeClips(Recipe):
             for take in self.studio.takes.wanted(scene)
             if self.studio.takes.made(take.slot) is None
         ]
-        return [key for key in keys if retry_failed or self.worth_trying(key)]
+        return [key for key in keys if retry_failed or not self.why_not(key)]
 
-    def worth_trying(self, key: str) -> bool:
-        """Whether the take has not failed, or failed in a way that another try may mend."""
-        failure = self.store.failure(self.asset, key)
-        take = self.wanted(key)
-        if failure is None or failure.action_key != take.slot.key:
-            return True
-        if failure.kind == "budget":
-            return bool(self.studio.ledger.affordable([self.order(key, take)]).fits)
-        if failure.kind == "unavailable":
-            return not unavailable(lambda: self.remote(take))
-        return not failure.is_final
-
-    def remote(self, take: WantedTake) -> Remote | None:
-        """Where a take is ordered.
-
-        Raises:
-            Unavailable: its provider can not be asked as things stand, or its model is retired.
-        """
-        found = self.studio.takes.video(take.provider).remote(take.model, self.studio.kept_answers)
-        if found is not None:
-            self.studio.price(found.provider, found.model)
-        return found
+    def why_not(self, key: str) -> str:
+        """Why a take that has failed is not tried again by itself, in today's words; "" where it is."""
+        failure, take = self.store.failure(self.asset, key), self.wanted(key)
+        if failure is None:
+            return ""
+        maker = OrderedTakeClips(self.studio) if take.is_ordered else self
+        return maker.still_fails(key, take.action, failure)
 
     def wanted(self, partition: str) -> WantedTake:
         """The take of a partition."""
@@ -248,10 +232,18 @@ def _slot(action: Action) -> Slot:
 class OrderedTakeClips(TakeClips):
     """Orders takes from somebody elsewhere: reserved first, paid once, picked up again after a crash."""
 
+    def remote(self, partition: str) -> Remote | None:
+        """Where the take is ordered; a model that is retired can not be asked."""
+        take = self.wanted(partition)
+        found = self.studio.takes.video(take.provider).remote(take.model, self.studio.kept_answers)
+        if found is not None:
+            self.studio.price(found.provider, found.model)
+        return found
+
     def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """The order."""
         take = self.wanted(partition)
-        remote = self.remote(take)
+        remote = self.remote(partition)
         if remote is None or take.shot is None:
             raise PermanentError(f"{take.provider} {take.model} is not ordered from anybody")
         order, files = self.order(partition, take), self.files(partition, take)
@@ -283,7 +275,7 @@ class TakeMeasures(Recipe):
 
     def _worth_trying(self, key: str) -> bool:
         failure = self.store.failure(self.asset, key)
-        return failure is None or failure.action_key != self.describe(key).key or not failure.is_final
+        return failure is None or not self.still_fails(key, self.describe(key), failure)
 
     def describe(self, partition: str) -> Action:
         """The clip, what it is held against, and which models look at it."""

@@ -18,14 +18,13 @@ from audio_assets.domain.contact_sheet import SheetScene
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, TransientError, UpstreamError
 from audio_assets.domain.scene_key import scene_key
-from audio_assets.domain.schemas.records import StandsIn
+from audio_assets.domain.schemas.records import Failure, StandsIn
 from audio_assets.domain.schemas.take_requests import Slot
 from audio_assets.domain.schemas.takes import reviews_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_review import Review
 from audio_assets.domain.take_selection import Choice
 from audio_assets.music_recipes import OfScene, OfSong, of_song
-from audio_assets.ordering import unavailable
 from audio_assets.render import Recipe
 from audio_assets.stage import Said, rendered_asset
 from audio_assets.studio import Studio
@@ -35,6 +34,8 @@ from resources.engines import take_artifacts as engine
 from resources.engines import take_records as records
 from resources.pool import Call
 from resources.store import ArtifactStore
+
+_NONE_MADE = "no take could be made"
 
 
 class SceneTake(OfScene):
@@ -130,11 +131,13 @@ class SceneTake(OfScene):
         now = type(self)(self.studio.anew())
         super(SceneTake, now).accept(partition, said)
 
-    def unavailable(self, partition: str) -> str:
-        """What the provider lacks that takes are ordered from."""
-        here = TakeClips(self.studio)
-        return next((why for take in self.studio.takes.wanted(partition) if take.is_ordered
-                     and (why := unavailable(partial(here.remote, take)))), "")  # fmt: skip
+    def still_fails(self, partition: str, action: Action, failure: Failure) -> str:
+        """Where no take could be made, today's word on the first of them."""
+        held, takes = super().still_fails(partition, action, failure), self.studio.takes
+        missing = TakeClips(self.studio).missing(partition, retry_failed=True)
+        if not held or not missing or any(takes.made(take.slot) for take in takes.wanted(partition)):
+            return held
+        return f"{_NONE_MADE}: {TakeClips(self.studio).why_not(missing[0]) or self._why(missing[0])}"
 
     def _entry(self, row: Mapping[str, Any], folder: str) -> Take:
         sidecar = self.sidecar(folder)
@@ -167,7 +170,7 @@ class SceneTake(OfScene):
 
     def _none_made(self, partition: str, missing: Sequence[tuple[str, str]]) -> Exception:
         failure = self.store.failure(TakeClips.asset, f"{missing[0][0]}@{partition}")
-        sentence = f"no take could be made: {missing[0][1]}"
+        sentence = f"{_NONE_MADE}: {missing[0][1]}"
         return PermanentError(sentence) if failure and failure.kind != "transient" else TransientError(sentence)
 
     def origins(self, partition: str) -> Iterator[Origin]:

@@ -23,6 +23,7 @@ from resources.ledger_rows import Entry, ways_out
 
 LONG_ORDERED_S = 24 * 3600
 _BY_HAND = "attached by hand"
+_GO_ON = "run again, which goes on with it and keeps what it costs (with --retry-failed where it has failed before)"
 
 HasJobs = Callable[[Entry], bool]
 
@@ -152,9 +153,12 @@ def _attention(ledger: Ledger, entry: Entry, has_jobs: HasJobs) -> Attention | N
     if entry.state == "submitting" and ledger.is_left(entry):
         todo = f"run again; or {ways_out(entry, has_jobs=has_jobs(entry))}"
         return Attention(entry, "the process that sent it ended before its answer came", todo)
-    if entry.state == "submitted" and ledger.seconds_since(entry.updated_at) > LONG_ORDERED_S:
+    if entry.state == "reserved" and ledger.is_left(entry):
+        return Attention(entry, "nothing was sent", f"run again, or `audio-assets budget release {entry.id}`")
+    is_long = ledger.seconds_since(entry.updated_at) > LONG_ORDERED_S
+    if entry.state == "submitted" and (is_long or ledger.is_left(entry)):
         since = datetime.fromisoformat(entry.updated_at).date()
-        return Attention(entry, f"job {entry.job_id} was last heard of on {since}", "run again, which goes on with it")
+        return Attention(entry, f"job {entry.job_id} was last heard of on {since}", _GO_ON)
     return None
 
 

@@ -38,6 +38,7 @@ from audio_assets.domain.budget import (
     exceeded,
     fit_in_order,
     micro_usd,
+    refusal,
     usd_text,
 )
 from audio_assets.domain.cost_report import CostRow
@@ -250,6 +251,11 @@ class Ledger:
         with self._database.reading() as connection:
             return entry_of(connection, entry_id)
 
+    def latest(self, action_key: str) -> Entry | None:
+        """The latest attempt at what an action key names, None where it was never ordered."""
+        with self._database.reading() as connection:
+            return last_entry(connection, action_key)
+
     def entries(self, *, project: str = "", states: Collection[str] = ()) -> tuple[Entry, ...]:
         """The entries, oldest first: of a project, in some states, or all."""
         query = sa.select(entries).order_by(entries.c.id)
@@ -279,7 +285,7 @@ class Ledger:
     def _check_caps(self, connection: Connection, order: Order, wanted_micro: int, last: Entry | None) -> None:
         standings = self._standings(connection, order, stored_caps(connection), without=last)
         if binding := exceeded(standings, wanted_micro):
-            raise BudgetExceeded("; ".join(standing.refusal(wanted_micro, order.name) for standing in binding))
+            raise BudgetExceeded(refusal(order.name, wanted_micro, binding))
 
     def _standings(
         self, connection: Connection, order: Order, stored: Mapping[tuple[str, str], int], without: Entry | None = None

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from audio_assets.domain.budget import Order, micro_usd, usd, usd_text
-from audio_assets.domain.rendering import PermanentError, TransientError
+from audio_assets.domain.rendering import NotFetched, PermanentError, TransientError
 from resources.database import DatabaseBusy, DatabaseError
 from resources.ledger import Ledger
 from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict, ways_out
@@ -93,7 +93,8 @@ def pay_once(
         BudgetExceeded, NoPrice: nothing was sent.
         Refused: the vendor said no; nothing is held.
         OutcomeUnknown: a person has to look; the hold stays, and nothing is sent again.
-        PermanentError: the job failed, or its file is not what was ordered; the message says whether it was paid.
+        NotFetched: it is paid, and its file could not be had, or is not what was ordered; call again to fetch it anew.
+        PermanentError: the job failed, or its file can not be fetched anew either; the message says what was paid.
         TransientError: not reached, not finished yet, or another process is at it; call again later.
     """
     job = _Job(ledger, vendor, order, target, files, verify, patience, timing)
@@ -268,10 +269,12 @@ class _Job:
             self._fetch(job_id)
         except PermanentError as error:
             settled = self.ledger.settle(entry, cost_usd, f"paid, but the file could not be had: {error}")
-            raise PermanentError(
-                f"{entry.name} was paid ({usd_text(settled.spent_micro)}, entry {entry.id}, job {job_id}), but {error};"
-                f" run again to fetch it anew, or pay for it once more after `audio-assets budget again {entry.id}`"
-            ) from error
+            paid = f"{usd_text(settled.spent_micro)}, entry {entry.id}, job {job_id}"
+            said = f"{entry.name} was paid ({paid}), but {error};"
+            again = f"`audio-assets budget again {entry.id}`"
+            if not self.vendor.has_jobs:  # what it answered is all there is
+                raise PermanentError(f"{said} to pay for it once more run {again}") from error
+            raise NotFetched(f"{said} run again to fetch it anew, or pay for it once more after {again}") from error
         settled = self.ledger.settle(entry, cost_usd, note)
         return Receipt(job_id, settled, usd(settled.spent_micro), is_estimate=look.billed_usd is None)
 

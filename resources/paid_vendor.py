@@ -23,7 +23,7 @@ class Unknowable(Exception):  # noqa: N818
 
 
 class JobGone(PermanentError):  # noqa: N818
-    """The vendor does not know the job, or knows it no more."""
+    """The vendor does not know the job, or knows it no more, or has it where it may not be asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ TABLES = (
             *PLACE,
             *_columns(
                 ("action_key", TEXT, "what was to be rendered; NULL where not even that was known"),
-                ("kind", TEXT, "permanent, transient, upstream, budget or unavailable"),
+                ("kind", TEXT, "permanent, transient, paid, upstream, budget or unavailable"),
                 ("reason", TEXT, "one sentence"),
                 ("run_id", TEXT, "of the last try"),
                 ("n_attempts", WHOLE, "how many tries"),

@@ -157,6 +157,11 @@ def usd(micro: int) -> float:
     return micro / MICRO_PER_USD
 
 
+def refusal(name: str, wanted_micro: int, binding: Sequence[Standing]) -> str:
+    """Why `name` does not fit under the caps in its way, and what to do."""
+    return "; ".join(standing.refusal(wanted_micro, name) for standing in binding)
+
+
 def usd_text(micro: int) -> str:
     """Dollars to read, exact: `$12.00`, `$0.0004`, `-$1.50`."""
     amount = Decimal(abs(micro)) / MICRO_PER_USD

@@ -35,6 +35,10 @@ class Unavailable(PermanentError):  # noqa: N818 - what happened, as a reader sa
     """A provider can not be asked as things stand: no key, no address, retired. Settings may name a stand-in."""
 
 
+class NotFetched(PermanentError):  # noqa: N818
+    """It was paid, and its file could not be had; the next run fetches it anew, and nobody stands in for it."""
+
+
 class TransientError(RuntimeError):
     """A retry may help; the message says what was tried and what happened."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from audio_assets.domain.rendering import PermanentError, TransientError
 from resources.http_client import VIDEO, Answer, HttpClient
-from resources.http_errors import Denied
+from resources.http_errors import Denied, NotAllowed
 from resources.paid_vendor import JobGone, Look, PaidVendor, Unknowable
 from resources.secrets import hide
 
@@ -111,10 +111,12 @@ class ClipVendor(PaidVendor):
         """Ask about a job.
 
         Raises:
-            JobGone: the vendor does not know it (any more).
+            JobGone: the vendor does not know it (any more), or has it where it may not be asked for.
         """
         try:
             return self.client.ask("GET", path, is_safe=True, passes=passes)
+        except NotAllowed as error:
+            raise JobGone(f"{self.name} has job {job_id} where it may not be asked for: {error}") from error
         except Denied as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise

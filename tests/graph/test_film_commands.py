@@ -1,5 +1,6 @@
 """`audio-assets film`, `take` and `budget`, as a person types them."""
 
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -63,6 +64,22 @@ def test_a_song_becomes_a_film_and_takes_are_chosen_by_hand(cinema: Cinema, tmp_
     assert film.read_bytes() != before
     assert say("take", "unselect", SONG, "s001", "--by", "bo").exit_code == 0
     assert "* s001 t02" in say("take", "list", SONG).output
+
+
+def test_what_a_run_leaves_is_counted_as_it_is_listed_and_says_what_to_do(cinema: Cinema) -> None:
+    cinema.edit('style_preset = "dreamy"', 'style_preset = "dreamy"\n[[scenes]]\nat = "0:05"\ndirective = "FAIL"')
+    first = say("film", cinema.inbox / f"{SONG}.flac")
+    assert first.exit_code == 1, first.output
+    assert "failed before" not in first.output
+    again = say("film", SONG)
+    assert again.exit_code == 1, again.output
+    for output in (first.output, again.output):
+        (told,) = re.findall(r"(\d+) artifacts wait for those that failed", output)
+        listed = len(re.findall(r"^  waits: ", output, re.MULTILINE))
+        more = re.findall(r"and (\d+) more; `audio-assets plan`", output)
+        assert int(told) == listed + sum(map(int, more))
+    assert "failed before: they are tried again once" in again.output
+    assert "with --retry-failed" in say("plan").output
 
 
 @pytest.mark.parametrize(

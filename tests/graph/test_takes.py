@@ -1,5 +1,6 @@
 """Takes and film through the graph: what is rendered when, what an edit or a choice touches, what people are told."""
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote
@@ -225,6 +226,31 @@ def test_takes_are_bought_once_and_a_run_over_the_cap_does_what_is_affordable(
     costs = orjson.loads((shown.object_of("cost_report", SONG) / "cost_report.json").read_bytes())
     assert costs["total"]["spent_usd"] == pytest.approx(0.40 * n_scenes)
     assert {take.cost_usd for scene in shown.scenes() for take in shown.takes(scene).values()} == {0.0, 0.4}
+
+
+def test_what_a_cap_leaves_is_filmed_to_its_end_in_the_same_run(
+    cinema: Cinema, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    clip = tmp_path / "bought.mp4"
+    write_colours(clip, "bought", 640, 360, Fraction(12), 48)
+    cinema.write("price_card.toml", PRICES)
+    cinema.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
+    for recipe in FILM.opened(cinema.studio()):  # nothing of it was ever made
+        shutil.rmtree(cinema.root / "refs" / recipe.asset)
+        shutil.rmtree(cinema.root / recipe.folder)
+    buy(cinema, "1.00")
+    assert cinema.run(instance).success
+    assert not cinema.film(instance).success
+    there = {recipe.asset: len(recipe.refs.all()) for recipe in FILM.opened(cinema.studio())}
+    n_scenes, n_bought = len(cinema.scenes()), 2
+    per_take = ("scene_take", "take_quality", "take_review", "selected_take", "lipsynced_take", "scene_clip")
+    assert {asset: there[asset] for asset in per_take} == dict.fromkeys(per_take, n_bought)
+    assert (there["vocal_segment"], there["scene_alignment"], there["final_video"]) == (n_scenes, n_scenes, 0)
+    found = cinema.film_plan()
+    assert not found.stale, "a second run has nothing to do"
+    reasons = [one.reason for one in found.stuck if one.state == "failed"]
+    assert len(reasons) == n_scenes - n_bought
+    assert all("$0.80 spent, $0.00 held" in reason for reason in reasons), "as things stand, not as they stood"
 
 
 def test_without_a_price_nothing_is_ordered(shown: Cinema, shop: ShopVendor, instance: dg.DagsterInstance) -> None:

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import re
 import resource
 import shutil
 import signal
@@ -29,6 +30,7 @@ from resources.ledger import Ledger
 from resources.ledger_rows import AlreadyPaid, Entry, EntryConflict
 from resources.process_owner import Owner, this_process
 from tests.ledgers import BACKENDS, Clock, ledger_url, order
+from tests.live import DEAD
 
 VERSION = sa.table(VERSION_TABLE, sa.column("version_num")).c.version_num
 forked = multiprocessing.get_context("fork")
@@ -314,6 +316,23 @@ def test_show_tells_caps_sums_and_what_to_look_at(url: str) -> None:
     ]
     assert "`audio-assets budget release 2`" in seen.attention[0].remedy
     assert [line.name for line in seen.report.songs] == ["day", "night"]
+
+
+def test_whatever_a_process_that_ended_holds_has_a_line_and_what_to_do(url: str) -> None:
+    ended = Ledger(url, owner=lambda: DEAD)
+    reserved(ended, "a")
+    ended.submitting(reserved(ended, "b"))
+    ended.submitted(ended.submitting(reserved(ended, "c")), "job-3")
+    ended.unknown(ended.submitting(reserved(ended, "d")), "lost")
+    told = {one.entry.action_key: one.remedy for one in budget_commands.show(Ledger(url)).attention}
+    assert list(told) == ["a", "b", "c", "d"]
+    assert re.match("run again, or .*release 1", told["a"])
+    assert re.match("run again; or", told["b"])
+    assert re.match("run again, .*--retry-failed", told["c"])
+    busy = Ledger(url, owner=lambda: Owner(1, this_process().host, ""))
+    assert [one.entry.id for one in budget_commands.show(busy).attention] == [1, 2, 3, 4]
+    reserved(busy, "e")
+    assert "e" not in {one.entry.action_key for one in budget_commands.show(Ledger(url)).attention}, "it is at work"
 
 
 def test_release_takes_what_is_open_and_not_under_way(url: str) -> None:

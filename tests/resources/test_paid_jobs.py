@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from audio_assets.domain.budget import BudgetExceeded, NoPrice, Order
-from audio_assets.domain.rendering import PermanentError, TransientError
+from audio_assets.domain.rendering import NotFetched, PermanentError, TransientError
 from resources import budget_commands
 from resources.ledger import Ledger
 from resources.ledger_rows import AlreadyPaid, Entry
@@ -222,9 +222,12 @@ def test_a_download_that_never_ends_keeps_the_job_for_the_next_run(desk: Desk) -
 def test_a_file_that_is_not_what_was_ordered_is_paid_and_told(desk: Desk) -> None:
     desk.target.write_bytes(b"of before")
     desk.vendor.fetched = [b"noise"]
-    with pytest.raises(PermanentError, match=r"was paid \(\$0.80, entry 1, job 1\), but .* the clip is cut off"):
+    paid = r"was paid \(\$0.80, entry 1, job 1\), but .* the clip is cut off"
+    with pytest.raises(NotFetched, match=f"{paid}; run again to fetch it anew"):
         desk.pay(verify=whole)
     assert (desk.entry.state, desk.target.read_bytes(), desk.files()) == ("settled", b"of before", {"clip.mp4"})
+    with pytest.raises(PermanentError, match=r"can not be fetched again: .*; to pay .* budget again 1"):
+        desk.pay(verify=whole)
     desk.vendor.fetched = [BYTES]
     desk.pay(verify=whole)
     assert desk.vendor.jobs() == ["1"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from audio_assets.domain.rendering import PermanentError, TransientError, Unavailable
+from audio_assets.domain.rendering import NotFetched, PermanentError, TransientError, Unavailable
 from resources.http_client import client_of
 from resources.http_errors import Denied
 from resources.ledger import Ledger
@@ -310,7 +310,7 @@ def test_a_generation_that_it_forgot_is_a_persons_business(desk: Desk) -> None:
 
 def test_an_address_that_ran_out_is_asked_for_anew(desk: Desk) -> None:
     desk.server.n_expired = 2
-    with pytest.raises(PermanentError, match=r"was paid .* but .*403.*; run again to fetch it anew"):
+    with pytest.raises(NotFetched, match=r"was paid .* but .*403.*; run again to fetch it anew"):
         desk.pay()
     assert desk.entry.state == "settled"
     desk.pay()

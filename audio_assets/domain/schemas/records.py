@@ -206,7 +206,7 @@ class Ref:
             raise RecordError(f"not a whole ref.1: {error} is missing") from error
 
 
-FailureKind = Literal["permanent", "transient", "upstream", "budget", "unavailable"]
+FailureKind = Literal["permanent", "transient", "paid", "upstream", "budget", "unavailable"]
 _MOST_ATTEMPTS = 3  # of what may pass by itself
 
 
@@ -214,10 +214,11 @@ _MOST_ATTEMPTS = 3  # of what may pass by itself
 class Failure:
     """Why a partition could not be rendered, kept until it is.
 
-    `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help), "budget" (a
-    cap is in the way), "unavailable" (its provider can not be asked as things stand) or "upstream" (it waits for
-    another artifact). `action_key` is "" where it was not even known what to render. `stand_in` made the partition
-    instead, "" where nobody did.
+    `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help), "paid" (its
+    file is to be fetched anew, which costs nothing), "budget" (a cap is in the way), "unavailable" (its provider can
+    not be asked as things stand) or "upstream" (it waits for another artifact). `action_key` is "" where it was not
+    even known what to render. `stand_in` made the partition instead, "" where nobody did. `circumstances` are the mark
+    of what it rests on besides the action, "" for nothing.
     """
 
     action_key: str
@@ -226,6 +227,7 @@ class Failure:
     run_id: str
     attempts: int = 1
     stand_in: str = ""
+    circumstances: str = ""
 
     @property
     def is_final(self) -> bool:
