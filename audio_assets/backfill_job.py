@@ -84,8 +84,7 @@ def select(studio: Studio, wanted: Backfill) -> Selection:
     found = plan(studio, recipes, retry_failed=wanted.retry_failed)
     selection = Selector(studio, recipes, found).asked_for(asked)
     if wanted.partitions:
-        kept = tuple(one for one in selection.stale if one.partition in wanted.partitions.get(one.asset, ()))
-        selection = Selection(kept, selection.too_dear)
+        selection = selection.narrowed(wanted.partitions)
     return selection
 
 
@@ -135,7 +134,7 @@ def _render(
     found = selection.part_of(plan(studio, pipeline.opened(studio), retry_failed=retry_failed))
     if not found.stale:
         return {}
-    wanted = order(context.instance, studio, found, pipeline)
+    wanted = order(context.instance, studio, found, pipeline, with_members=selection.is_open)
     for step in pipeline.steps:
         if step.asset in wanted:
             take_step(context, studio.anew(), step, wanted[step.asset], pipeline.job)
