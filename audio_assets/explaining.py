@@ -91,6 +91,9 @@ class Explainer:
             UnknownArtifact: nothing here is called so, or is of these bytes.
         """
         path = Path(target)
+        root = self.store.local_root
+        if root is not None and not path.exists() and ".." not in path.parts:  # as it stands below the data root
+            path = root / path
         if path.is_file():
             return self._of_file(path)
         if path.is_dir() and ((path / SIDECAR).is_file() or kind_of(self._inside(path)) is not None):

@@ -142,6 +142,8 @@ class _Kept:
             seen = list(lookout.look(recipe.asset))
             recipe.refs.take((name, record) for name, record, _ in seen)
             refs, gone = recipe.refs.all(), {partition_of(name) for name, _, is_whole in seen if not is_whole}
+        if recipe.is_foreseen:  # plans read these themselves: being there is not enough
+            gone |= {partition for partition, ref in refs.items() if store.find(ref.object) is None}
         return cls(refs, gone, store.failures(recipe.asset))
 
 

@@ -254,7 +254,7 @@ class SongBook:
         """
         board = self.board(song)
         if board is None:
-            raise UpstreamError("its storyboard is not rendered")
+            raise UpstreamError("its storyboard is not rendered, or can not be read")
         return board
 
     def grade(self, song: str) -> bytes | None:

@@ -22,7 +22,8 @@ _MANY = 10_000
 def is_whole(folder: str, sizes: Mapping[str, int]) -> bool:
     """Whether an object is committed, and each file there with this many bytes."""
     try:
-        os.stat(f"{folder}/{SIDECAR}")  # noqa: PTH116 - a Path would cost four times the stat
+        if not os.stat(f"{folder}/{SIDECAR}").st_size:  # noqa: PTH116 - a Path would cost four times the stat
+            return False
         for name, size in sizes.items():
             if os.stat(f"{folder}/{name}").st_size != size:  # noqa: PTH116
                 return False
@@ -92,7 +93,8 @@ class Lookout:
     def look(self, asset: str) -> Iterator[Seen]:
         """What `look` answers, asked in the order in which the assets were named."""
         line = self._process.stdout.readline() if self._process.stdout else b""
-        yield from orjson.loads(line) if line else look(self._root, asset)
+        is_whole_line = line.endswith(b"\n")  # else it has died: nothing is lost but time
+        yield from orjson.loads(line) if is_whole_line else look(self._root, asset)
 
     def close(self) -> None:
         """Let go of it."""

@@ -49,6 +49,12 @@ def spoken(house: House) -> House:
     return house
 
 
+def test_a_path_may_be_as_it_stands_below_the_data_root(spoken: House) -> None:
+    path = spoken.object_of("voice_line", spoken.line(LATE)) / "out.wav"
+    (node,) = explain(spoken, path.relative_to(spoken.root)).nodes.values()
+    assert node.partitions == (spoken.line(LATE),)
+
+
 def test_a_renamed_copy_is_known_by_its_bytes(spoken: House, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere" / "greeting.dat"
     copy.parent.mkdir()
