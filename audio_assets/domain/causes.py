@@ -120,8 +120,8 @@ def _is_rows(value: Json) -> bool:
 
 
 def _name_of(row: Mapping[str, Json]) -> str:
-    """What a row of a list is called: the line, or the take that it is about."""
-    return str(row.get("line") or row.get("take") or "")
+    """What a row of a list is called: the line that it is, or the take that is asked for."""
+    return str(row.get("line") or (row.get("take") if "key" in row else "") or "")
 
 
 def _compare_rows(
