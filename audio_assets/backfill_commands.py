@@ -34,6 +34,15 @@ def make_plan(asked: Mapping[str, Any]) -> Plan:
     return Selector(studio, every, found).asked_for(asked_for).part_of(found)
 
 
+def policy_problem() -> str:
+    """What keeps the policies from being read, "" for nothing: a plan does without them, a backfill does not."""
+    try:
+        policies_of(open_studio())
+    except ValueError as error:
+        return f"{error}; until that is mended nothing follows from changes by itself, and `backfill` refuses"
+    return ""
+
+
 def plan_text(found: Plan) -> str:
     """A plan for people: each stale partition with its cause, then what is stuck."""
     shown = [f"{entry.asset:13} {entry.partition:45} {'; '.join(entry.causes)}" for entry in found.stale[:100]]
@@ -54,11 +63,15 @@ def plan_text(found: Plan) -> str:
 
 @dataclass
 class Backfilled:
-    """What a backfill is to do, and what it did; `run` is of this process, `there` of a Dagster elsewhere."""
+    """What a backfill is to do, and what it did; `run` is of this process, `there` of a Dagster elsewhere.
+
+    `is_accepted`: it renders nothing. `is_dry`: it only says what it would do.
+    """
 
     rows: list[PlanRow] = field(default_factory=list)
     n_too_dear: int = 0
     is_accepted: bool = False
+    is_dry: bool = False
     run: RunReport | None = None
     there: RemoteRun | None = None
 
@@ -75,6 +88,9 @@ class Backfilled:
         if self.run is not None:
             run = self.run
             shown |= {"rendered": run.rendered, "cached": run.cached, "failed": run.failed, "run_id": run.run_id}
+            shown |= {"recorded_again": run.n_recorded}
+        if self.is_dry:
+            shown |= {"would": "accept" if self.is_accepted else "render"}
         if self.there is not None:
             shown |= self.there.as_json()
         return shown
@@ -87,9 +103,14 @@ class Backfilled:
         if self.n_too_dear:
             lines.append(f"{self.n_too_dear} partitions are left out for their price")
         if self.there is not None:
-            return "\n".join([*lines, self.there.as_text()])
+            only = (
+                [f"it was only asked what it would {'accept' if self.is_accepted else 'render'}"] if self.is_dry else []
+            )
+            return "\n".join([*lines, self.there.as_text(), *only])
         if not self.rows:
             return "\n".join([*lines, "nothing that was asked for is stale"])
+        if self.is_dry:
+            lines.append(self._would())
         if self.run is not None:
             for asset in sorted({*self.run.rendered, *self.run.cached}):
                 n_rendered, n_cached = self.run.rendered.get(asset, 0), self.run.cached.get(asset, 0)
@@ -97,9 +118,24 @@ class Backfilled:
                 lines.append(f"{asset}: {done}")
             if not (self.run.rendered or self.run.cached or self.run.failed):
                 lines.append("nothing was left to do: another run has done it meanwhile")
+            if self.run.n_recorded:
+                lines.append(f"{self.run.n_recorded} more were up to date, and are told to Dagster again")
             lines += self.run.troubles()
             lines.append(f"run {self.run.run_id}")
         return "\n".join(lines)
+
+    def _would(self) -> str:
+        """What would be done if it were not only asked."""
+        sure = [row for row in self.rows if row.is_certain]
+        n_sure, n_following = (sum(len(row.partitions) for row in rows)
+                               for rows in (sure, [row for row in self.rows if not row.is_certain]))  # fmt: skip
+        if not self.is_accepted:
+            maybe = f", and {n_following} more where an input comes out different" if n_following else ""
+            return f"would render {n_sure}{maybe}"
+        n_new = sum(len(row.partitions) for row in sure if row.cause.startswith("new"))
+        also = [f"{n_following} that only follow from them stay as they are"] if n_following else []
+        also += [f"{n_new} were never rendered and can not be accepted"] if n_new else []
+        return "; ".join([f"would accept {n_sure - n_new} as they are", *also])
 
 
 def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Backfilled:
@@ -117,14 +153,15 @@ def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Ba
         raise ValueError("--by and --why belong to --accept; without it everything that is asked for is rendered")
     wanted.filter()
     if url:
-        return Backfilled(there=run_there(url, wanted, is_quiet=is_quiet))
+        there = run_there(url, wanted, is_quiet=is_quiet)
+        return Backfilled(is_accepted=wanted.accept, is_dry=wanted.dry_run, there=there)
     studio = open_studio()
     selection = select(studio, wanted)
     rows = plan_rows(studio, backfill_recipes(studio), selection.plan, policies_of(studio))
-    done = Backfilled(rows, len(selection.too_dear), wanted.accept)
+    done = Backfilled(rows, len(selection.too_dear), wanted.accept, wanted.dry_run)
     if rows and not wanted.dry_run:
         with open_instance(studio.settings) as instance:
-            done.run = run_backfill_here(instance, wanted, len(selection.stale), is_quiet=is_quiet)
+            done.run = run_backfill_here(instance, wanted, selection, is_quiet=is_quiet)
     return done
 
 

@@ -84,8 +84,7 @@ def select(studio: Studio, wanted: Backfill) -> Selection:
     found = plan(studio, recipes, retry_failed=wanted.retry_failed)
     selection = Selector(studio, recipes, found).asked_for(asked)
     if wanted.partitions:
-        kept = tuple(one for one in selection.stale if one.partition in wanted.partitions.get(one.asset, ()))
-        selection = Selection(kept, selection.too_dear)
+        selection = selection.narrowed(wanted.partitions)
     return selection
 
 
@@ -95,10 +94,11 @@ def backfill_stale(context: dg.OpExecutionContext, config: Backfill, studio: Stu
     try:
         opened = studio.open()
         selection = select(opened, config)
+        event = plan_event(opened, backfill_recipes(opened), selection.plan, len(selection.too_dear))
     except (ValueError, RuntimeError) as error:  # a person's mistake: one sentence, no trace
         raise dg.Failure(str(error), allow_retries=False) from None
     sync(context.instance, opened)
-    context.log_event(plan_event(opened, backfill_recipes(opened), selection.plan, len(selection.too_dear)))
+    context.log_event(event)
     context.log.info(_sentence(selection))
     if config.dry_run:
         return
@@ -134,7 +134,7 @@ def _render(
     found = selection.part_of(plan(studio, pipeline.opened(studio), retry_failed=retry_failed))
     if not found.stale:
         return {}
-    wanted = order(context.instance, studio, found, pipeline)
+    wanted = order(context.instance, studio, found, pipeline, with_members=selection.is_open)
     for step in pipeline.steps:
         if step.asset in wanted:
             take_step(context, studio.anew(), step, wanted[step.asset], pipeline.job)

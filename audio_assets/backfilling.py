@@ -3,7 +3,7 @@
 Reads, but for `accept`. How a selection is run is in `jobs.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,10 +15,11 @@ from audio_assets.domain.causes import MAKING
 from audio_assets.domain.plan_filter import PlanFilter, known_or_refuse, names_in
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import SEPARATOR, song_of
-from audio_assets.launch import RECIPES
+from audio_assets.launch import RECIPES, SOURCES
 from audio_assets.plan import Plan, Stale
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio
+from audio_assets.workflow_files import WORKFLOW_FILES
 
 Key = tuple[str, str]
 """Asset and partition."""
@@ -26,10 +27,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Selection:
-    """What was selected of a plan, and what was left out for its price."""
+    """What was selected of a plan, and what was left out for its price.
+
+    `left` is all else that was stale. `is_open`: scenes that nobody could know before their storyboard was rendered are
+    meant, too; they are not where somebody has named assets, conditions or a cost, or policies decide.
+    """
 
     stale: tuple[Stale, ...]
     too_dear: tuple[Stale, ...] = ()
+    left: frozenset[Key] = frozenset()
+    is_open: bool = False
 
     @cached_property
     def keys(self) -> frozenset[Key]:
@@ -44,16 +51,22 @@ class Selection:
     @cached_property
     def replanned(self) -> frozenset[str]:
         """Songs whose scenes are known only once their storyboard is rendered."""
-        return frozenset(partition for asset, partition in self.keys if asset == "storyboard")
+        return frozenset(partition for asset, partition in self.keys if asset == "storyboard" and self.is_open)
+
+    def means(self, asset: str, partition: str) -> bool:
+        """Whether it is selected, or a scene that has come to be meanwhile."""
+        key = (asset, partition)
+        is_new = SEPARATOR in partition and song_of(partition) in self.replanned and key not in self.left
+        return key in self.keys or is_new
+
+    def narrowed(self, partitions: Mapping[str, Collection[str]]) -> "Selection":
+        """Of it, these partitions by asset and no others."""
+        kept = tuple(one for one in self.stale if one.partition in partitions.get(one.asset, ()))
+        return Selection(kept, self.too_dear)
 
     def part_of(self, plan: Plan) -> Plan:
-        """What of a later plan it means: the same partitions, and scenes that have come to be meanwhile."""
-        kept = [
-            entry
-            for entry in plan.stale
-            if (entry.asset, entry.partition) in self.keys
-            or (SEPARATOR in entry.partition and song_of(entry.partition) in self.replanned)
-        ]
+        """What of a later plan it means."""
+        kept = [entry for entry in plan.stale if self.means(entry.asset, entry.partition)]
         names = {(entry.asset, entry.partition) for entry in kept}
         held = [entry for entry in plan.stale if (entry.asset, entry.partition) not in names]
         return replace(plan, stale=kept, held=held)
@@ -87,7 +100,8 @@ class Selector:
         for key in reversed(self._stale):  # what they are made of comes before them
             if key in kept:
                 kept.update(self._stale[key].after)
-        return self._within(kept, wanted.max_cost_usd)
+        is_open = not (wanted.assets or wanted.where or wanted.causes or wanted.max_cost_usd is not None)
+        return self._within(kept, wanted.max_cost_usd, is_open=is_open)
 
     def allowed(self, policies: Policies) -> Selection:
         """What changes to how things are made bring about by themselves."""
@@ -103,7 +117,7 @@ class Selector:
         for key, entry in self._stale.items():
             if not is_making(entry) and self._can_go(key, found):
                 found.add(key)
-        return self._within(found, None)
+        return self._within(found, None, is_open=True)
 
     def policy(self, entry: Stale, policies: Policies) -> Policy:
         """The policy for an entry."""
@@ -133,6 +147,7 @@ class Selector:
 
     def _check(self, wanted: PlanFilter) -> None:
         for asset in wanted.assets:
+            _refuse_what_is_written(asset)
             known_or_refuse(asset, [recipe.asset for recipe in RECIPES], "rendered asset")
         for song in wanted.songs:
             known_or_refuse(song, list(self._studio.songs.records), "registered song")
@@ -190,7 +205,7 @@ class Selector:
             return all(need in found or self._recipes[need[0]].refs.get(need[1]) is not None for need in ahead)
         return not ahead or any(need in found for need in ahead)
 
-    def _within(self, keys: set[Key], max_cost_usd: float | None) -> Selection:
+    def _within(self, keys: set[Key], max_cost_usd: float | None, *, is_open: bool = False) -> Selection:
         kept: list[Stale] = []
         dropped: dict[Key, Stale] = {}
         spent = 0.0
@@ -205,7 +220,25 @@ class Selector:
                 continue
             spent += entry.estimated_usd
             kept.append(entry)
-        return Selection(tuple(kept), tuple(dropped.values()))
+        left = frozenset(self._stale) - {(entry.asset, entry.partition) for entry in kept}
+        return Selection(tuple(kept), tuple(dropped.values()), left, is_open)
+
+
+def _refuse_what_is_written(asset: str) -> None:
+    """Say what is meant with an asset that is no artifact: what follows from it is.
+
+    Raises:
+        ValueError: it is a source, or files of settings.
+    """
+    files = next((one for one in WORKFLOW_FILES if one.asset == asset), None)
+    if files is not None:
+        raise ValueError(
+            f"'{asset}' is what people write, and is not rendered; --cause {files.cause} means what is stale for it"
+        )
+    if asset in {source.asset for source in SOURCES}:
+        made = [recipe.asset for recipe in RECIPES if recipe.source is not None and recipe.source.asset == asset]
+        hint = f"name what is made of it, like --asset {made[0]}" if made else "name what is made of it"
+        raise ValueError(f"'{asset}' is what people write, and is not rendered; {hint}")
 
 
 def is_making(entry: Stale) -> bool:

@@ -1,13 +1,17 @@
 """What `audio-assets budget` shows and says, on the studio's ledger; what it does is `resources/budget_commands.py`."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from audio_assets.domain.budget import micro_usd, usd, usd_text
 from audio_assets.domain.cost_report import markdown
+from audio_assets.domain.provider_catalogue import some
+from audio_assets.domain.scene_key import song_of
 from audio_assets.domain.schemas import cost_report as schema
+from audio_assets.domain.toml_tables import nearest
 from audio_assets.settings import current
 from resources import budget_commands
 from resources.ledger import Ledger
@@ -41,10 +45,11 @@ def overview() -> dict[str, Any]:
 
 def as_text(shown: dict[str, Any]) -> str:
     """The same for reading."""
-    lines = [f"ledger: {shown['ledger']}"]
+    lines = [shown["ledger"]]
     for cap in shown["caps"]:
         used = f"{_text(cap['spent_usd'])} spent, {_text(cap['held_usd'])} held"
-        lines.append(f"cap {cap['scope']} {cap['key']}: {_text(cap['cap_usd'])} ({cap['origin']}); {used}")
+        what = "of everything together" if cap["scope"] == "total" else f"{cap['scope']} {cap['key']}"
+        lines.append(f"cap {what}: {_text(cap['cap_usd'])} ({cap['origin']}); {used}")
     lines += [f"cap for each {scope}: {_text(amount)}" for scope, amount in shown["caps_for_each"].items()]
     lines += [f"look at entry {one['entry']} ({one['what']}): {one['why']}; {one['do']}" for one in shown["look_at"]]
     report = markdown(schema.from_bytes(orjson.dumps(shown["costs"])))
@@ -59,8 +64,26 @@ def set_cap(scope: str, key: str, amount: str, by: str) -> str:
     """
     wanted = None if amount.casefold() == "none" else amount
     kept, place = budget_commands.set_cap(_ledger(), scope, key, wanted, by=by or my_name())
-    where = f"each {kept}" if place == "*" else f"{kept} {place}".strip()
-    return f"no cap on {where}" if wanted is None else f"{where}: capped at {usd_text(micro_usd(wanted))}"
+    where = "everything together" if kept == "total" else f"each {kept}" if place == "*" else f"{kept} {place}".strip()
+    said = f"no cap on {where}" if wanted is None else f"{where}: capped at {usd_text(micro_usd(wanted))}"
+    return f"{said}{_question(kept, place)}"
+
+
+def _question(scope: str, key: str) -> str:
+    """A question where a cap is on something that nobody knows here; a cap may well be there before its song is."""
+    project = key if scope == "project" else song_of(key) if scope == "scene" else "*"
+    known = {entry.project for entry in _ledger().entries()} | _registered()
+    if project == "*" or not known or project in known:
+        return ""
+    slip = nearest(project, known) or f"known are {some(sorted(known))}"
+    return f" (nothing here is called {project} so far; {slip})"
+
+
+def _registered() -> set[str]:
+    """The names of songs, scripts and remixes here; none where the store is elsewhere, for it is not asked."""
+    root = current().store or str(current().root)
+    folders = () if "://" in root else ("songs", "scripts", "remixes")
+    return {path.stem for folder in folders for path in (Path(root) / folder).glob("*.json")}
 
 
 def _text(amount_usd: float) -> str:

@@ -19,6 +19,7 @@ from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas import providers as schema
 from audio_assets.domain.schemas.records import RecordError
 from audio_assets.providerbook import FILE, Provider
+from audio_assets.stage import EVERY_DAY
 from audio_assets.studio import Studio, StudioResource
 from resources import models
 from resources.music import MusicProvider
@@ -185,6 +186,7 @@ class CatalogueConfig(dg.Config):
     kinds={"json"},
     owners=[OWNER],
     tags={"stage": GROUP},
+    freshness_policy=EVERY_DAY,
 )
 def provider_catalogue(config: CatalogueConfig, studio: StudioResource) -> dg.MaterializeResult[None]:
     """Look everything up, and keep it as JSON and markdown."""

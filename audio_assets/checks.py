@@ -123,6 +123,7 @@ WARNING: Mapping[str, Mapping[str, str]] = {
         "face_is_steady": "The face is seen in at least half of the frames.",
         "has_every_frame": "What came from the one who moved the mouth has as many frames as the take.",
     },
+    "final_video": {INTENDED: "No scene of it is shown as a stand-in made it."},
     "scene_clip": {"clip_is_long_enough": "The take lasts to the end of its scene."},
     "deliverable": {
         "loudness": "Integrated loudness within 0.5 LU of the target.",

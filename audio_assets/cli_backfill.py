@@ -35,13 +35,17 @@ def plan(as_json: bool, **said: Any) -> None:
     from audio_assets import backfill_commands
 
     found = backfill_commands.make_plan(_asked(said))
-    print_json(found.as_json()) if as_json else click.echo(backfill_commands.plan_text(found))
+    problem = backfill_commands.policy_problem()
+    if as_json:
+        print_json({**found.as_json(), "policy_problem": problem})
+    else:
+        click.echo("\n".join([backfill_commands.plan_text(found), *([problem] if problem else [])]))
     sys.exit(STALE if found.stale else FAILED if found.stuck else 0)
 
 
 @click.command()
 @_filtered
-@click.option("--dry-run", is_flag=True, help="Only show what would be rendered.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be rendered, or accepted.")
 @click.option("--accept", is_flag=True, help="Render nothing: take what is there for good. Say why with --why.")
 @click.option("--by", default="", help="Who accepts; your user name where it is not given.")
 @click.option("--why", default="", help="Why what is there is good.")

@@ -1,11 +1,13 @@
 """What all commands share: a user's mistake is one sentence, `--json` prints one object, exit codes."""
 
+import errno
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +15,7 @@ import orjson
 
 FAILED, STALE = 1, 3
 _KILLED = 130
+_REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _ONLY_LOOKS = (
     *("plan", "align", "voices", "providers", "models list", "take list", "budget show", "dev", "serve"),
     *("explain", "reproduce", "provenance"),
@@ -44,9 +47,25 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
                     raise
                 from audio_assets.domain.rendering import plain_words
 
-                raise UserError(" ".join(plain_words(error).split())) from error
+                said = _of_a_read_only_root(error) or plain_words(error)
+                raise UserError(" ".join(said.split())) from error
 
     return wrapped
+
+
+def _of_a_read_only_root(error: Exception) -> str:
+    """What to do about a data root that nobody may write into, "" where that is not the matter."""
+    if not isinstance(error, OSError) or error.errno not in _REFUSED or not isinstance(error.filename, str):
+        return ""
+    from audio_assets.settings import current
+
+    with suppress(ValueError):  # of settings that can not be read
+        root = current().root
+        if Path(error.filename).is_relative_to(root) and not os.access(root, os.W_OK):
+            what = f"the data root {root} can not be written ({error.strerror})"
+            to_do = "give yourself the right to write there, or name another one with AUDIO_ASSETS_DATA"
+            return f"{what}: {to_do}; plan, explain and verify also do without"
+    return ""
 
 
 @contextmanager

@@ -14,10 +14,25 @@ from audio_assets.cli_plain import json_option, plainly, print_json
 @click.option("--rebuild", is_flag=True, help="Make the database anew instead of reading what changed.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @click.option("--limit", default=40, show_default=True, type=click.IntRange(1), help="Rows that a table shows.")
+@click.option(
+    "--timeout",
+    "within_s",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds that a question may take.",
+)
 @json_option
 @plainly
 def provenance(
-    view: str, arguments: Sequence[str], sql: str, rebuild: bool, as_csv: bool, limit: int, as_json: bool
+    view: str,
+    arguments: Sequence[str],
+    sql: str,
+    rebuild: bool,
+    as_csv: bool,
+    limit: int,
+    within_s: float,
+    as_json: bool,
 ) -> None:
     """Bring the provenance database up to date, and print VIEW (`cost_by_song`, `touched_by voice af_heart` ...).
 
@@ -33,10 +48,11 @@ def provenance(
     if not sql and not view:
         print_json(done.as_json()) if as_json else click.echo(commands.overview(done))
         return
-    found = commands.answer(done, view, arguments, sql)
+    n_rows = None if as_csv or as_json else limit
+    found = commands.answer(done, view, arguments, sql, n_rows=n_rows, within_s=within_s)
     if done.rebuilt and not rebuild:
         click.echo(f"{done.file} was made anew: {done.rebuilt}", err=True)
     if as_json:
         print_json({"columns": found.columns, "rows": found.as_json()})
     else:
-        click.echo(commands.as_csv(found) if as_csv else commands.as_text(found, limit), nl=not as_csv)
+        click.echo(commands.as_csv(found) if as_csv else commands.as_text(found), nl=not as_csv)

@@ -71,7 +71,6 @@ cost_report = rendered_asset(
     "What a song's video has cost and what is held for it, per scene, provider and day.",
     partitions_def=partitions.songs,
     group="film",
-    owner="team:production",
     kind="json",
     deps=[of_song("scene_take")],
 )

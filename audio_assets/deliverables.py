@@ -12,9 +12,12 @@ from audio_assets.domain.action import Action
 from audio_assets.domain.edit import Edit, chapters_of
 from audio_assets.domain.film_settings import DELIVERIES
 from audio_assets.domain.lineage import Origin
+from audio_assets.domain.rendering import UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.song_analysis import beat_grid_from_bytes, sections_from_bytes
+from audio_assets.domain.schemas.takes import take_list_from_bytes
+from audio_assets.domain.take_list import Take
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.domain.timeline_plan import Film, Join, SongMedia, TimelineClip, TimelineScene
 from audio_assets.music_recipes import THE_SONG, OfSong, of_song
@@ -23,12 +26,13 @@ from resources.engines import delivery_files as engine
 from resources.engines import song_artifacts as analysis
 from resources.engines.deliverables import DeliverySpec
 from resources.engines.film_assembly import FILM
-from resources.engines.storyboard_artifacts import PROMPT_TEXT
 from resources.engines.take_artifacts import clip_name
+from resources.engines.take_records import TAKES
 from resources.engines.timeline_files import otio_version, timeline_files
 from resources.film_files import Container
 from resources.pool import Call
 
+_TO_THE_STORE = "../../../"  # from `exports/timelines/<action key>/`, where a timeline's files are
 _OF_SONG = ("final_video", "song_audio", "sections", "lyric_alignment")
 EXPORTS = "exports/films"
 """Where the newest deliverables stand under names that people give to others: `<song>/<song>-vertical.mp4`."""
@@ -140,16 +144,19 @@ class Deliverable(OfSong):
 
 
 class Timeline(OfSong):
-    """Writes the film as editors exchange it, with the takes as media."""
+    """Writes the film as editors exchange it, with the takes as media.
+
+    Media stand in the files as seen from where these lie, so that a data root may be moved, or be mounted elsewhere.
+    """
 
     asset = "timeline"
-    code_version = "1"
+    code_version = "2"
     folder = "exports/timelines"
-    gathers = ("lipsynced_take",)
+    gathers = ("scene_take", "lipsynced_take")
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
-        """Every scene's take, the song, its beats and sections."""
-        scenes = [("lipsynced_take", scene) for scene in self.scenes(partition)]
+        """The clip and the takes of every scene, the song, its beats and sections."""
+        scenes = [(asset, scene) for scene in self.scenes(partition) for asset in self.gathers]
         return [*scenes, *((asset, partition) for asset in ("song_audio", "beat_grid", "sections"))]
 
     def describe(self, partition: str) -> Action:
@@ -189,10 +196,18 @@ class Timeline(OfSong):
             ref = self.upstream("lipsynced_take", scene)
             sidecar = self.sidecar(ref.object)
             media = self._where(ref.object, clip_name(sidecar.files))
-            prompt = self.upstream("scene_prompt", scene)
-            text = self.read_one(prompt.object, PROMPT_TEXT).decode()
-            name = str(self.sidecar(self.upstream("selected_take", scene).object).facts["take"])
-            found[parse_scene_key(scene)[0]] = TimelineClip(media, sidecar.facts["n_frames"], name, text)
+            take = self._take(scene, sidecar)
+            clip = TimelineClip(media, sidecar.facts["n_frames"], take.id, take.prompt)
+            found[parse_scene_key(scene)[0]] = clip
+        return found
+
+    def _take(self, scene: str, clip: Sidecar) -> Take:
+        """The take that a clip was made of, with the prompt of its own: today's may be another one."""
+        listed = self.read_one(self.upstream("scene_take", scene).object, TAKES)
+        content = clip.action["inputs"]["take"]
+        found = next((take for take in take_list_from_bytes(listed)[1] if take.content == content), None)
+        if found is None:
+            raise UpstreamError(f"the take that the clip of {scene} was made of is not in its list any more")
         return found
 
     def _song(self, partition: str) -> SongMedia:
@@ -209,9 +224,8 @@ class Timeline(OfSong):
         return {scene: join for scene, join in joins.items() if join.kind != "cut"}
 
     def _where(self, folder: str, name: str) -> str:
-        """Where an editor finds a file: on this machine, or below the store's address."""
-        local = self.store.local_path(f"{folder}/{name}")
-        return str(local) if local else f"{self.store.url}/{folder}/{name}"
+        """Where an editor finds a file, from the folder of the timeline's object."""
+        return f"{_TO_THE_STORE}{folder}/{name}"
 
 
 def _join(before: Edit | None, edit: Edit) -> Join:
@@ -225,12 +239,8 @@ deliverable = rendered_asset(
     "The film in one format, with poster and subtitles: `exports/films/<song>/<song>-<format>.mp4`.",
     partitions_def=partitions.deliveries,
     group="film",
-    owner="team:video",
     kind="video",
-    deps=[
-        "delivery_request",
-        *(of_song(asset) for asset in ("final_video", "song_audio", "sections", "lyric_alignment")),
-    ],
+    deps=[of_song(asset) for asset in ("final_video", "song_audio", "sections", "lyric_alignment")],
 )
 
 timeline = rendered_asset(
@@ -238,7 +248,6 @@ timeline = rendered_asset(
     "The film as OpenTimelineIO, FCPXML and EDL, with markers for beats and sections.",
     partitions_def=partitions.songs,
     group="film",
-    owner="team:video",
     kind="json",
-    deps=["song_audio", "beat_grid", "sections", of_song("lipsynced_take")],
+    deps=["song_audio", "beat_grid", "sections", *(of_song(asset) for asset in Timeline.gathers)],
 )

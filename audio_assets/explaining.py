@@ -5,18 +5,22 @@ From files alone: refs, sidecars and what is registered. Read-only. What a tree 
 """
 
 import hashlib
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import orjson
+
 from audio_assets.domain.causes import changes
+from audio_assets.domain.comfy_template import TemplateError, parse_template
 from audio_assets.domain.lineage import Lineage, Node, Origin, State, provider_origins
 from audio_assets.domain.rendering import PermanentError, UpstreamError
-from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar
+from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar, StandsIn
 from audio_assets.domain.toml_tables import nearest
-from audio_assets.launch import RECIPES
+from audio_assets.domain.written_files import as_recorded, recorded_of
+from audio_assets.launch import LIVE, RECIPES
 from audio_assets.render import Recipe, known_origins
 from audio_assets.studio import Studio
 from resources.store import SIDECAR, ArtifactStore, Refs
@@ -48,6 +52,20 @@ def kind_of(folder: str) -> type[Recipe] | None:
     return FOLDERS.get(folder.rpartition("/")[0])
 
 
+def _remedy(kind: type[Recipe] | None, pointing: Sequence[str]) -> str:
+    """What brings an object that is not whole back, to the partitions that point at it."""
+    if kind is None or not pointing:
+        return "no partition of today points at it, and nothing renders it again"
+    stage = next((recipe for recipe in RECIPES if kind in recipe.part_recipes), kind)
+    if stage in LIVE.recipes:
+        return "the queue renders a live message once: nothing renders it again"
+    return f"`audio-assets backfill --asset {stage.asset}` renders it again, if it is still wanted"
+
+
+def _said(told: StandsIn | None) -> str:
+    return "" if told is None else f"{told.provider}: {told.reason}"
+
+
 class Explainer:
     """A snapshot of a store; with a `studio` it also says what would be different today.
 
@@ -73,9 +91,12 @@ class Explainer:
             UnknownArtifact: nothing here is called so, or is of these bytes.
         """
         path = Path(target)
+        root = self.store.local_root
+        if root is not None and not path.exists() and ".." not in path.parts:  # as it stands below the data root
+            path = root / path
         if path.is_file():
             return self._of_file(path)
-        if path.is_dir() and (path / SIDECAR).is_file():
+        if path.is_dir() and ((path / SIDECAR).is_file() or kind_of(self._inside(path)) is not None):
             return self._of_file(path / SIDECAR)
         if "/" in target and self.store.local_root is None and self.store.size(target) is not None:
             return Found(target.rpartition("/")[0])
@@ -89,6 +110,8 @@ class Explainer:
             return Found(folder, self._current_partition(folder))
         if inside.startswith("refs/") and name.endswith(".json"):
             return self._of_partition(f"{folder.rpartition('/')[2]}/{name.removesuffix('.json')}")
+        if is_object and self._sidecar(folder) is None:  # what is wrong with it, and what helps, is told of the object
+            return Found(folder, self._current_partition(folder))
         with path.open("rb") as source:
             sha256 = hashlib.file_digest(source, "sha256").hexdigest()
         if is_object and (sidecar := self._sidecar(folder)) is not None and name in sidecar.files:
@@ -126,8 +149,31 @@ class Explainer:
                 if sha256 in script.sources.values():
                     line = next(iter(key for key, cue in self._studio.dialogue.cues.items() if cue.script == name), "")
                     return f"{path} is the script {name}, which a person wrote; ask for one of its lines, as {line}"
-        return f"nothing in {self.store.url} has the bytes of {path} (sha256 {sha256[:12]}…): it was changed, or " \
-               "rendered elsewhere, or is cleaned up"  # fmt: skip
+        return self._of_a_written_file(path, sha256) or (
+            f"nothing in {self.store.url} has the bytes of {path} (sha256 {sha256[:12]}…): "
+            "it was changed, or rendered elsewhere, or is cleaned up"
+        )
+
+    def _of_a_written_file(self, path: Path, sha256: str) -> str:
+        """What current artifacts have recorded of a file that people write, "" where none names it."""
+        whole, name = path.resolve().as_posix(), path.name.encode()
+        is_workflow = path.parent.name == "comfyui"
+        mark = path.stem.encode() if is_workflow else name
+        found: list[tuple[str, Origin]] = []
+        for kind in KINDS:
+            for partition, ref in sorted(self.refs(kind.asset).all().items()):
+                data = self.store.read(f"{ref.object}/{SIDECAR}")
+                if data is None or mark not in data:
+                    continue
+                with suppress(orjson.JSONDecodeError):
+                    origin = recorded_of(whole, orjson.loads(data))
+                    if origin is not None:
+                        found.append((f"{kind.asset}/{partition}", origin))
+        if is_workflow:
+            with suppress(TemplateError, OSError):  # it is hashed with its bindings
+                both = (path.with_suffix(suffix).read_bytes() for suffix in (".json", ".toml"))
+                sha256 = parse_template(path.stem, *both).sha256
+        return as_recorded(str(path), sha256, found) if found else ""
 
     def _by_content_of_file(self, sha256: str, size: int) -> list[str]:
         """The objects that hold a file of these bytes: current ones first, then the last in the order of a run."""
@@ -253,17 +299,19 @@ class Explainer:
         if sidecar is None:
             is_torn = self.store.size(f"{folder}/{SIDECAR}") is not None
             state: State = "damaged" if is_torn else "gone"
-            problem = "its sidecar can not be read" if is_torn else "it is not in the store any more"
+            has_rest = any(True for _ in self.store.list(folder))
+            what = "its sidecar can not be read" if is_torn else "its sidecar is gone" if has_rest else \
+                   "it is not in the store any more"  # fmt: skip
             pointing = tuple(self._pointing_at(asset).get(folder, ()))
-            return Node(folder, asset, pointing, state, problem=problem)
+            return Node(folder, asset, pointing, state, problem=f"{what}; {_remedy(kind, pointing)}")
         partitions = self._partitions(asset, folder, sidecar, asked)
         is_current = any(self._points(asset, partition, folder) for partition in partitions)
         missing = [name for name, entry in sidecar.files.items() if self.store.size(f"{folder}/{name}") != entry.size]
         origins: tuple[Origin, ...] = sidecar.origins
         today: tuple[str, ...] = ()
         if kind is not None and self._studio is not None and is_current:
-            now, today = self._today(self.recipe(kind), partitions, sidecar)
-            origins = origins or now
+            told = [self._today(self.recipe(kind), partition, sidecar) for partition in partitions[:_NAMED]]
+            origins, today = tuple(dict.fromkeys(origin for one, _ in told for origin in one)), told[0][1]
         inputs, files = self._inputs(sidecar, {origin.sha256 for origin in origins})
         action = sidecar.action
         return Node(
@@ -289,8 +337,17 @@ class Explainer:
             ),
             inputs=tuple(inputs.items()),
             today=today,
-            problem=f"{', '.join(missing)}: gone or not of its size" if missing else "",
+            stands_in_for=_said(sidecar.stands_in_for),
+            problem=self._missing(missing, kind, partitions if is_current else (), sidecar) if missing else "",
         )
+
+    def _missing(
+        self, missing: Sequence[str], kind: type[Recipe] | None, pointing: Sequence[str], sidecar: Sidecar
+    ) -> str:
+        help_ = (
+            "it was paid for: `audio-assets verify` says what to do" if sidecar.cost_usd else _remedy(kind, pointing)
+        )
+        return f"{', '.join(missing)}: gone or not of its size; {help_}"
 
     def _inputs(self, sidecar: Sidecar, told: Container[str]) -> tuple[dict[str, str], list[Origin]]:
         """The objects that it is made of by name, and the files that are none and were not told of by sha256."""
@@ -334,14 +391,16 @@ class Explainer:
                 yield Origin("accepted as it is", partition, said=said.get("why", ""), by=said.get("by", ""),
                              at=said.get("at", ""))  # fmt: skip
 
-    def _today(
-        self, recipe: Recipe, partitions: tuple[str, ...], sidecar: Sidecar
-    ) -> tuple[tuple[Origin, ...], tuple[str, ...]]:
-        """The origins as they are now, and what would be different today."""
-        partition = partitions[0]
+    def _today(self, recipe: Recipe, partition: str, sidecar: Sidecar) -> tuple[tuple[Origin, ...], tuple[str, ...]]:
+        """The origins, and what would be different today.
+
+        They are recorded of the partition that the object was rendered for; those of another one that shares it, for
+        it asks for the very same, are as they are now.
+        """
+        is_recorded = bool(sidecar.origins) and partition == sidecar.partition
         if partition.startswith(AD_HOC):
-            return (), ()
-        origins = () if sidecar.origins else known_origins(recipe, partition)
+            return sidecar.origins if is_recorded else (), ()
+        origins = sidecar.origins if is_recorded else known_origins(recipe, partition)
         try:
             action = recipe.describe(partition)
         except (PermanentError, UpstreamError) as error:
@@ -349,7 +408,8 @@ class Explainer:
         ref = recipe.refs.get(partition)
         if ref is not None and ref.action_key == action.key and not ref.accepted:
             return origins, ()
-        origins = tuple(replace(origin, kind=f"{origin.kind} today") for origin in origins)  # then is not known
+        if not is_recorded:  # what they were is not known
+            origins = tuple(replace(origin, kind=f"{origin.kind} today") for origin in origins)
         return origins, tuple(change.phrase for change in changes(sidecar.action, action.as_record())) or ("changed",)
 
     # What the store says, each read once

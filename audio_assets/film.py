@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from audio_assets.brought_files import brought
 from audio_assets.domain.action import Action
 from audio_assets.domain.edit import Chapter, Transition, chapters_of
 from audio_assets.domain.lineage import Origin
-from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
+from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
+from audio_assets.domain.schemas.records import Check
 from audio_assets.domain.schemas.song_analysis import sections_from_bytes
 from audio_assets.domain.timebase import parse_frame_rate
-from audio_assets.music_recipes import THE_SONG, OfScene, OfSong, of_song
+from audio_assets.music_recipes import THE_SONG, OfScene, OfSong, of_song, stand_ins_shown
 from audio_assets.stage import rendered_asset
 from resources.engines import film_assembly, scene_clips
 from resources.engines import song_artifacts as analysis
@@ -127,7 +128,7 @@ class FinalVideo(OfSong):
             {"line": parse_scene_key(s)[0], "clip": self.upstream("scene_clip", s).content}
             for s in self._scenes(partition)
         ]
-        inputs = {"song": self.upstream("song_audio", partition).content}
+        inputs = {"song_audio": self.upstream("song_audio", partition).content}
         board = self.studio.songs.ready_board(partition)
         params = {
             "clips": clips,
@@ -135,6 +136,9 @@ class FinalVideo(OfSong):
             "n_frames": board.n_frames,
             "chapters": [asdict(chapter) for chapter in self._chapters(partition)],
         }
+        stand_ins = self._stand_ins(partition)
+        if stand_ins:
+            params["stand_ins"] = stand_ins
         return Action(self.asset, self.code_version, self.identity(), params, inputs)
 
     def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
@@ -145,7 +149,7 @@ class FinalVideo(OfSong):
         song = self.file(sources["song_audio"], THE_SONG)
         rate, chapters = parse_frame_rate(said["frame_rate"]), tuple(Chapter(**one) for one in said["chapters"])
         arguments = (clips, song, self.studio.scratch_file(".mp4"), rate, said["n_frames"])
-        return Call(_assembled, (*arguments, chapters, names))
+        return Call(_assembled, (*arguments, chapters, names, said.get("stand_ins", {})))
 
     @staticmethod
     def identity() -> Mapping[str, Any]:
@@ -159,6 +163,11 @@ class FinalVideo(OfSong):
     def _scenes(self, partition: str) -> list[str]:
         self.studio.songs.ready_board(partition)
         return self.scenes(partition)
+
+    def _stand_ins(self, partition: str) -> dict[str, list[str]]:
+        """Whom the makers of a scene stand in for, by the scenes of which a stand-in's work is shown."""
+        found = {parse_scene_key(scene)[0]: stand_ins_shown(self, scene) for scene in self._scenes(partition)}
+        return {scene: [one.provider for one in told] for scene, told in found.items() if told}
 
     def _chapters(self, partition: str) -> tuple[Chapter, ...]:
         board = self.studio.songs.ready_board(partition)
@@ -174,10 +183,15 @@ def _assembled(
     n_frames: int,
     chapters: Sequence[Chapter],
     names: Sequence[str],
+    stand_ins: Mapping[str, Sequence[str]],
 ) -> Rendered:
-    return film_assembly.assemble(
+    film = film_assembly.assemble(
         clips, song, target, frame_rate=rate, n_frames=n_frames, chapters=chapters, names=names
     )
+    told = [f"{scene} is a stand-in's, for {' and '.join(providers)}" for scene, providers in stand_ins.items()]
+    facts = {"stand_ins": ", ".join(stand_ins)} if stand_ins else {}
+    check = Check(INTENDED, not told, "; ".join(told) or "no stand-in")
+    return replace(film, facts={**film.facts, **facts}, checks=(*film.checks, check))
 
 
 scene_clip = rendered_asset(
@@ -185,9 +199,8 @@ scene_clip = rendered_asset(
     "The scene's clip as the film needs it: its frames, size, transitions and grade; copied where nothing changes.",
     partitions_def=partitions.scenes,
     group="film",
-    owner="team:video",
     kind="video",
-    deps=["scene_treatment", "lipsynced_take"],
+    deps=["lipsynced_take"],
 )
 
 final_video = rendered_asset(
@@ -195,7 +208,6 @@ final_video = rendered_asset(
     "All scenes in order over the untouched song, joined without encoding again.",
     partitions_def=partitions.songs,
     group="film",
-    owner="team:video",
     kind="video",
     deps=["song_audio", "sections", of_song("scene_clip")],
 )

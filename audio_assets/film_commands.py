@@ -15,6 +15,7 @@ from audio_assets.running import RunReport
 from audio_assets.studio import Studio
 from audio_assets.take_commands import run_film
 
+_PAID = {"scene_take": "takes", "lipsynced_take": "moved mouths"}
 _LISTED = 10
 
 
@@ -96,10 +97,12 @@ def film(names: Sequence[str], *, retry_failed: bool, is_quiet: bool) -> Filmed:
 
 
 def _estimate(studio: Studio, songs: Sequence[str]) -> str:
-    """What the takes will cost, where somebody asks money for them."""
+    """What will be paid, and for what, where somebody asks money for it."""
     found = plan(studio, FILM.opened(studio))
-    usd = sum(one.estimated_usd for one in found.stale if song_of(one.partition) in songs)
-    return f"estimate: {usd:.2f} USD for the takes that are missing" if usd else ""
+    paid = [one for one in found.stale if one.estimated_usd and song_of(one.partition) in songs]
+    what = [name for asset, name in _PAID.items() if any(one.asset == asset for one in paid)]
+    usd = sum(one.estimated_usd for one in paid)
+    return f"estimate: {usd:.2f} USD for the {' and '.join(what) or 'artifacts'} that are missing" if usd else ""
 
 
 def _film(studio: Studio, song: str) -> dict[str, Any]:

@@ -157,11 +157,14 @@ class _Events:
         return self._newest[asset].get(partition, 0)
 
 
-def order(instance: dg.DagsterInstance, studio: Studio, found: Plan, pipeline: Pipeline) -> Order:
+def order(
+    instance: dg.DagsterInstance, studio: Studio, found: Plan, pipeline: Pipeline, *, with_members: bool = True
+) -> Order:
     """What a run has to do: render what is stale, and record again what Dagster does not know or takes for stale.
 
     The second costs an event each and no render. It is needed after a kill between a ref and its event, with a new
     Dagster database over old artifacts, and where an input was recorded anew that an asset's own key does not care for.
+    `with_members`: of a song whose storyboard is rendered all scenes that are due then, for they are not known now.
     """
     wanted: dict[str, Collection[str]] = {}
     stale, events = found.keys(), _Events(instance)
@@ -174,7 +177,7 @@ def order(instance: dg.DagsterInstance, studio: Studio, found: Plan, pipeline: P
         else:
             due = {*stale.get(step.asset, ()), *_unheard(instance, opened, wanted, events)}
             keys = [key for key in opened.partitions() if key in due and (step.asset, key) not in stuck]
-        owners = wanted.get(step.members_of, ())
+        owners = wanted.get(step.members_of, ()) if with_members else ()
         wanted[step.asset] = dict.fromkeys([*(key for key in keys if song_of(key) not in owners), *owners])
     return {asset: list(keys) for asset, keys in wanted.items() if keys}
 

@@ -1,6 +1,5 @@
 """What the commands of lineage do, apart from printing: each opens the studio on the settings' data root."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -105,17 +104,13 @@ def reproduce(targets: Sequence[str], *, into: Path | None, is_deep: bool, with_
         trees = [list(explainer.lineage(Found(folder)).nodes) for folder in folders]
         folders = [folder for tree in trees for folder in reversed(tree)]
     done = Reproduction()
-    is_kept = into is not None
     with tempfile.TemporaryDirectory(prefix="reproduce-", dir=_scratch(studio)) as scratch, _bar("rendering") as tell:
-        target = into or Path(scratch)
         steps = reproducing.reproduce(
-            studio, explainer, folders, into=target, with_previews=with_previews, is_kept=is_kept
+            studio, explainer, folders, scratch=Path(scratch), into=into, with_previews=with_previews
         )
         for number, step in enumerate(steps, 1):
             done.steps.append(step)
             tell(number, len(dict.fromkeys(folders)))
-        if into is not None:
-            shutil.rmtree(into / ".scratch", ignore_errors=True)
     order = {folder: number for number, folder in enumerate(dict.fromkeys(folders))}
     done.steps.sort(key=lambda step: order[step.object])
     return done

@@ -78,7 +78,6 @@ lipsync = rendered_asset(
     "Mouth shapes, visemes and jaw per frame: `lipsync.json`, and Rhubarb's TSV, JSON, XML and DAT.",
     partitions_def=partitions.lines,
     group="lipsync",
-    owner="team:animation",
     kind="json",
-    deps=["dialogue_line", "alignment"],
+    deps=["alignment"],
 )

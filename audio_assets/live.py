@@ -74,7 +74,5 @@ message_audio = rendered_asset(
     "A live message, made safe to speak and spoken: `audio/live/<cache_key>/out.wav`; forgotten after a set age.",
     partitions_def=partitions.live_messages,
     group="live",
-    owner="team:audio",
     kind="wav",
-    deps=[],
 )

@@ -154,7 +154,6 @@ dialogue_mix = rendered_asset(
     "A label's lines in order with natural pauses, over a bed if there is one: `audio/mixes/<cache_key>/mix.wav`.",
     partitions_def=partitions.mixes,
     group="mix",
-    owner="team:audio",
     kind="wav",
-    deps=["cue_sheet", dg.AssetDep("voice_line", partition_mapping=dg.AllPartitionMapping())],
+    deps=[dg.AssetDep("voice_line", partition_mapping=dg.AllPartitionMapping())],
 )

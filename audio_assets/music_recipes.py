@@ -8,10 +8,14 @@ import dagster as dg
 
 from audio_assets import partitions
 from audio_assets.domain.action import Action
-from audio_assets.domain.rendering import Rendered
+from audio_assets.domain.rendering import INTENDED, PermanentError, Rendered
 from audio_assets.domain.scene_key import scene_key
+from audio_assets.domain.schemas.records import StandsIn
+from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
+from audio_assets.domain.take_list import Take
 from audio_assets.render import Recipe
 from resources.engines import song_artifacts as engine
+from resources.engines.take_records import SELECTION, TAKES
 from resources.pool import Call
 
 THE_SONG = "song.*"
@@ -75,6 +79,33 @@ class OfScene(Recipe):
     def partitions(self) -> Sequence[str]:
         """Every scene of every current storyboard."""
         return self.studio.songs.scene_partitions()
+
+
+def selected_take(recipe: Recipe, scene: str) -> Take:
+    """The take of a scene that is in the film.
+
+    Raises:
+        PermanentError: it is gone.
+        UpstreamError: nothing is selected yet.
+    """
+    chosen = recipe.read_one(recipe.upstream("selected_take", scene).object, SELECTION)
+    listed = recipe.read_one(recipe.upstream("scene_take", scene).object, TAKES)
+    wanted, (_, takes) = selection_from_bytes(chosen)[1].take, take_list_from_bytes(listed)
+    found = next((take for take in takes if take.id == wanted), None)
+    if found is None:
+        raise PermanentError(f"the selected take {wanted} is gone; select another one")
+    return found
+
+
+def stand_ins_shown(recipe: Recipe, scene: str) -> list[StandsIn]:
+    """Whom those stand in for who made what is shown of a scene, its take and its mouth; refs tell where to look."""
+    take, synced = (recipe.studio.refs(asset).get(scene) for asset in ("scene_take", "lipsynced_take"))
+    told = []
+    if take is not None and INTENDED in take.failed_checks and selected_take(recipe, scene).origin == "stand_in":
+        told.append(recipe.sidecar(take.object).stands_in_for)
+    if synced is not None and INTENDED in synced.failed_checks:
+        told.append(recipe.sidecar(synced.object).stands_in_for)
+    return [one for one in told if one is not None]
 
 
 def of_song(asset: str) -> dg.AssetDep:

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import dagster as dg
 
 from audio_assets import film_sources, ordering, partitions
 from audio_assets.domain.action import Action
@@ -15,10 +14,9 @@ from audio_assets.domain.lineage import Origin
 from audio_assets.domain.music.sung_mouth import SUNG_JAW
 from audio_assets.domain.rendering import PermanentError, Rendered, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
-from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.timebase import parse_frame_rate
-from audio_assets.music_recipes import OfScene, of_song
+from audio_assets.music_recipes import OfScene, of_song, selected_take
 from audio_assets.render import StandIn
 from audio_assets.stage import rendered_asset
 from audio_assets.studio import Studio
@@ -27,7 +25,6 @@ from resources.engines import lipsynced_take as mouth
 from resources.engines import scene_singing as engine
 from resources.engines import song_artifacts as analysis
 from resources.engines.take_artifacts import RIG, clip_name
-from resources.engines.take_records import SELECTION, TAKES
 from resources.ledger import Ledger
 from resources.lip_sync import LipSyncProvider
 from resources.ordered import Remote, ordered
@@ -344,13 +341,7 @@ class LipsyncedTake(OfScene):
         return f"{take.provider} moves no mouths: set lip_sync_method to post_process"
 
     def _selected(self, partition: str) -> Take:
-        chosen = self.read_one(self.upstream("selected_take", partition).object, SELECTION)
-        listed = self.read_one(self.upstream("scene_take", partition).object, TAKES)
-        wanted, (_, takes) = selection_from_bytes(chosen)[1].take, take_list_from_bytes(listed)
-        found = next((take for take in takes if take.id == wanted), None)
-        if found is None:
-            raise PermanentError(f"the selected take {wanted} is gone; select another one")
-        return found
+        return selected_take(self, partition)
 
 
 def _ordered(
@@ -388,33 +379,22 @@ def lip_sync_is_free(studio: Studio, song: str) -> bool:
         return False
 
 
-def _asset(
-    recipe: type[OfScene], description: str, kind: str, deps: Sequence[str | dg.AssetDep]
-) -> dg.AssetsDefinition:
-    source = [recipe.source.asset] if recipe.source else []
-    return rendered_asset(
-        recipe,
-        description,
-        partitions_def=partitions.scenes,
-        group="performance",
-        owner="team:animation",
-        kind=kind,
-        deps=[*source, *deps],
-    )
-
+_asset = partial(rendered_asset, partitions_def=partitions.scenes, group="performance")
 
 vocal_segment = _asset(
-    VocalSegment, "The scene's slice of the extracted voice, sample for sample.", "flac", [of_song("vocals")]
+    VocalSegment,
+    "The scene's slice of the extracted voice, sample for sample.",
+    kind="flac",
+    deps=[of_song("vocals")],
 )
 scene_alignment = _asset(
     SceneAlignment,
     "When each word and phoneme is sung in the scene, in seconds from its start.",
-    "json",
-    ["vocal_segment", of_song("lyric_alignment")],
+    deps=["vocal_segment", of_song("lyric_alignment")],
 )
 lipsynced_take = _asset(
     LipsyncedTake,
     "The selected take with its mouth moved by phonemes or voice, or as it is where nothing is to be moved.",
-    "video",
-    ["selected_take", "scene_alignment", "vocal_segment"],
+    kind="video",
+    deps=["selected_take", "scene_alignment", "vocal_segment"],
 )

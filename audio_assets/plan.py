@@ -134,11 +134,16 @@ class _Kept:
     @classmethod
     def of(cls, recipe: Recipe, lookout: Lookout | None = None) -> "_Kept":
         """Look, or ask who looks already."""
-        refs, store = recipe.refs.preload().all(), recipe.store
+        store = recipe.store
         if lookout is None:
+            refs = recipe.refs.preload().all()
             gone = {partition for partition, ref in refs.items() if not store.is_there(ref)}
         else:
-            gone = {partition_of(name) for name in lookout.broken(recipe.asset)}
+            seen = list(lookout.look(recipe.asset))
+            recipe.refs.take((name, record) for name, record, _ in seen)
+            refs, gone = recipe.refs.all(), {partition_of(name) for name, _, is_whole in seen if not is_whole}
+        if recipe.is_foreseen:  # plans read these themselves: being there is not enough
+            gone |= {partition for partition, ref in refs.items() if store.find(ref.object) is None}
         return cls(refs, gone, store.failures(recipe.asset))
 
 

@@ -17,6 +17,7 @@ from audio_assets.music_recipes import OfSong
 from audio_assets.render import Recipe
 from audio_assets.script_sources import CueSheet, DialogueLine
 from audio_assets.song_sources import SongFile, SongLyrics, SongSettings
+from audio_assets.stage import EVERY_DAY
 from audio_assets.studio import Studio, StudioResource
 from audio_assets.take_clips import TakeClips, TakeMeasures
 from audio_assets.takebook import CHOICES, REVIEWS
@@ -142,6 +143,7 @@ class ProvenanceConfig(dg.Config):
     kinds={"duckdb"},
     owners=[OWNER],
     tags={"stage": GROUP},
+    freshness_policy=EVERY_DAY,
 )
 def provenance(
     context: dg.AssetExecutionContext, config: ProvenanceConfig, studio: StudioResource

@@ -9,7 +9,7 @@ from audio_assets.commands import open_studio
 from audio_assets.instance import open_instance
 from audio_assets.studio import Studio
 from resources.provenance_db import Refreshed
-from resources.provenance_query import Answer, ask, plain, select
+from resources.provenance_query import WITHIN_S, Answer, ask, plain, select
 from resources.provenance_schema import TABLES
 from resources.provenance_views import VIEWS
 
@@ -29,15 +29,22 @@ def _has_instance(studio: Studio) -> bool:
     return (studio.settings.dagster_home / "dagster.yaml").is_file()
 
 
-def answer(done: Refreshed, view: str, arguments: Sequence[str], sql: str) -> Answer:
-    """All of a view, or what a question of one's own is answered.
+def answer(
+    done: Refreshed,
+    view: str,
+    arguments: Sequence[str],
+    sql: str,
+    *,
+    n_rows: int | None = None,
+    within_s: float = WITHIN_S,
+) -> Answer:
+    """All of a view, or what a question of one's own is answered; with `n_rows` the first rows.
 
     Raises:
         ProvenanceError: there is no such view, or the question can not be answered; one sentence.
     """
-    if sql:
-        return ask(done.file, sql)
-    return ask(done.file, *select(view, arguments))
+    question = (sql,) if sql else select(view, arguments)
+    return ask(done.file, *question, n_rows=n_rows, within_s=within_s)
 
 
 def overview(done: Refreshed) -> str:
@@ -52,9 +59,9 @@ def overview(done: Refreshed) -> str:
     return "\n".join(["tables", *tables, "views", *views, *done.notes, f"{done.file} ({read})"])
 
 
-def as_text(found: Answer, longest: int) -> str:
-    """Columns as wide as their widest cell, the first `longest` rows; numbers to the right."""
-    rows = [[_cell(value) for value in row] for row in found.rows[:longest]]
+def as_text(found: Answer) -> str:
+    """Columns as wide as their widest cell; numbers to the right."""
+    rows = [[_cell(value) for value in row] for row in found.rows]
     numeric = [all(isinstance(row[n], int | float | None) for row in found.rows) for n in range(len(found.columns))]
     widths = [max(map(len, column)) for column in zip(found.columns, *rows, strict=True)]
     lines = [
@@ -64,8 +71,8 @@ def as_text(found: Answer, longest: int) -> str:
         ).rstrip()
         for cells in (found.columns, ["-" * width for width in widths], *rows)
     ]
-    more = len(found.rows) - len(rows)
-    return "\n".join([*lines, *([f"and {more} more (--limit, --csv or --json for all)"] if more else [])])
+    more = f"only the first {len(rows)} rows are shown: --limit for more, --csv or --json for all"
+    return "\n".join([*lines, *([more] if found.is_cut else [])])
 
 
 def as_csv(found: Answer) -> str:

@@ -25,9 +25,13 @@ _TYPES = {str: "text", int: "whole number", float: "number", bool: "true or fals
 
 @dataclass(frozen=True)
 class Overview:
-    """The catalogue; something in use has ended, or can not be had, where it `has_failures`."""
+    """The catalogue; something in use has ended, or can not be had, where it `has_failures`.
+
+    `remarks` are sentences on settings that do not do what they seem to.
+    """
 
     listed: Catalogue
+    remarks: tuple[str, ...] = ()
 
     @property
     def has_failures(self) -> bool:
@@ -50,7 +54,7 @@ class Overview:
         named += [one for row in self.listed.rows for one in row.provider.about.mistakes]
         in_use = [*self.listed.retired, *self.listed.retiring, *self.listed.unusable]
         troubles = [*in_use, *(one for one in dict.fromkeys(named) if not any(one in told for told in in_use))]
-        return "\n".join([*lines, *(f"look at: {trouble}" for trouble in troubles)])
+        return "\n".join([*lines, *(f"look at: {trouble}" for trouble in (*troubles, *self.remarks))])
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,11 @@ class Detail:
         if own:
             lines += [f"settings, under [providers.{row.name}] in providers.toml"]
             widths = [max(len(one[column]) for one in own) for column in ("name", "type")]
-            lines += [f"  {one['name']:{widths[0]}}  {one['type']:{widths[1]}}  {_shown(one)}" for one in own]
+            meant = {"url": row.where, "key_variable": facts.key_variable, "model": self.row.provider.model}
+            lines += [
+                f"  {one['name']:{widths[0]}}  {one['type']:{widths[1]}}  {_shown(one, meant.get(one['name'], ''))}"
+                for one in own
+            ]
             lines += [f"  {line}" for line in explained(self.provider)]
         return "\n".join([*lines, "to use it", *(f"  {n}. {line}" for n, line in enumerate(setup(facts), start=1))])
 
@@ -108,7 +116,8 @@ class Detail:
 def overview(*, probe: bool) -> Overview:
     """The catalogue of today."""
     studio = open_studio()
-    return Overview(catalog.take_stock(studio, catalog.ask(studio) if probe else {}))
+    listed = catalog.take_stock(studio, catalog.ask(studio) if probe else {})
+    return Overview(listed, studio.providers.idle_fallbacks())
 
 
 def detail(name: str, *, probe: bool) -> Detail:
@@ -178,9 +187,11 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | bool | None) else str(value)
 
 
-def _shown(setting: dict[str, Any]) -> str:
-    """The value of a setting, and the default where that is another."""
+def _shown(setting: dict[str, Any], meant: str) -> str:
+    """The value of a setting, and the default where that is another; what is `meant` where it is left open."""
     value, default = setting["value"], setting["default"]
+    if value == "" and meant:
+        return f"{meant!r}, as long as it is left open"
     return (
         f"{value!r}"
         if value == default

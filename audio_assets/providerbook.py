@@ -1,7 +1,8 @@
 """Today's providers: those that are shipped, as `providers.toml` sets them up, and further servers that it names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -16,7 +17,8 @@ from audio_assets.domain.provider_settings import (
     parse_provider_settings,
 )
 from audio_assets.domain.rendering import PermanentError
-from audio_assets.domain.toml_tables import TomlError, check_keys
+from audio_assets.domain.toml_tables import TomlError, check_keys, nearest
+from audio_assets.domain.toml_values import shown
 from resources.alignment import Aligner
 from resources.lip_sync import LipSyncProvider
 from resources.music import MusicProvider
@@ -31,6 +33,20 @@ Wanted = TypeVar("Wanted", SpeechProvider, Aligner, MusicProvider, VideoProvider
 _CLASSES: Mapping[Capability, type[dg.ConfigurableResource[Any]]] = {
     "speech": SpeechProvider, "alignment": Aligner, "music": MusicProvider, "video": VideoProvider,
     "lip_sync": LipSyncProvider,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a setting may be in TOML, and how people call that."""
+
+    types: tuple[type, ...]
+    words: str
+
+
+_KINDS: Mapping[Any, _Kind] = {
+    int: _Kind((int,), "a whole number, without quotes"), float: _Kind((int, float), "a number, without quotes"),
+    bool: _Kind((bool,), "true or false, without quotes"), str: _Kind((str,), "text, in quotes"),
 }  # fmt: skip
 _NOT_SET_BY_PEOPLE = ("called", "cache", "tables", "template_folders")
 
@@ -95,6 +111,16 @@ class ProviderBook:
         """Who stands in, "" for nobody."""
         return self.settings.fallbacks.get(capability, "")
 
+    def idle_fallbacks(self) -> tuple[str, ...]:
+        """A sentence for each fallback that is who serves anyway: it stands in for others alone, never for itself."""
+        named = {capability: self.settings.uses.get(capability, "").partition(":")[0] for capability in _CLASSES}
+        return tuple(
+            f"{FILE}: [fallback] {capability} is {name}, who serves by [use] as well, and nobody stands in for "
+            "himself: name another, or leave it out"
+            for capability, name in named.items()
+            if name and self.fallback(capability).partition(":")[0].strip() == name
+        )
+
     def find(self, capability: Capability, name: str) -> Any:
         """The provider of a name.
 
@@ -139,12 +165,13 @@ class ProviderBook:
             raise ProviderSettingsError(
                 f"{path}: [{key}] kind is {kind!r}; write one of {', '.join(sorted(kinds))}"
                 if kind
-                else f"{path}: [{key}] is no provider that comes along; say what it is with kind, one of "
-                f"{', '.join(sorted(kinds))}"
+                else f"{path}: [{key}] is no provider that comes along; {_slip(name, self._shipped)}say what it is "
+                f"with kind, one of {', '.join(sorted(kinds))}"
             )
         given = {one: said for one, said in values.items() if one != "kind"}
         try:
             check_keys(given, sorted(settable(base)), key, path)
+            _check_kinds(base, given, key, path)
             kept = {one: getattr(base, one) for one in type(base).model_fields}
             named = {"called": name} if isinstance(base, RemoteProvider) else {}
             made: Provider = type(base)(**{**kept, **given, **named})
@@ -156,6 +183,23 @@ class ProviderBook:
                 f"{path}: [{key}] {'.'.join(map(str, fault['loc']))} is {fault['input']!r}; {fault['msg']}"
             ) from error
         return made
+
+
+def _slip(name: str, known: Collection[str]) -> str:
+    meant = nearest(name, known)
+    return f"{meant} Else " if meant else ""
+
+
+def _check_kinds(provider: Provider, given: Mapping[str, Any], key: str, path: str) -> None:
+    """Refuse what would be taken for something else: a number in quotes, a 1 for true.
+
+    Raises:
+        TomlError: a value is of another kind than its setting.
+    """
+    for name, said in given.items():
+        wanted = _KINDS.get(type(provider).model_fields[name].annotation)
+        if wanted and (not isinstance(said, wanted.types) or isinstance(said, bool) != (wanted.types == (bool,))):
+            raise TomlError(path, key, f"{name} is {shown(said)}", f"write {wanted.words}")
 
 
 def settable(provider: Provider) -> tuple[str, ...]:

@@ -286,10 +286,6 @@ music_remix = rendered_asset(
     "A source track in another style, or a composed cue: `exports/music/<cache_key>/remix.wav`.",
     partitions_def=partitions.remixes,
     group="remix",
-    owner="team:music",
     kind="wav",
-    deps=[
-        "remix_request",
-        *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in MusicRemix.fan_in),
-    ],
+    deps=[dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in MusicRemix.fan_in],
 )

@@ -34,7 +34,7 @@ from audio_assets.studio import Studio
 from resources import pool
 from resources.ordered import Remote
 from resources.pool import Call
-from resources.store import ArtifactStore, Refs, StoreError
+from resources.store import ArtifactStore, DamagedError, Refs, StoreError
 
 _STAND_IN_TRIES = 2
 
@@ -136,6 +136,10 @@ class Recipe(ABC):
 
         Its action has to differ from every wanted one, so that what it made is never taken for what was wanted.
         """
+        return None
+
+    def stands_in_for(self, partition: str) -> StandsIn | None:
+        """Whom the partition as it is rendered now stands in for, where that is known before; None for nobody."""
         return None
 
     def able_stand_in(self, partition: str, action: Action) -> StandIn | None:
@@ -331,11 +335,13 @@ class Recipe(ABC):
         Raises:
             UpstreamError: the object is gone or not whole.
         """
-        found = self.store.find(folder)
-        if found is None:
-            self.store.discard(folder)
-            raise UpstreamError(f"{folder} is gone or not whole; the next run renders it again")
-        return found
+        try:
+            return self.store.whole(folder)
+        except FileNotFoundError as error:
+            raise UpstreamError(f"{folder} is gone; the next run renders it again") from error
+        except DamagedError as error:
+            self.store.set_aside(folder)
+            raise UpstreamError(f"{error}; the next run renders it again") from error
 
     def copy_into(
         self, asset: str, partition: str, name: str, sidecar: Sidecar, *, through: Sequence[str] = ()
@@ -368,7 +374,7 @@ State = Literal["rendered", "cached", "failed", "stood_in"]
 class Outcome:
     """What became of one partition; `failure` is set when, and only when, it failed. `stood_in`: a stand-in made it.
 
-    `is_kept`: the store knows of it, so that a later step can look it up.
+    `is_kept`: the store knows of it, so that a later step can look it up. `is_new`: it was rendered just now.
     """
 
     partition: str
@@ -378,6 +384,7 @@ class Outcome:
     sidecar: Sidecar | None = None
     failure: Failure | None = None
     is_kept: bool = True
+    is_new: bool = False
 
 
 Watcher = Callable[[Recipe, Outcome], None]
@@ -538,14 +545,14 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
                 )
         except (StoreError, UpstreamError, OSError):
             sidecar = None
-        for one in sharing:
+        for number, one in enumerate(sharing):
             if sidecar is None:
                 yield _fail(recipe, one.partition, one.action, one.error, run_id)
                 continue
             outcome = _point(recipe, one.partition, one.stand_in.action, sidecar, "stood_in", run_id)
             if outcome.failure is None:  # kept after the ref, which would take it away
                 _fail(recipe, one.partition, one.action, one.error, run_id, stand_in=one.stand_in.provider)
-            yield outcome
+            yield replace(outcome, is_new=found[key] is None and not number and outcome.failure is None)
 
 
 def _run(
@@ -614,7 +621,7 @@ def _commit(
         published=recipe.published,
         partition=partition,
         origins=known_origins(recipe, partition),
-        stands_in_for=stands_in_for,
+        stands_in_for=stands_in_for or _known_stand_in(recipe, partition),
     )
     recipe.store.commit(folder, files, sidecar)
     for data in rendered.files.values():
@@ -630,6 +637,13 @@ def known_origins(recipe: Recipe, partition: str) -> tuple[Origin, ...]:
         for origin in recipe.origins(partition):
             found.append(origin)
     return tuple(found)
+
+
+def _known_stand_in(recipe: Recipe, partition: str) -> StandsIn | None:
+    """Whom the partition stands in for, as far as it can be told: it is rendered, perhaps paid, whatever is told."""
+    with suppress(ValueError, RuntimeError, OSError, LookupError):
+        return recipe.stands_in_for(partition)
+    return None
 
 
 def _licence(recipe: Recipe, partition: str, action: Action) -> str:
@@ -651,7 +665,7 @@ def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, sta
             recipe.store.clear_failure(recipe.asset, partition)
     except (StoreError, UpstreamError, OSError) as error:
         return _fail(recipe, partition, action, error, run_id)
-    return Outcome(partition, state, action, folder, sidecar)
+    return Outcome(partition, state, action, folder, sidecar, is_new=state == "rendered")
 
 
 _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (

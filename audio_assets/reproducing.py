@@ -104,9 +104,18 @@ class _Ready:
 
 
 def reproduce(
-    studio: Studio, explainer: Explainer, folders: Sequence[str], *, into: Path, with_previews: bool, is_kept: bool
+    studio: Studio,
+    explainer: Explainer,
+    folders: Sequence[str],
+    *,
+    scratch: Path,
+    into: Path | None,
+    with_previews: bool,
 ) -> Iterator[Step]:
-    """Render each object again into `into`; steps come as they are done, the made files stay with `is_kept`."""
+    """Render each object again; steps come as they are done.
+
+    What was made is kept in a folder of `into` for each object, and nowhere without it; `scratch` is for the meanwhile.
+    """
     ready: dict[str, _Ready] = {}
     names: dict[str, tuple[str, str]] = {}
     for folder in dict.fromkeys(folders):
@@ -117,7 +126,7 @@ def reproduce(
         if sidecar is None or kind is None:
             yield Step(asset, partition, folder, "not made again", "the object is not in the store any more")
             continue
-        found = _prepared(studio, explainer, kind, partition, sidecar, into)
+        found = _prepared(studio, explainer, kind, partition, sidecar, scratch)
         if isinstance(found, str):
             yield Step(asset, partition, folder, "not made again", found)
         else:
@@ -130,15 +139,15 @@ def reproduce(
             reason = _because(one.changed, f"it can not be rendered any more: {done.error}")
             yield Step(asset, partition, done.item, "not made again", reason)
             continue
-        target = into / asset / _file_name(partition or done.item.rpartition("/")[2])
-        differing = _compared(done.result, one.sidecar, target, with_previews=with_previews, is_kept=is_kept)
+        target = None if into is None else into / asset / _folder_name(partition, one.sidecar.action_key)
+        differing = _compared(done.result, one.sidecar, target, with_previews=with_previews)
         reason = ""
         if differing:
             reason = f"{', '.join(differing)}: {_because(one.changed, 'the same request gave other bytes')}"
         elif one.changed:
             reason = f"although {'; '.join(one.changed)}"
         verdict: Verdict = "differs" if differing else "same"
-        made = str(target) if is_kept else ""
+        made = str(target or "")
         yield Step(asset, partition, done.item, verdict, reason, tuple(differing), round(done.seconds, 3), made)
 
 
@@ -152,7 +161,7 @@ def _prepared(
     kind: type[Recipe],
     partition: str,
     sidecar: Sidecar,
-    into: Path,
+    scratch: Path,
 ) -> "_Ready | str":
     """The recorded render as a call, or why there is none."""
     if sidecar.cost_usd > 0:
@@ -165,7 +174,7 @@ def _prepared(
     if gone:
         return f"the input {gone[0]} is not in the store any more ({sidecar.sources[gone[0]]})"
     recorded = Action(**sidecar.action)
-    recipe = kind(_RecordedStudio(studio, into))
+    recipe = kind(_RecordedStudio(studio, scratch))
     try:
         call = recipe.call(partition, recorded, sidecar.sources)
         today = {**sidecar.action, "code_version": recipe.code_version,
@@ -184,27 +193,27 @@ def _sealed(_studio: Studio) -> Any:
 
 
 class _RecordedStudio(Studio):
-    """Today's providers over a store that only reads, without today's books; scratch files are below `into`."""
+    """Today's providers over a store that only reads, without today's books."""
 
     dialogue = songs = stems = takes = live = property(_sealed)
 
-    def __init__(self, today: Studio, into: Path) -> None:
+    def __init__(self, today: Studio, scratch: Path) -> None:
         super().__init__(today.settings, ReadOnlyStore(url=today.store.url), today.providers.all)
-        self._into = into
+        self._scratch = scratch
 
     def scratch_file(self, suffix: str) -> Path:
         """A new file below the folder of the reproduction."""
-        path = self._into / ".scratch" / super().scratch_file(suffix).name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch / super().scratch_file(suffix).name
 
 
-def _file_name(partition: str) -> str:
-    return partition.replace("|", "+").replace("/", "_")
+def _folder_name(partition: str, action_key: str) -> str:
+    """A partition may have been made in several ways."""
+    return f"{partition.replace('|', '+').replace('/', '_')}-{action_key[:8]}"
 
 
-def _compared(rendered: Rendered, sidecar: Sidecar, target: Path, *, with_previews: bool, is_kept: bool) -> list[str]:
-    """The files that differ, by name; the made ones are moved to `target` or removed."""
+def _compared(rendered: Rendered, sidecar: Sidecar, target: Path | None, *, with_previews: bool) -> list[str]:
+    """The files that differ, by name; the made ones are moved to `target`, if there is one, or removed."""
     made = {**rendered.files, **(rendered.previews if with_previews else {})}
     wanted = {name: entry for name, entry in sidecar.files.items() if with_previews or name not in sidecar.previews}
     differing = [f"{name} is not made" for name in wanted if name not in made]
@@ -214,7 +223,7 @@ def _compared(rendered: Rendered, sidecar: Sidecar, target: Path, *, with_previe
             differing.append(f"{name} is new")
         elif sha256 != wanted[name].sha256:
             differing.append(name)
-        if is_kept:
+        if target is not None:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(data, target / name) if isinstance(data, Path) else (target / name).write_bytes(data)
         if isinstance(data, Path):

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from audio_assets.backfill_job import JOB as BACKFILL
 from audio_assets.backfill_job import Backfill
+from audio_assets.backfilling import Selection
 from audio_assets.definitions import build_defs
 from audio_assets.launch import Order, Pipeline, execute, execute_job
 from audio_assets.plan import Stuck
@@ -23,7 +24,8 @@ _LISTED = 20
 class RunReport:
     """What one run rendered, took from the cache and failed at; all empty where nothing was to be done.
 
-    `n_remembered` of the failures are of earlier runs: the same would fail again.
+    `n_recorded` are partitions that nobody asked for: up to date, and only told to Dagster again. `means` says what was
+    asked for, None where all is. `n_remembered` of the failures are of earlier runs: the same would fail again.
     """
 
     run_id: str = ""
@@ -36,9 +38,19 @@ class RunReport:
     n_waiting: int = 0
     n_remembered: int = 0
     stood_in: list[str] = field(default_factory=list)
+    n_recorded: int = 0
+    means: Callable[[str, str], bool] | None = None
+
+    def is_recorded_only(self, recipe: Recipe, outcome: Outcome) -> bool:
+        """Whether a partition was up to date, and not asked for."""
+        is_asked_for = self.means is None or self.means(recipe.asset, outcome.partition)
+        return outcome.state == "cached" and not is_asked_for
 
     def add(self, recipe: Recipe, outcome: Outcome) -> None:
         """Take down one outcome."""
+        if self.is_recorded_only(recipe, outcome):
+            self.n_recorded += 1
+            return
         entry = {"asset": recipe.asset, "partition": outcome.partition}
         if outcome.failure is not None:
             if outcome.failure.kind == "upstream" and recipe.needs(outcome.partition):
@@ -46,7 +58,7 @@ class RunReport:
             else:
                 self.failed.append({**entry, "reason": outcome.failure.reason})
             return
-        counts = self.rendered if outcome.state == "rendered" else self.cached
+        counts = self.rendered if outcome.is_new else self.cached
         counts[recipe.asset] = counts.get(recipe.asset, 0) + 1
         if outcome.sidecar is not None:
             self.is_blocked |= outcome.sidecar.is_blocked
@@ -125,17 +137,20 @@ def run_here(instance: dg.DagsterInstance, pipeline: Pipeline, wanted: Order, *,
     return report
 
 
-def run_backfill_here(instance: dg.DagsterInstance, wanted: Backfill, n_planned: int, *, is_quiet: bool) -> RunReport:
-    """Execute the job `backfill`, with a progress bar unless `is_quiet`.
+def run_backfill_here(
+    instance: dg.DagsterInstance, wanted: Backfill, selection: Selection, *, is_quiet: bool
+) -> RunReport:
+    """Execute the job `backfill`, with a progress bar unless `is_quiet`; `selection` is what it is to render.
 
     Raises:
         RuntimeError: the run failed for another reason than a partition.
     """
-    report = RunReport()
-    with _progress(n_planned, is_quiet=is_quiet) as advance:
+    report = RunReport(means=selection.means)
+    with _progress(len(selection.stale), is_quiet=is_quiet) as advance:
 
         def watch(recipe: Recipe, outcome: Outcome) -> None:
-            advance(recipe.asset)
+            if not report.is_recorded_only(recipe, outcome):
+                advance(recipe.asset)
             report.add(recipe, outcome)
 
         with watched(watch):

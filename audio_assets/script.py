@@ -11,7 +11,6 @@ dialogue_line = source_asset(
     "A line as it is to be spoken: its text with all that script, cast and lexicon say of it.",
     partitions_def=partitions.lines,
     group="script",
-    owner="team:writing",
 )
 
 cue_sheet = source_asset(
@@ -19,6 +18,5 @@ cue_sheet = source_asset(
     "What a mix holds: the lines of a script's label in order, or the tracks of a specification.",
     partitions_def=partitions.mixes,
     group="script",
-    owner="team:writing",
     deps=[dg.AssetDep(dialogue_line, partition_mapping=dg.AllPartitionMapping())],
 )

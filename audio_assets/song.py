@@ -1,6 +1,7 @@
 """Stage `song`: an audio file becomes its beats, onsets, energy, sections, voice and timed lyrics."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,24 +146,30 @@ class Sections(OfSong):
     render = staticmethod(engine.sections)
 
 
-def _asset(recipe: type[OfSong], description: str, kind: str = "json") -> Any:
-    source = [recipe.source.asset] if recipe.source else []
-    return rendered_asset(
-        recipe,
-        description,
-        partitions_def=partitions.songs,
-        group="song",
-        owner="team:music",
-        kind=kind,
-        deps=[*source, *recipe.files],
-    )
+_asset = partial(rendered_asset, partitions_def=partitions.songs, group="song")
 
-
-song_audio = _asset(SongAudio, "The song's own bytes, with rate, channels, exact length and loudness.", "audio")
-spectral_features = _asset(SpectralFeatures, "Mel bands, chroma, onset strength and more, 86 times a second.")
-beat_grid = _asset(BeatGrid, "Every beat with its strength, the downbeats, tempo and tempo curve, and a confidence.")
-onsets = _asset(Onsets, "Where notes and hits begin, with their strength.")
-energy_curve = _asset(EnergyCurve, "How loud and full the song is over time, 0 to 1.")
-vocals = _asset(Vocals, "The voice taken out of the mix, sample for sample, and where one is heard.", "flac")
-lyric_alignment = _asset(LyricAlignment, "When each line and word is sung, with a confidence per word.")
-sections = _asset(Sections, "Sections on bar lines; equal labels sound alike, types have a confidence.")
+song_audio = _asset(
+    SongAudio,
+    "The song's own bytes, with rate, channels, exact length and loudness.",
+    kind="audio",
+    deps=SongAudio.files,
+)
+spectral_features = _asset(
+    SpectralFeatures, "Mel bands, chroma, onset strength and more, 86 times a second.", deps=SpectralFeatures.files
+)
+beat_grid = _asset(
+    BeatGrid,
+    "Every beat with its strength, the downbeats, tempo and tempo curve, and a confidence.",
+    deps=BeatGrid.files,
+)
+onsets = _asset(Onsets, "Where notes and hits begin, with their strength.", deps=Onsets.files)
+energy_curve = _asset(EnergyCurve, "How loud and full the song is over time, 0 to 1.", deps=EnergyCurve.files)
+vocals = _asset(
+    Vocals, "The voice taken out of the mix, sample for sample, and where one is heard.", kind="flac", deps=Vocals.files
+)
+lyric_alignment = _asset(
+    LyricAlignment, "When each line and word is sung, with a confidence per word.", deps=LyricAlignment.files
+)
+sections = _asset(
+    Sections, "Sections on bar lines; equal labels sound alike, types have a confidence.", deps=Sections.files
+)

@@ -254,7 +254,7 @@ class SongBook:
         """
         board = self.board(song)
         if board is None:
-            raise UpstreamError("its storyboard is not rendered")
+            raise UpstreamError("its storyboard is not rendered, or can not be read")
         return board
 
     def grade(self, song: str) -> bytes | None:
@@ -471,7 +471,8 @@ class SongBook:
         _, scene = self.scene(partition)
         song = parse_scene_key(partition)[1]
         self.templates  # noqa: B018 - reads the file
-        yield self.shipped_origin("prompt preset", scene.style_preset, PROMPTS)
+        if scene.style_preset:
+            yield self.shipped_origin("prompt preset", scene.style_preset, PROMPTS)
         told = [("character", f"[characters.{name}]", "") for name in scene.characters]
         told += [("set by hand", scene.id, ", ".join(scene.overridden))] if scene.overridden else []
         for kind, name, said in told:

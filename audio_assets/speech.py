@@ -177,9 +177,7 @@ voice_line = rendered_asset(
     "A line spoken by its character's voice: `audio/tts/<cache_key>/out.wav`, PCM16 mono at the engine's rate.",
     partitions_def=partitions.lines,
     group="speech",
-    owner="team:audio",
     kind="wav",
-    deps=["dialogue_line"],
 )
 
 alignment = rendered_asset(
@@ -187,7 +185,6 @@ alignment = rendered_asset(
     "When each phoneme and word of a voice is spoken: `alignment.json`, IPA, seconds.",
     partitions_def=partitions.lines,
     group="speech",
-    owner="team:audio",
     kind="json",
-    deps=["dialogue_line", "voice_line"],
+    deps=["voice_line"],
 )

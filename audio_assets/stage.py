@@ -1,7 +1,8 @@
 """How a recipe or a source becomes an asset of Dagster: the one place that decorates."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,16 @@ from audio_assets.source import Source
 from audio_assets.studio import Studio, StudioResource
 
 Dep = str | dg.AssetDep
+
+EVERY_DAY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=25))
+"""Of reports that a schedule makes every day. Artifacts have none: they are as good as their versions, at any age."""
+
+_TEAMS = {
+    "script": "writing", "speech": "audio", "lipsync": "animation", "mix": "audio", "stems": "audio", "live": "audio",
+    "song": "music", "remix": "music", "storyboard": "video", "takes": "video", "performance": "animation",
+    "film": "video",
+}  # fmt: skip
+"""Who owns the assets of a group: the first to ask."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,6 @@ def source_asset(
     *,
     partitions_def: dg.PartitionsDefinition[str],
     group: str,
-    owner: str,
     deps: Sequence[Dep] = (),
 ) -> dg.AssetsDefinition:
     """The asset of a source: materializing a partition records its version of today."""
@@ -52,7 +62,7 @@ def source_asset(
         code_version=source.code_version,
         group_name=group,
         kinds={"text"},
-        owners=[owner],
+        owners=[f"team:{_TEAMS[group]}"],
         tags={"stage": group},
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -72,15 +82,16 @@ def rendered_asset(
     *,
     partitions_def: dg.PartitionsDefinition[str],
     group: str,
-    owner: str,
-    kind: str,
-    deps: Sequence[Dep],
+    kind: str = "json",
+    deps: Iterable[Dep] = (),
     said: Said = _NOTHING,
 ) -> dg.AssetsDefinition:
     """The asset of a recipe: materializing a partition renders it, or takes it from the store.
 
-    `said` is what people can say with it in the launchpad.
+    `deps` are the artifacts that it is made from; its source comes by itself. `said` is what people can say with it in
+    the launchpad.
     """
+    written = [] if recipe.source is None else [recipe.source.asset]
     form = said.form
 
     @dg.asset(
@@ -88,11 +99,11 @@ def rendered_asset(
         description=description,
         pool=recipe.pool or None,
         partitions_def=partitions_def,
-        deps=deps,
+        deps=[*written, *deps],
         code_version=recipe.code_version,
         group_name=group,
         kinds={kind},
-        owners=[owner],
+        owners=[f"team:{_TEAMS[group]}"],
         tags={"stage": group},
         backfill_policy=dg.BackfillPolicy.single_run(),
     )

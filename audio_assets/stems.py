@@ -344,7 +344,6 @@ stem_text = source_asset(
     "A name, a developer or a script of a data set, and how it is to be spoken.",
     partitions_def=partitions.stems,
     group="stems",
-    owner="team:audio",
 )
 
 message_request = source_asset(
@@ -352,7 +351,6 @@ message_request = source_asset(
     "What a message is asked for: template, name, developer, script.",
     partitions_def=partitions.messages,
     group="stems",
-    owner="team:audio",
     deps=[dg.AssetDep("stem_text", partition_mapping=_ALL)],
 )
 
@@ -361,9 +359,7 @@ stem = rendered_asset(
     "A name, a developer or a script, spoken under the contract of stems: `stems/name/stem.name.jose.wav`.",
     partitions_def=partitions.stems,
     group="stems",
-    owner="team:audio",
     kind="wav",
-    deps=["stem_text"],
 )
 
 stem_index = rendered_asset(
@@ -371,7 +367,6 @@ stem_index = rendered_asset(
     "Every stem that is there, with its contract, times, content and path: `stems/index.json`.",
     partitions_def=partitions.whole,
     group="stems",
-    owner="team:audio",
     kind="json",
     deps=[dg.AssetDep("stem", partition_mapping=_ALL)],
 )
@@ -381,7 +376,6 @@ message = rendered_asset(
     "Stems joined to the sample as a template says, and where each stands: `messages/<id>.wav`.",
     partitions_def=partitions.messages,
     group="stems",
-    owner="team:audio",
     kind="wav",
-    deps=["message_request", dg.AssetDep("stem", partition_mapping=_ALL)],
+    deps=[dg.AssetDep("stem", partition_mapping=_ALL)],
 )

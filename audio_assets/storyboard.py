@@ -99,9 +99,8 @@ storyboard = rendered_asset(
     "The scenes of the video in whole frames, cut on beats, with type, lyrics, mood, characters and estimated cost.",
     partitions_def=partitions.songs,
     group="storyboard",
-    owner="team:video",
     kind="json",
-    deps=["song_settings", *Storyboard.files],
+    deps=Storyboard.files,
 )
 
 scene_prompt = rendered_asset(
@@ -109,7 +108,6 @@ scene_prompt = rendered_asset(
     "The prompt of a scene: global style, characters, directive, continuity, style preset.",
     partitions_def=partitions.scenes,
     group="storyboard",
-    owner="team:video",
     kind="text",
-    deps=["scene_brief", dg.AssetDep(storyboard, partition_mapping=partitions.of_song)],
+    deps=[dg.AssetDep(storyboard, partition_mapping=partitions.of_song)],
 )

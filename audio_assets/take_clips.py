@@ -16,7 +16,7 @@ from audio_assets.domain.budget import Order
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, Unavailable, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
-from audio_assets.domain.schemas.records import Sidecar
+from audio_assets.domain.schemas.records import Sidecar, StandsIn
 from audio_assets.domain.schemas.take_requests import Slot, take_id
 from audio_assets.domain.shot import shot_from_record
 from audio_assets.render import Recipe
@@ -165,6 +165,10 @@ class TakeClips(Recipe):
             raise PermanentError(f"{action.provider.get('engine')} filmed it, and is no video provider here any more")
         here = [key for key in alike if not self.studio.video(key[0]).is_remote]
         return (here or alike)[0]
+
+    def stands_in_for(self, partition: str) -> StandsIn | None:
+        """The provider that the settings name, of a take that is there for want of its."""
+        return self.wanted(partition).stands_in_for
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """The clip that was brought along, the reference image, what was asked of a remix."""

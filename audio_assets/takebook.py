@@ -22,7 +22,7 @@ from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_guide import scene_guide
 from audio_assets.domain.scene_key import SEPARATOR, parse_scene_key
 from audio_assets.domain.schemas import song_analysis as analysis
-from audio_assets.domain.schemas.records import RecordError, Sidecar
+from audio_assets.domain.schemas.records import RecordError, Sidecar, StandsIn
 from audio_assets.domain.schemas.take_requests import (
     AddedClip,
     Origin,
@@ -50,7 +50,7 @@ from audio_assets.songbook import SongBook
 from resources.engines.song_artifacts import BEAT_GRID, ENERGY, LYRICS
 from resources.engines.storyboard_artifacts import PROMPT
 from resources.engines.take_artifacts import THUMBNAIL, clip_name
-from resources.store import ArtifactStore, StoreError
+from resources.store import ArtifactStore, DamagedError, StoreError
 from resources.video import VideoCapabilities, VideoProvider
 
 TAKES, REQUESTS, CLIPS = "takes", "take_requests", "take_clips"
@@ -77,6 +77,7 @@ class WantedTake:
     clip: str = ""
     price: Price | None = None
     is_ordered: bool = False
+    stands_in_for: StandsIn | None = None
 
     @property
     def estimated_usd(self) -> float:
@@ -320,15 +321,18 @@ class TakeBook:
         if not name or any(take.provider == name or self.made(take.slot) is not None for take in generated):
             return ()
         ids = {slot.key: take_id(index) for index, slot in enumerate(given)}
+        why: dict[str, str] = {}
         for take in generated:
             failure = self.store.failure(TAKE, f"{ids.get(take.slot.key, '')}@{partition}")
             if failure is None or failure.action_key != take.slot.key or failure.kind not in _FALLS_BACK:
                 return ()
+            why.setdefault(take.provider, failure.reason)
         model = next(iter(self.video(name).models()), "")
         if not model:
             raise PermanentError(f"{name} can not stand in: it lists no model")
         ask = self._ask(partition, (name, model))
-        return (self._keyed(ask, replace(ask.shot, seed=1), "stand_in", ""),)
+        take = self._keyed(ask, replace(ask.shot, seed=1), "stand_in", "")
+        return (replace(take, stands_in_for=StandsIn(*next(iter(why.items())))),)
 
     def fallback(self, song: str) -> str:
         """The video provider that stands in for the song's own, "" for nobody."""
@@ -478,14 +482,12 @@ class TakeBook:
         ref = self.store.refs(asset).get(partition)
         if ref is None:
             raise UpstreamError(f"its {asset} is not rendered")
-        sidecar = self.store.find(ref.object)
-        if sidecar is None:
-            self.store.discard(ref.object)
-            raise UpstreamError(f"its {asset} is gone or not whole; the next run renders it again")
         try:
-            return self.store.read_file(ref.object, name, sidecar)
-        except StoreError as error:
-            self.store.discard(ref.object)
+            return self.store.read_file(ref.object, name, self.store.whole(ref.object))
+        except FileNotFoundError as error:
+            raise UpstreamError(f"its {asset} is gone; the next run renders it again") from error
+        except DamagedError as error:
+            self.store.set_aside(ref.object)
             raise UpstreamError(f"its {asset} can not be used: {error}; the next run renders it again") from error
 
 

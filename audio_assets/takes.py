@@ -7,6 +7,7 @@ The missing ones are made first (`take_clips`), then the scene's list of takes i
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -17,7 +18,7 @@ from audio_assets.domain.contact_sheet import SheetScene
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import PermanentError, TransientError, UpstreamError
 from audio_assets.domain.scene_key import scene_key
-from audio_assets.domain.schemas.records import Failure
+from audio_assets.domain.schemas.records import Failure, StandsIn
 from audio_assets.domain.schemas.take_requests import Slot
 from audio_assets.domain.schemas.takes import reviews_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
@@ -25,7 +26,7 @@ from audio_assets.domain.take_review import Review
 from audio_assets.domain.take_selection import Choice
 from audio_assets.music_recipes import OfScene, OfSong, of_song
 from audio_assets.render import Recipe
-from audio_assets.stage import Dep, Said, rendered_asset
+from audio_assets.stage import Said, rendered_asset
 from audio_assets.studio import Studio
 from audio_assets.take_clips import OrderedTakeClips, TakeClips, TakeMeasures, split
 from audio_assets.takebook import CODE_VERSION
@@ -112,6 +113,12 @@ class SceneTake(OfScene):
             raise self._none_made(partition, missing)
         thumbnails = tuple(_thumbnails(self.store, {row["take"]: sources[row["take"]] for row in made}).values())
         return Call(records.take_list, (partition, tuple(entries), tuple(missing), thumbnails))
+
+    def stands_in_for(self, partition: str) -> StandsIn | None:
+        """The provider that the settings name, where every take of today's wishes is a stand-in's."""
+        made = [take for take in self.studio.takes.wanted(partition) if self.studio.takes.made(take.slot) is not None]
+        told = [take.stands_in_for for take in made]
+        return told[0] if told and all(told) else None
 
     @staticmethod
     def identity() -> Mapping[str, Any]:
@@ -269,9 +276,9 @@ class TakeReview(OfScene):
         return [("scene_take", partition)]
 
     def describe(self, partition: str) -> Action:
-        """Every word of it."""
+        """Every word of it, and whose takes: else what nobody reviewed would be one object for all songs."""
         reviews = [asdict(entry) for entry in self.studio.takes.reviews(partition)]
-        return Action(self.asset, self.code_version, self.identity(), {"reviews": reviews})
+        return Action(self.asset, self.code_version, self.identity(), {"scene": partition, "reviews": reviews})
 
     def origins(self, partition: str) -> Iterator[Origin]:
         """What each person said."""
@@ -411,49 +418,36 @@ def _keep_choice(studio: Studio, partition: str, said: ChosenTake) -> None:
         studio.takes.choose(partition, None if said.unselect else said.take, by=said.by, note=said.note)
 
 
-def _asset(recipe: type[Recipe], description: str, kind: str, deps: Sequence[Dep], **more: Any) -> dg.AssetsDefinition:
-    source = [recipe.source.asset] if recipe.source else []
-    return rendered_asset(
-        recipe,
-        description,
-        partitions_def=partitions.scenes if recipe.members_of else partitions.songs,
-        group="takes",
-        owner="team:video",
-        kind=kind,
-        deps=[*source, *deps],
-        **more,
-    )
+_of_scene = partial(rendered_asset, partitions_def=partitions.scenes, group="takes")
 
-
-scene_take = _asset(
+scene_take = _of_scene(
     SceneTake,
     "The takes of a scene, t01 first: clips that never change, each with prompt, provider, seed, cost and parent.",
-    "video",
-    ["scene_prompt"],
+    kind="video",
+    deps=["scene_prompt"],
 )
-take_quality = _asset(
+take_quality = _of_scene(
     TakeQuality,
     "How good each take is, 0 to 1 with the evidence: picture, the character's likeness, how well a mouth is seen.",
-    "json",
-    ["scene_take"],
+    deps=["scene_take"],
 )
-take_review = _asset(
+take_review = _of_scene(
     TakeReview,
     "What people said of the takes; materialize it with a take, a score and your name to say more.",
-    "json",
-    ["scene_take"],
+    deps=["scene_take"],
     said=Said(ReviewEntry, _keep_review),
 )
-selected_take = _asset(
+selected_take = _of_scene(
     SelectedTake,
     "Which take is in the film and who chose it; materialize it with a take and your name to choose.",
-    "json",
-    ["scene_take", "take_quality", "take_review"],
+    deps=["scene_take", "take_quality", "take_review"],
     said=Said(ChosenTake, _keep_choice),
 )
-contact_sheet = _asset(
+contact_sheet = rendered_asset(
     ContactSheet,
     "All takes of a song on one picture, with their scores and the selected ones framed.",
-    "image",
-    [of_song(asset) for asset in ContactSheet.gathers],
+    partitions_def=partitions.songs,
+    group="takes",
+    kind="image",
+    deps=[of_song(asset) for asset in ContactSheet.gathers],
 )

@@ -10,7 +10,7 @@ from audio_assets.stage import Dep, source_asset
 
 
 def _of_song(source: type[Source], description: str) -> dg.AssetsDefinition:
-    return source_asset(source, description, partitions_def=partitions.songs, group="song", owner="team:music")
+    return source_asset(source, description, partitions_def=partitions.songs, group="song")
 
 
 song_file = _of_song(song_sources.SongFile, "The audio file as it was dropped.")
@@ -28,7 +28,6 @@ def _of_scene(source: type[Source], description: str, group: str, deps: Sequence
         description,
         partitions_def=partitions.scenes,
         group=group,
-        owner="team:video",
         deps=[dg.AssetDep("storyboard", partition_mapping=partitions.of_song), *deps],
     )
 
@@ -53,7 +52,6 @@ delivery_request = source_asset(
     "How a song's film is to go out in one format: subtitles, loudness.",
     partitions_def=partitions.deliveries,
     group="film",
-    owner="team:video",
 )
 
 remix_request = source_asset(
@@ -61,5 +59,4 @@ remix_request = source_asset(
     "What a remix was asked for: scene, style with its steps, source track, seed, mood tags.",
     partitions_def=partitions.remixes,
     group="remix",
-    owner="team:music",
 )

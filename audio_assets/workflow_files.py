@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from audio_assets.domain.causes import Kind
 from audio_assets.domain.message_template import FOLDER as SHIPPED_MESSAGES
 from audio_assets.domain.message_template import OWN_FOLDER as OWN_MESSAGES
 from audio_assets.domain.setting_entries import entries_of_toml, entry_hash
@@ -18,9 +19,10 @@ Entries = Mapping[str, str]
 
 @dataclass(frozen=True)
 class WorkflowFiles:
-    """One kind of such files, as an asset of that name."""
+    """One kind of such files, as an asset of that name; `cause` is why most of what an edit touches is stale."""
 
     asset: str
+    cause: Kind
     description: str
     entries: Callable[[Settings], Entries]
 
@@ -55,23 +57,27 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 WORKFLOW_FILES: tuple[WorkflowFiles, ...] = (
-    WorkflowFiles("cast", "Who speaks with which voice: cast.toml.", _table("cast.toml")),
-    WorkflowFiles("lexicon", "How names and invented words are said: lexicon.toml.", _table("lexicon.toml")),
-    WorkflowFiles("mix_settings", "Loudness, ducking and beds of mixes: mix.toml.", _table("mix.toml")),
+    WorkflowFiles("cast", "voice", "Who speaks with which voice: cast.toml.", _table("cast.toml")),
+    WorkflowFiles("lexicon", "lexicon", "How names and invented words are said: lexicon.toml.", _table("lexicon.toml")),
+    WorkflowFiles("mix_settings", "settings", "Loudness, ducking and beds of mixes: mix.toml.", _table("mix.toml")),
     WorkflowFiles(
         "comfyui_workflows",
+        "workflow",
         "Workflows of ComfyUI with their bindings: workflows/comfyui.",
         _folder(lambda s: s.workflows / "comfyui", lambda s: s.root / "workflows" / "comfyui"),
     ),
-    WorkflowFiles("prompt_presets", "The wording of scene prompts, and presets: prompts.toml.", _table("prompts.toml")),
+    WorkflowFiles(
+        "prompt_presets", "prompt", "The wording of scene prompts, and presets: prompts.toml.", _table("prompts.toml")
+    ),
     WorkflowFiles(
         "message_templates",
+        "workflow",
         "How messages are put together: workflows/messages.",
         _folder(lambda s: s.workflows / SHIPPED_MESSAGES, lambda s: s.root / OWN_MESSAGES),
     ),
-    WorkflowFiles("remix_styles", "How tracks are remixed: remix_styles.toml.", _table("remix_styles.toml")),
-    WorkflowFiles("video_models", "What video models can do: video_models.toml.", _table("video_models.toml")),
-    WorkflowFiles("price_card", "What providers ask: price_card.toml.", _table("price_card.toml")),
-    WorkflowFiles("provider_settings", "Which provider does what: providers.toml.", _table("providers.toml")),
-    WorkflowFiles("stem_settings", "Sample rate and voices of stems: stems.toml.", _table("stems.toml")),
+    WorkflowFiles("remix_styles", "text", "How tracks are remixed: remix_styles.toml.", _table("remix_styles.toml")),
+    WorkflowFiles("video_models", "model", "What video models can do: video_models.toml.", _table("video_models.toml")),
+    WorkflowFiles("price_card", "price", "What providers ask: price_card.toml.", _table("price_card.toml")),
+    WorkflowFiles("provider_settings", "model", "Which provider does what: providers.toml.", _table("providers.toml")),
+    WorkflowFiles("stem_settings", "settings", "Sample rate and voices of stems: stems.toml.", _table("stems.toml")),
 )

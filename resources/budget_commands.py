@@ -22,6 +22,7 @@ from resources.ledger import Ledger
 from resources.ledger_rows import Entry, ways_out
 
 LONG_ORDERED_S = 24 * 3600
+_BY_HAND = "attached by hand"
 _GO_ON = "run again, which goes on with it and keeps what it costs (with --retry-failed where it has failed before)"
 
 HasJobs = Callable[[Entry], bool]
@@ -107,8 +108,10 @@ def release(ledger: Ledger, entry_id: int, reason: str) -> Entry:
 
 
 def attach(ledger: Ledger, entry_id: int, job_id: str, has_jobs: HasJobs = always) -> Entry:
-    """Say which job an order of unknown outcome is; the next run goes on with it."""
-    entry = _unclear(ledger, entry_id, "have a job attached")
+    """Say which job an order of unknown outcome is; the next run goes on with it. Until then another may be named."""
+    entry = ledger.entry(entry_id)
+    if entry.state != "submitted" or not entry.reason.startswith(_BY_HAND):
+        entry = _unclear(ledger, entry_id, "have a job attached")
     if not has_jobs(entry):
         todo = ways_out(entry, has_jobs=False)
         raise PermanentError(
@@ -116,7 +119,8 @@ def attach(ledger: Ledger, entry_id: int, job_id: str, has_jobs: HasJobs = alway
         )
     if not job_id.strip():
         raise PermanentError(f"entry {entry.id} needs the id of its job, as the provider lists it")
-    return ledger.submitted(entry, job_id.strip())
+    was = entry.reason.removeprefix(_BY_HAND).removeprefix(": ")
+    return ledger.submitted(entry, job_id.strip(), f"{_BY_HAND}: {was}" if was else _BY_HAND)
 
 
 def paid(ledger: Ledger, entry_id: int, amount_usd: Usd, reason: str) -> Entry:

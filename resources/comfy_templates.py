@@ -96,6 +96,6 @@ def _read_once(workflow: Path, bindings: Path, *_stamped: tuple[int, int]) -> Te
 
 
 def _shown(path: Path) -> str:
-    """A path below the data root, or the project: `workflows/comfyui/mine.json`."""
+    """A path below the data root or the project, and which of the two it is: `data/workflows/comfyui/mine.json`."""
     parts = path.parts
-    return "/".join(parts[parts.index("workflows") :]) if "workflows" in parts else str(path)
+    return "/".join(parts[max(parts.index("workflows") - 1, 0) :]) if "workflows" in parts else str(path)

@@ -42,9 +42,11 @@ _ONLY_VOICE = "default"  # of a workflow that lists none
 class ComfyProvider(RemoteProvider):
     """A ComfyUI server and the workflows for one capability.
 
-    `template_folders` are searched in order; the first that has a workflow wins. `deadline_s` is how long a job may
-    take, waiting in the server's queue included, until a run goes on without it (and the next picks it up). ComfyUI
-    asks for no key; with `key_variable` it is sent as a bearer token, for a proxy that does.
+    `template_folders` are searched in order; the first that has a workflow wins.
+
+    `deadline_s` is how long a job may take, waiting in the server's queue included, until a run goes on without it (and
+    the next picks it up). ComfyUI asks for no key; with `key_variable` it is sent as a bearer token, for a proxy that
+    does.
     """
 
     capability: ClassVar[Capability]

@@ -82,6 +82,8 @@ def problem_of(asked: str, status: int, headers: Mapping[str, str], body: bytes,
     """The failure that an answer other than 2xx is. `own` are fields of the vendor's own errors."""
     told = _json(body)
     said = said_by(told, body) or _phrase(status)
+    if 300 <= status < 400:
+        said += "; it is not sent on to another address: set url to the one that answers itself"
     vendors_id = told.get("request_id") if isinstance(told, dict) else None
     its_id = request_id(headers) or (hide(vendors_id, longest=100) if isinstance(vendors_id, str) else "")
     wish_s = wait_s(headers)

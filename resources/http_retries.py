@@ -3,7 +3,8 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -29,6 +30,19 @@ MOST_TOLD, TOLD_WITHIN_S = 6, 60.0
 _PASSING = (NotSent, Busy, Broken, LostAnswer, BadAnswer)
 _NOT_TAKEN = (NotSent, Busy)
 _logger = logging.getLogger(__name__)
+
+
+_is_asked_once: ContextVar[bool] = ContextVar("is_asked_once", default=False)
+
+
+@contextmanager
+def asked_once() -> Iterator[None]:
+    """Within: whatever this thread asks is asked once, for who wants to know how things stand just now."""
+    token = _is_asked_once.set(True)
+    try:
+        yield
+    finally:
+        _is_asked_once.reset(token)
 
 
 _told_at: dict[str, deque[float]] = {}
@@ -69,6 +83,8 @@ class Tries:
     _may_be_taken: bool = field(default=False, init=False)
 
     def __iter__(self) -> Iterator["Try"]:
+        if _is_asked_once.get():
+            self.n_tries = 1
         for n in range(1, self.n_tries + 1):
             self.failure = None
             yield Try(self, n)

@@ -169,9 +169,12 @@ class Ledger:
         sendable = ("submitting", "unknown") if may_be_sent else ("reserved",)
         return self._step(entry, "submitting", sendable, exactly=True, sent_at=entry.sent_at or self._time())
 
-    def submitted(self, entry: Entry, job_id: str) -> Entry:
-        """Keep the vendor's job id; from here on the job can be picked up again."""
-        return self._step(entry, "submitted", ("submitting", "unknown", "submitted"), job_id=job_id)
+    def submitted(self, entry: Entry, job_id: str, reason: str = "") -> Entry:
+        """Keep the vendor's job id; from here on the job can be picked up again. `reason`: who says that it is this."""
+        sent = ("submitting", "unknown", "submitted")
+        if not reason:
+            return self._step(entry, "submitted", sent, job_id=job_id)
+        return self._step(entry, "submitted", sent, job_id=job_id, reason=without_secrets(reason))
 
     def settle(self, entry: Entry, actual_usd: Usd, reason: str = "") -> Entry:
         """Keep what it cost, be that more than its estimate or than a cap; a settled entry stays as it is."""

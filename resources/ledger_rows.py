@@ -2,18 +2,23 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from audio_assets.domain.budget import Cap, Order, Standing, usd_text
+from audio_assets.domain.lineage import shortened
 from audio_assets.domain.rendering import PermanentError, TransientError
 from audio_assets.domain.scene_key import parse_scene_key
 from resources.database import DatabaseError
 from resources.database_schema import OPEN_STATES, caps, entries
 from resources.process_owner import Owner
 
+_WORDS = ("prompt", "prompttext", "prompt_text", "transcript", "text", "input", "lyrics")
+_SHOWN = 60
 State = Literal["reserved", "submitting", "submitted", "settled", "released", "unknown"]
 
 
@@ -105,15 +110,35 @@ def ways_out(entry: Entry, *, has_jobs: bool) -> str:
     by_hand = "`audio-assets budget"
     if not has_jobs:
         return (
-            f"look at what {entry.provider} billed on {entry.day}, then run {by_hand} release {entry.id}` where it "
+            f"look at what {entry.provider} billed for {_mark(entry)}, then run {by_hand} release {entry.id}` where it "
             f"billed nothing, or {by_hand} paid {entry.id} USD` where it did, and {by_hand} again {entry.id}` to have "
             "it made once more, for its answer is lost"
         )
-    attach = "" if entry.job_id else f", {by_hand} attach {entry.id} JOB` where the job is there,"
+    which = "it is another job" if entry.job_id else "the job is there"
+    attach = f", {by_hand} attach {entry.id} JOB` where {which},"
     return (
-        f"look at the jobs of {entry.provider} (key {entry.idempotency_key}), then run {by_hand} release {entry.id}` "
-        f"where nothing is billed{attach} or {by_hand} paid {entry.id} USD`"
+        f"look at the jobs of {entry.provider} for {_mark(entry)}, then run {by_hand} release {entry.id}` where "
+        f"nothing is billed{attach} or {by_hand} paid {entry.id} USD`"
     )
+
+
+def _mark(entry: Entry) -> str:
+    """What a person can know an order by at its provider: job, model, the time of sending, how its words begin."""
+    sent = datetime.fromisoformat(entry.sent_at or entry.created_at).astimezone(UTC)
+    words = _words(orjson.loads(entry.intent)) if entry.intent else ""
+    told = [f"job {entry.job_id}" if entry.job_id else "", entry.model, f"sent {sent:%Y-%m-%d %H:%M:%S} UTC"]
+    return ", ".join(part for part in (*told, f"“{shortened(words, _SHOWN)}”" if words else "") if part)
+
+
+def _words(request: Any) -> str:
+    """What is to be spoken or shown, from a request of any provider: the first text under a name for that."""
+    inside = list(
+        request.items() if isinstance(request, dict) else enumerate(request if isinstance(request, list) else ())
+    )
+    for name, value in inside:
+        if isinstance(value, str) and value.strip() and str(name).casefold() in _WORDS:
+            return value
+    return next((found for _, value in inside if (found := _words(value))), "")
 
 
 def as_entry(row: RowMapping) -> Entry:

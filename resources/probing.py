@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from threading import Thread
 
 from audio_assets.domain.provider_catalogue import Answer
+from resources.http_retries import asked_once
 from resources.remote import RemoteProvider
 from resources.secrets import hide
 
@@ -31,6 +32,7 @@ def probe_all(providers: Mapping[str, RemoteProvider], *, wait_s: float = WAIT_S
 
 def _ask(name: str, provider: RemoteProvider, found: dict[str, Answer]) -> None:
     try:
-        found[name] = Answer(is_there=True, text=hide(provider.probe(), longest=_LONGEST))
+        with asked_once():  # tries would take longer than there is time, and the cause would not be told
+            found[name] = Answer(is_there=True, text=hide(provider.probe(), longest=_LONGEST))
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the catalogue says so and goes on
         found[name] = Answer(is_there=False, text=hide(str(error) or type(error).__name__, longest=_LONGEST))

@@ -19,7 +19,9 @@ class RemoteProvider(dg.ConfigurableResource, ABC):  # type: ignore[type-arg]  #
     """A provider that is asked over HTTP.
 
     `url` is where it answers, `key_variable` the environment variable with its key; `at_once` and `per_second` (0: any)
-    bound how it is asked. `called` is its name in settings.
+    bound how it is asked.
+
+    `called` is its name in settings.
     """
 
     kind: ClassVar[str]

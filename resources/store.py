@@ -9,8 +9,9 @@ What the bytes mean is not known here. Every single write is atomic (obstore wri
 """
 
 import hashlib
+import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ from audio_assets.domain.schemas.records import (
     Ref,
     Sidecar,
     StoredFile,
+    lifted,
     read_record,
 )
 from resources.whole_objects import SIDECAR, is_whole, read_small
@@ -37,9 +39,17 @@ __all__ = ["SIDECAR"]
 SET_ASIDE = "sidecar.damaged.json"
 """Where the sidecar of a damaged object is kept until it is rendered again: what was known of it is not lost."""
 
+_logger = logging.getLogger(__name__)
+_told: set[str] = set()
+"""Which objects are not whole, as told before in this process."""
+
 
 class StoreError(RuntimeError):
     """The store's bytes are not what its records say, or it can not be reached; the message says which object."""
+
+
+class DamagedError(StoreError):
+    """An object is there and not whole."""
 
 
 class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no value of its own: the resource is the value
@@ -158,7 +168,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """A local path with an object's file, verified: the file itself, or a copy in `scratch` from a remote store.
 
         Raises:
-            StoreError: gone, or its sha256 is not the recorded one.
+            DamagedError: gone, or its sha256 is not the recorded one.
         """
         entry = sidecar.files.get(name)
         return self.local_copy(f"{folder}/{name}", entry.sha256 if entry else "", scratch)
@@ -167,7 +177,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """A local path with what is at `path`, verified: the file itself, or a copy in `scratch` from a remote store.
 
         Raises:
-            StoreError: gone, or its sha256 is another one.
+            DamagedError: gone, or its sha256 is another one.
         """
         try:
             if self.local_root is not None:
@@ -179,11 +189,11 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
             with found.open("rb") as source:
                 is_whole = hashlib.file_digest(source, "sha256").hexdigest() == sha256
         except FileNotFoundError as error:
-            raise StoreError(f"{path} is gone") from error
+            raise DamagedError(f"{path} is gone") from error
         if not is_whole:
             if self.local_root is None:
                 found.unlink()
-            raise StoreError(f"{path} is damaged: its sha256 is not the recorded one")
+            raise DamagedError(f"{path} is damaged: its sha256 is not the recorded one")
         return found
 
     def _download(self, path: str, target: Path) -> None:
@@ -200,17 +210,40 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
     # objects
 
     def find(self, folder: str) -> Sidecar | None:
-        """The sidecar of the object in `folder`, None unless it is valid and every file is there at its size."""
+        """The sidecar of the object in `folder`, None unless it is valid and every file is there at its size.
+
+        One that can not be read is told of: it is there, and counts as nothing.
+        """
+        try:
+            return self.whole(folder)
+        except FileNotFoundError:
+            return None
+        except DamagedError as error:
+            if str(error) not in _told:
+                _told.add(str(error))
+                _logger.warning("%s; it counts as not rendered", error)
+            return None
+
+    def whole(self, folder: str) -> Sidecar:
+        """The sidecar of the object in `folder`, with every file there at its size.
+
+        Raises:
+            FileNotFoundError: nothing was committed there.
+            DamagedError: the sidecar can not be read, or a file is not there as it was written; it says which.
+        """
         data = self.read(f"{folder}/{SIDECAR}")
         if data is None:
-            return None
+            raise FileNotFoundError(f"{folder} is gone")
         try:
             sidecar = Sidecar.from_bytes(data)
-        except RecordError:
-            return None
+        except RecordError as error:
+            raise DamagedError(f"{folder}/{SIDECAR} can not be read ({error})") from error
         for name, entry in sidecar.files.items():
-            if self.size(f"{folder}/{name}") != entry.size:
-                return None
+            size = self.size(f"{folder}/{name}")
+            if size is None:
+                raise DamagedError(f"{folder}/{name} is gone")
+            if size != entry.size:
+                raise DamagedError(f"{folder}/{name} holds {size} bytes, not the {entry.size} that were written")
         return sidecar
 
     def recorded_action(self, folder: str) -> Mapping[str, Any] | None:
@@ -246,7 +279,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """Write the sidecar of files that `write` has put in `folder`, once each stands there at its size.
 
         Raises:
-            StoreError: a file is not there, or shorter than it was written.
+            StoreError: a file is not there, or shorter than it was written; or the sidecar could not be read back.
         """
         for name, entry in files.items():
             found = self.size(f"{folder}/{name}")
@@ -254,7 +287,12 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
                 raise StoreError(
                     f"{folder}/{name} holds {found} bytes after {entry.size} were written; is the disk full?"
                 )
-        self.write(f"{folder}/{SIDECAR}", sidecar.to_bytes())
+        data = sidecar.to_bytes()
+        try:
+            Sidecar.from_bytes(data)
+        except RecordError as error:  # it would be rendered again for ever
+            raise StoreError(f"{folder}/{SIDECAR} is not written, for it could not be read again: {error}") from error
+        self.write(f"{folder}/{SIDECAR}", data)
         if self.size(f"{folder}/{SET_ASIDE}") is not None:
             self.delete(f"{folder}/{SET_ASIDE}")
 
@@ -262,14 +300,14 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """A file of an object, verified against its sidecar.
 
         Raises:
-            StoreError: gone, or its sha256 is not the recorded one.
+            DamagedError: gone, or its sha256 is not the recorded one.
         """
         data = self.read(f"{folder}/{name}")
         entry = sidecar.files.get(name)
         if data is None or entry is None:
-            raise StoreError(f"{folder}/{name} is gone")
+            raise DamagedError(f"{folder}/{name} is gone")
         if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise StoreError(
+            raise DamagedError(
                 f"{folder}/{name} is damaged (its sha256 is not the recorded one); delete {folder} and run again"
             )
         return data
@@ -347,6 +385,14 @@ class Refs:
                 found[partition_of(name)] = ref
         self._loaded = found
         return self
+
+    def take(self, records: Iterable[tuple[str, Any]]) -> None:
+        """As `preload`, from the names and parsed records that somebody else has read."""
+        found: dict[str, Ref] = {}
+        for name, record in records:
+            with suppress(RecordError):
+                found[partition_of(name)] = Ref.from_record(lifted(record, "ref.1"))
+        self._loaded = found
 
     def all(self) -> Mapping[str, Ref]:
         """Every partition's ref."""

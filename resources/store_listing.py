@@ -5,7 +5,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,31 +30,28 @@ class Listed:
 
 def sidecars(store: ArtifactStore, folder: str) -> Iterator[Listed]:
     """The sidecar of every object right below `folder`."""
-    root = store.local_root
-    if root is None:
-        yield from (one for one in _remote(store, folder) if _is_sidecar(one.path, folder))
-        return
-    now_s = time.time()
-    with suppress(FileNotFoundError), os.scandir(root / folder) as entries:
-        for entry in entries:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                # a Path would cost four times the stat
-                found = os.stat(f"{entry.path}/{SIDECAR}")  # noqa: PTH116
-                yield _local(f"{folder}/{entry.name}/{SIDECAR}", found, now_s)
+    return _listed(store, folder, f"/{SIDECAR}", lambda name: name.count("/") == 1 and name.endswith(f"/{SIDECAR}"))
 
 
 def records(store: ArtifactStore, folder: str) -> Iterator[Listed]:
     """Every `<name>.json` right below `folder`."""
+    return _listed(store, folder, "", lambda name: "/" not in name and name.endswith(".json"))
+
+
+def _listed(store: ArtifactStore, folder: str, inside: str, is_meant: Callable[[str], bool]) -> Iterator[Listed]:
+    """What is meant of the files right below `folder`, by the name below it; `inside` is what follows an entry's."""
     root = store.local_root
     if root is None:
-        yield from (one for one in _remote(store, folder) if _is_record(one.path, folder))
+        yield from (one for one in _remote(store, folder) if is_meant(one.path.removeprefix(f"{folder}/")))
         return
     now_s = time.time()
     with suppress(FileNotFoundError), os.scandir(root / folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".json"):
-                with suppress(FileNotFoundError):
-                    yield _local(f"{folder}/{entry.name}", entry.stat(), now_s)
+            name = f"{entry.name}{inside}"
+            if is_meant(name):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    # a Path would cost four times the stat
+                    yield _local(f"{folder}/{name}", os.stat(f"{entry.path}{inside}"), now_s)  # noqa: PTH116
 
 
 def _local(path: str, found: os.stat_result, now_s: float) -> Listed:
@@ -72,12 +69,3 @@ def _remote(store: ArtifactStore, folder: str) -> Iterator[Listed]:
 
 def _iso(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def _is_sidecar(path: str, folder: str) -> bool:
-    object_, _, name = path.rpartition("/")
-    return name == SIDECAR and object_.rpartition("/")[0] == folder
-
-
-def _is_record(path: str, folder: str) -> bool:
-    return path.endswith(".json") and path.rpartition("/")[0] == folder

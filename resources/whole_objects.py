@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 import orjson
 
@@ -20,7 +22,8 @@ _MANY = 10_000
 def is_whole(folder: str, sizes: Mapping[str, int]) -> bool:
     """Whether an object is committed, and each file there with this many bytes."""
     try:
-        os.stat(f"{folder}/{SIDECAR}")  # noqa: PTH116 - a Path would cost four times the stat
+        if not os.stat(f"{folder}/{SIDECAR}").st_size:  # noqa: PTH116 - a Path would cost four times the stat
+            return False
         for name, size in sizes.items():
             if os.stat(f"{folder}/{name}").st_size != size:  # noqa: PTH116
                 return False
@@ -45,8 +48,18 @@ _FIRST = 1 << 14
 """Bytes that are asked for at once; records are shorter."""
 
 
-def broken(root: str, asset: str) -> Iterator[str]:
-    """The file names (without suffix) of the refs of an asset whose objects are not whole."""
+def look(root: str, asset: str) -> "Iterator[Seen]":
+    """Every ref of an asset, with whether its object is whole."""
+    for name, data in _refs(root, asset):
+        record = _parsed(data)
+        yield name, record, _is_whole(root, record)
+
+
+Seen = tuple[str, Any, bool]
+"""A ref: the name of its file without the suffix, its record (None where it can not be read), is its object whole."""
+
+
+def _refs(root: str, asset: str) -> Iterator[tuple[str, bytes]]:
     try:
         entries = os.scandir(f"{root}/refs/{asset}")
     except (FileNotFoundError, NotADirectoryError):
@@ -54,13 +67,19 @@ def broken(root: str, asset: str) -> Iterator[str]:
     with entries:
         for entry in entries:
             if entry.name.endswith(".json"):
-                try:
-                    ref = orjson.loads(read_small(entry.path))
-                    found = is_whole(f"{root}/{ref['object']}", ref["sizes"])
-                except (OSError, ValueError, LookupError, TypeError):
-                    found = False
-                if not found:
-                    yield entry.name.removesuffix(".json")
+                yield entry.name.removesuffix(".json"), read_small(entry.path)
+
+
+def _parsed(data: bytes) -> Any:
+    with suppress(ValueError):
+        return orjson.loads(data)
+
+
+def _is_whole(root: str, record: Any) -> bool:
+    try:
+        return is_whole(f"{root}/{record['object']}", record["sizes"])
+    except (OSError, LookupError, TypeError, AttributeError):
+        return False
 
 
 class Lookout:
@@ -68,13 +87,14 @@ class Lookout:
 
     def __init__(self, root: str, assets: Sequence[str]) -> None:
         command = [sys.executable, "-m", __name__, root, *assets]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - no shell
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - no shell
         self._root = root
 
-    def broken(self, asset: str) -> Iterator[str]:
-        """What `broken` answers, asked in the order in which the assets were named."""
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        yield from orjson.loads(line) if line else broken(self._root, asset)
+    def look(self, asset: str) -> Iterator[Seen]:
+        """What `look` answers, asked in the order in which the assets were named."""
+        line = self._process.stdout.readline() if self._process.stdout else b""
+        is_whole_line = line.endswith(b"\n")  # else it has died: nothing is lost but time
+        yield from orjson.loads(line) if is_whole_line else look(self._root, asset)
 
     def close(self) -> None:
         """Let go of it."""
@@ -94,6 +114,16 @@ def has_many(root: str, assets: Sequence[str]) -> bool:
     return n >= _MANY
 
 
+def _main(root: str, assets: Sequence[str]) -> None:
+    """Write a line per asset: what `look` answers."""
+    for asset in assets:
+        seen = []
+        for name, data in _refs(root, asset):
+            record = _parsed(data)
+            seen.append((name, None if record is None else orjson.Fragment(data), _is_whole(root, record)))
+        sys.stdout.buffer.write(orjson.dumps(seen, option=orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.buffer.flush()
+
+
 if __name__ == "__main__":
-    for named in sys.argv[2:]:
-        print(orjson.dumps(list(broken(sys.argv[1], named))).decode(), flush=True)
+    _main(sys.argv[1], sys.argv[2:])

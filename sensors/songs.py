@@ -1,6 +1,7 @@
-"""Sensor `uploaded_songs`: songs dropped in the inbox, what lies beside them, and edits of presets, prices and styles.
+"""Sensor `uploaded_songs`: songs dropped in the inbox, what lies beside them, and edits of remix styles.
 
-Read, pure diff, result; an inbox that can not be read changes nothing. What it shares with others is in `inbox`.
+What follows from edits of presets and prices is with `workflow_changes`; a style is the matter of the remixes that ask
+for it. Read, pure diff, result; an unreadable inbox changes nothing. What it shares with others is in `inbox`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,25 +13,24 @@ import dagster as dg
 from audio_assets.jobs import render_music
 from audio_assets.launch import MUSIC, sync
 from audio_assets.song_registration import is_song, register_songs
-from audio_assets.songbook import PRICES, PROMPTS, STYLES
+from audio_assets.songbook import STYLES
 from audio_assets.studio import Studio, StudioResource
 from sensors.inbox import Cursor, ask, settled, signatures
 
 _BESIDE = (".toml", ".lrc", ".txt", ".png", ".jpg", ".jpeg", ".webp", ".cube")
 """What may lie beside a song: settings, lyrics, reference images, a grade."""
-_SETTINGS = (PROMPTS, PRICES, STYLES)
 
 
 def read_signatures(inbox: Path, folders: Sequence[Path]) -> dict[str, str]:
-    """The signature of every song in the inbox, of what lies beside it, and of the settings files in `folders`.
+    """The signature of every song in the inbox, of what lies beside it, and of the remix styles in `folders`.
 
     Raises:
         OSError: the inbox can not be read.
     """
     inbox.mkdir(parents=True, exist_ok=True)
     dropped = [path for path in sorted(inbox.rglob("*")) if path.is_file() and _is_read(path)]
-    shared = [path for folder in folders for name in _SETTINGS if (path := folder / name).is_file()]
-    return signatures([*dropped, *shared])
+    styles = [path for folder in folders if (path := folder / STYLES).is_file()]
+    return signatures([*dropped, *styles])
 
 
 def _is_read(path: Path) -> bool:

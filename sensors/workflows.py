@@ -6,7 +6,7 @@ or dropped is with the sensors of the inboxes.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import dagster as dg
@@ -18,10 +18,10 @@ from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.backfill_policy import FILE
 from audio_assets.domain.setting_entries import changed_entries, entry_hash
 from audio_assets.launch import sync
-from audio_assets.plan import plan
+from audio_assets.plan import Plan, plan
 from audio_assets.settings import Settings
 from audio_assets.stale_plan import plan_event, up_to_date
-from audio_assets.studio import StudioResource
+from audio_assets.studio import Studio, StudioResource
 from audio_assets.workflow_files import WORKFLOW_FILES, Entries
 from audio_assets.workflows import observation
 from resources import render_lock
@@ -32,7 +32,10 @@ _LOOK_AGAIN_S = 300.0  # without a change, for new code and what ended badly
 
 @dataclass(frozen=True)
 class Seen(Asked):
-    """Entries by asset, as told to Dagster and as read last; the plan that was left last; `rules` are the policies."""
+    """Entries by asset, as told to Dagster and as read last; the plan that was left last; `rules` are the policies.
+
+    `n_untold`: changed sources that Dagster has not been told of yet, for they were too many at once.
+    """
 
     told: Mapping[str, Entries] = field(default_factory=dict)
     read: Mapping[str, Entries] = field(default_factory=dict)
@@ -40,6 +43,60 @@ class Seen(Asked):
     left: str = ""
     rules: str = ""
     last_run: str = ""
+    n_untold: int = 0
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """What a tick makes of the files: the entries that changed by asset, and why it goes no further, "" where it plans.
+
+    `seen` is what the next tick is to know. `is_telling`: it only goes on with telling Dagster of changed sources.
+    """
+
+    seen: Seen
+    changed: Mapping[str, Entries] = field(default_factory=dict)
+    ends: str = ""
+    is_telling: bool = False
+
+
+def notice(seen: Seen, now: Mapping[str, Entries], *, rules: str, last_run: str, at: float) -> Noticed:
+    """Compare the files of now with what was seen before: they count once they have stayed the same for two ticks."""
+    if now != seen.read:
+        return Noticed(replace(seen, read=now), ends="waiting for files to settle")
+    changed = {
+        asset: changed_entries(seen.told.get(asset, {}), entries)
+        for asset, entries in now.items()
+        if entries != seen.told.get(asset)
+    }
+    is_due = seen.is_due or bool(changed) or (rules, last_run) != (seen.rules, seen.last_run)
+    after = replace(seen, told=now, rules=rules, last_run=last_run, is_due=is_due)
+    is_idle = not is_due and at - seen.planned_at < _LOOK_AGAIN_S
+    return Noticed(after, changed, "nothing has changed" if is_idle else "", is_telling=is_idle and seen.n_untold > 0)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What follows from a plan: whether it is another one than was left last, and why no run is asked for ("": one is).
+
+    `seen` is what the next tick is to know.
+    """
+
+    seen: Seen
+    is_another_plan: bool
+    why_not: str = ""
+
+
+def decide(seen: Seen, found: Plan, wanted: Mapping[str, Sequence[str]], *, at: float) -> Decided:
+    """Ask for what the policies allow of a plan (`wanted`), but not for the same work again and again."""
+    left = sha256_hex(canonical([entry.as_json() for entry in found.stale]))
+    fingerprint = sha256_hex(canonical([wanted, seen.told])) if wanted else ""
+    after = replace(seen.after_plan(fingerprint, at), is_due=False, left=left)
+    why_not = ""
+    if not wanted:
+        why_not = f"nothing follows by itself; {len(found.stale)} partitions are stale, see `stale_plan`"
+    elif after.attempts > MAX_ATTEMPTS:
+        why_not = f"asked {MAX_ATTEMPTS} times for the same work in vain: look at the failed runs"
+    return Decided(after, left != seen.left, why_not)
 
 
 @dg.sensor(
@@ -50,57 +107,45 @@ class Seen(Asked):
 )
 def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SensorResult | dg.SkipReason:
     """See the module."""
-    opened = studio.open()
-    seen = Seen.parse(context.cursor)
+    opened, before = studio.open(), Seen.parse(context.cursor)
     now = {files.asset: dict(files.entries(opened.settings)) for files in WORKFLOW_FILES}
-    is_settled, seen = now == seen.read, replace(seen, read=now)
-    if not is_settled:
-        context.update_cursor(seen.dump())
-        return dg.SkipReason("waiting for files to settle")
-    changed = {
-        asset: changed_entries(seen.told.get(asset, {}), entries)
-        for asset, entries in now.items()
-        if entries != seen.told.get(asset)
-    }
-    for asset in changed:
-        context.instance.report_runless_asset_event(observation(asset, now[asset], seen.told.get(asset)))
-    rules = _rules(opened.settings)
-    last_run = _last_run(context.instance)
-    is_due = seen.is_due or bool(changed) or (rules, last_run) != (seen.rules, seen.last_run)
-    seen = replace(seen, told=now, rules=rules, last_run=last_run, is_due=is_due)
-    if not seen.is_due and time.time() - seen.planned_at < _LOOK_AGAIN_S:
-        context.update_cursor(seen.dump())
-        return dg.SkipReason("nothing has changed")
-    locks = (opened.settings.render_lock(pipeline.job) for pipeline in BACKFILLED)
-    if any(map(render_lock.is_held, locks)) or has_queued_run(context.instance, backfill.name):
-        context.update_cursor(replace(seen, is_due=True).dump())
+    rules, last_run = _rules(opened.settings), _last_run(context.instance)
+    noticed = notice(before, now, rules=rules, last_run=last_run, at=time.time())
+    for asset in noticed.changed:
+        context.instance.report_runless_asset_event(observation(asset, now[asset], before.told.get(asset)))
+    context.update_cursor((noticed.seen if noticed.ends else replace(noticed.seen, is_due=True)).dump())
+    if noticed.ends and not noticed.is_telling:
+        return dg.SkipReason(noticed.ends)
+    if _is_rendering(context.instance, opened):
         return dg.SkipReason("a run is rendering; what follows from changes is planned after it")
-    sync(context.instance, opened)
-    recipes = backfill_recipes(opened)
+    seen = replace(noticed.seen, n_untold=sync(context.instance, opened))
+    if noticed.is_telling:
+        context.update_cursor(seen.dump())
+        return dg.SkipReason(f"Dagster is told of changed sources some at a time; {seen.n_untold} are left")
     try:
         policies = policies_of(opened)
     except ValueError as error:
-        context.update_cursor(replace(seen, is_due=True).dump())
         return dg.SkipReason(f"{error}; nothing is planned before that is mended")
+    recipes = backfill_recipes(opened)
     found = plan(opened, recipes)
-    selector = Selector(opened, recipes, found)
-    stale = sha256_hex(canonical([entry.as_json() for entry in found.stale]))
-    if stale != seen.left:
+    wanted = Selector(opened, recipes, found).allowed(policies).plan.keys()
+    decided = decide(seen, found, wanted, at=time.time())
+    if decided.is_another_plan:
         context.instance.report_runless_asset_event(plan_event(opened, recipes, found))
         for result in up_to_date(found):
             context.instance.report_runless_asset_event(evaluation(result))
-    wanted = selector.allowed(policies).plan.keys()
-    fingerprint = sha256_hex(canonical([wanted, now])) if wanted else ""
-    seen = replace(seen.after_plan(fingerprint, time.time()), is_due=False, left=stale)
-    context.update_cursor(seen.dump())
-    if not wanted:
-        return dg.SkipReason(f"nothing follows by itself; {len(found.stale)} partitions are stale, see `stale_plan`")
-    if seen.attempts > MAX_ATTEMPTS:
-        return dg.SkipReason(f"asked {MAX_ATTEMPTS} times for the same work in vain: look at the failed runs")
-    told = "; ".join(f"{asset}: {', '.join(names)[:200]}" for asset, names in changed.items())
+    context.update_cursor(decided.seen.dump())
+    if decided.why_not:
+        return dg.SkipReason(decided.why_not)
+    told = "; ".join(f"{asset}: {', '.join(names)[:200]}" for asset, names in noticed.changed.items())
     tags = {"audio_assets/changed": told[:400]} if told else {}
     config = Backfill(partitions=wanted).as_run_config()
     return dg.SensorResult(run_requests=[dg.RunRequest(run_config=config, tags=tags)])
+
+
+def _is_rendering(instance: dg.DagsterInstance, studio: Studio) -> bool:
+    locks = (studio.settings.render_lock(pipeline.job) for pipeline in BACKFILLED)
+    return any(map(render_lock.is_held, locks)) or has_queued_run(instance, backfill.name)
 
 
 def _last_run(instance: dg.DagsterInstance) -> str:

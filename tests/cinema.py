@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import opentimelineio as otio
 
 from audio_assets import launch
 from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
@@ -78,6 +79,11 @@ class Cinema(Concert):
         found = plan(studio, FILM.opened(studio), retry_failed=retry_failed)
         wanted = launch.order(instance, studio, found, FILM)
         return launch.execute(instance, self.defs.resolve_job_def(FILM.job), wanted)
+
+    def timeline(self) -> tuple[otio.schema.Timeline, Path]:
+        """The film's timeline as an editor reads it, and the folder where it lies."""
+        folder = self.object_of("timeline", SONG)
+        return otio.adapters.read_from_file(str(folder / "timeline.otio")), folder
 
     def play(self, asset: str, key: str, instance: dg.DagsterInstance, **said: Any) -> dg.ExecuteInProcessResult:
         """What the UI's launchpad does with one partition."""

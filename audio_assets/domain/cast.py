@@ -39,6 +39,9 @@ from audio_assets.domain.voices import Mix, VoiceError, parse_voice_mix
 _EMBEDDED = ("kokoro", "espeak")
 """Engines with default voices per language; every other is named with its voice, which speaks whatever it is given."""
 
+_USUAL = "kokoro"
+"""Who speaks where nobody is named at all."""
+
 # Kokoro's voices are named <language><f|m>_<name>; these are the defaults per language, female and male.
 _KOKORO_LANGS = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
 _KOKORO_DEFAULTS = {
@@ -119,7 +122,7 @@ class Cast:
     mouth: MouthSettings
     _narrator: _Part
     _characters: Mapping[str, _Part]
-    default_engine: str = "kokoro"
+    default_engine: str = _USUAL
     default_fallback: str = ""
 
     def entry(
@@ -196,7 +199,16 @@ class Cast:
         try:
             return parse_voice_mix(mix, known_voices[engine], self.names)
         except VoiceError as error:
-            raise CastError(f"{self.path}: [{part.key}] {error}") from error
+            raise CastError(f"{self.path}: [{part.key}] {error}{self._named_by(part, engine)}") from error
+
+    def _named_by(self, part: _Part, engine: str) -> str:
+        """Who brought the engine in, where the part does not name it: its voice may be of another one."""
+        if part.engine or engine != self.default_engine or engine == _USUAL:
+            return ""
+        return (
+            f"; {engine} speaks for the whole cast, as [use] in providers.toml says: give [{part.key}] one of its "
+            f'voices, or engine = "{_USUAL}"'
+        )
 
     def _check_engine(self, part: _Part, engine: str, known_voices: Mapping[str, Collection[str]]) -> None:
         if engine not in known_voices:
@@ -267,7 +279,7 @@ def _language_of(engine: str, voice: str) -> str:
     return _KOKORO_LANGS.get(voice[0], "") if _KOKORO_VOICE.match(voice) else ""
 
 
-def parse_cast(data: bytes, path: str, *, default_engine: str = "kokoro", default_fallback: str = "") -> Cast:
+def parse_cast(data: bytes, path: str, *, default_engine: str = _USUAL, default_fallback: str = "") -> Cast:
     """Read `cast.toml`.
 
     Raises:

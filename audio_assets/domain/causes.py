@@ -116,19 +116,26 @@ def _compare(name: str, before: Json, after: Json, kind: Kind, found: list[Chang
 
 
 def _is_rows(value: Json) -> bool:
-    return isinstance(value, list) and all(isinstance(row, dict) and "line" in row for row in value)
+    return isinstance(value, list) and all(isinstance(row, dict) and _name_of(row) for row in value)
+
+
+def _name_of(row: Mapping[str, Json]) -> str:
+    """What a row of a list is called: the line that it is, or the take that is asked for."""
+    return str(row.get("line") or (row.get("take") if "key" in row else "") or "")
 
 
 def _compare_rows(
     name: str, before: list[dict[str, Json]], after: list[dict[str, Json]], kind: Kind, found: list[Change]
 ) -> None:
-    """Two lists of rows that a `line` names: which are new, gone, changed, and whether the order changed."""
-    old, new = ({row["line"]: row for row in rows} for rows in (before, after))
+    """Two lists of rows that have names: which are new, gone, changed, and whether the order changed."""
+    old, new = ({_name_of(row): row for row in rows} for rows in (before, after))
     found.extend(Change(f"{line} is new", kind) for line in new if line not in old)
     found.extend(Change(f"{line} is gone", kind) for line in old if line not in new)
     kept = [line for line in new if line in old]
     for line in kept:
-        for field in sorted({*old[line], *new[line]}):
+        if old[line].get("key") != new[line].get("key"):  # of an action, which says nothing to people
+            found.append(Change(f"{line} is asked for anew", kind))
+        for field in sorted({*old[line], *new[line]} - {"key"}):
             _compare(f"{line} {field}", old[line].get(field), new[line].get(field), _BY_NAME.get(field, kind), found)
     if kept != [line for line in old if line in new]:
         found.append(Change(f"the order of {name} changed", kind))

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from audio_assets.domain.budget import usd_text
 from audio_assets.domain.scene_key import scene_key
 
+_HEADINGS = {"song": "song or script"}
+"""What tables are called where that is more than their name: lines that are ordered are billed to their script."""
+
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
@@ -88,7 +91,8 @@ def _line(name: str, rows: list[CostRow]) -> CostLine:
 
 
 def _markdown_table(heading: str, lines: tuple[CostLine, ...], total: CostLine) -> str:
-    head = [f"| {heading} | orders | estimated | spent | held |", "|---|--:|--:|--:|--:|"]
+    shown = _HEADINGS.get(heading, heading)
+    head = [f"| {shown} | orders | estimated | spent | held |", "|---|--:|--:|--:|--:|"]
     body = [_markdown_line(line) for line in lines]
     same_total = sum(line.n_orders for line in lines) == total.n_orders
     return "\n".join([*head, *body, *([_markdown_line(total)] if same_total else []), ""])

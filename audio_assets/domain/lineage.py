@@ -39,8 +39,17 @@ class Origin:
         return f"{self.file}:{self.line}" if self.line else self.file
 
     def as_record(self) -> dict[str, Any]:
-        """The fields that say something."""
-        return {name: value for name, value in asdict(self).items() if value}
+        """What it is and its name, and of the other fields those that say something."""
+        return {key: value for key, value in asdict(self).items() if value or key in ("kind", "name")}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Origin":
+        """Read what `as_record` wrote, or once did: it left out a name that was empty.
+
+        Raises:
+            TypeError: not an origin.
+        """
+        return cls(**{"name": "", **record})
 
     def as_text(self) -> str:
         """One line for people."""
@@ -56,7 +65,7 @@ class Node:
     """One object: what it is, who made it and at what cost, and the objects that it is made of.
 
     `inputs` are (name, folder). `today` says what would be different if it were rendered today, "" of nothing.
-    `problem` is why it is not whole.
+    `problem` is why it is not whole. `stands_in_for`: the provider that was wanted, and why another one made it.
     """
 
     folder: str
@@ -77,6 +86,7 @@ class Node:
     inputs: tuple[tuple[str, str], ...] = ()
     today: tuple[str, ...] = ()
     problem: str = ""
+    stands_in_for: str = ""
 
     @property
     def made_by(self) -> str:
@@ -87,7 +97,8 @@ class Node:
     @property
     def likeness(self) -> bytes:
         """Nodes of one likeness may stand as one."""
-        return canonical([self.asset, self.code_version, dict(self.provider), self.state, self.today, self.problem])
+        return canonical([self.asset, self.code_version, dict(self.provider), self.state, self.today, self.problem,
+                          self.stands_in_for])  # fmt: skip
 
     def as_record(self) -> dict[str, Any]:
         """Plain values."""
@@ -216,6 +227,8 @@ def as_text(lineage: Lineage, *, is_all: bool = False) -> str:
     lines = [*lineage.remarks, *writer.lines([lineage.root])]
     n, n_stale = len(lineage.nodes), lineage.n_stale
     count = f"{n} object{'s' if n > 1 else ''}"
+    n_stand_ins = sum(bool(node.stands_in_for) for node in lineage.nodes.values())
+    count += f", {n_stand_ins} of them a stand-in's" if n_stand_ins else ""
     lines.append(f"{count}; {n_stale} would be different today" if n_stale else f"{count}; all as today's inputs say"
                  if writer.is_compared else count)  # fmt: skip
     return "\n".join(lines)
@@ -273,6 +286,8 @@ def _details(nodes: Sequence[Node]) -> Iterator[str]:
     first = nodes[0]
     if first.problem:
         yield f"! {first.problem}"
+    if first.stands_in_for:
+        yield f"! stands in for {first.stands_in_for}"
     if first.state != "gone":
         yield " · ".join(part for part in _facts(nodes) if part)
     for phrase in first.today:

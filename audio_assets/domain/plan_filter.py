@@ -25,7 +25,8 @@ class Where:
 class PlanFilter:
     """What is meant: everything that is left empty does not matter, the rest must hold together.
 
-    `assets` also bring what these are made of, where that is stale; `where` and `causes` also what follows from them.
+    Of songs and scripts one is enough. `assets` also bring what these are made of, where that is stale; `where` and
+    `causes` also what follows from them.
     """
 
     assets: tuple[str, ...] = ()

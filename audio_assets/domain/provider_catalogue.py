@@ -253,8 +253,13 @@ def setup(provider: Provider) -> tuple[str, ...]:
         model = provider.model or next(iter(about.models), "...")
         lines.append(f'video_provider = "{name}" and video_model = "{model}" in the TOML file beside the song')
     else:
-        of_cast = ', or engine = "' + name + '" for one character in cast.toml' if about.capability == "speech" else ""
-        lines.append(f'{about.capability} = "{name}" under [use] in providers.toml{of_cast}')
+        everywhere = f'{about.capability} = "{name}" under [use] in providers.toml'
+        lines.append(
+            f'voice = "{name}:VOICE" for a character in cast.toml; or {everywhere}, with voices of its own for the '
+            "whole cast"
+            if about.capability == "speech"
+            else everywhere
+        )
     if provider.is_ordered:
         lines.append(f"audio-assets providers {name} --probe")
     return tuple(lines)

@@ -10,8 +10,14 @@ _SENSITIVE = (
 )
 """A time signature is no secret: music has one. Nor is that of a stem's contract."""
 _NAMED = re.compile(
-    rf"(?i)\b([\w-]*(?:{_SENSITIVE}|key|token|sig)['\"]?\s*[=:]\s*['\"]?)(?:(?:Bearer|Key|Basic)\s+)?[^\s&'\",;)}}]+"
+    rf"(?i)\b(?P<name>[\w-]*(?:{_SENSITIVE}|key|token|sig))(?P<sign>['\"]?\s*[=:]\s*['\"]?)"
+    r"(?P<value>(?:(?:Bearer|Key|Basic)\s+)?[^\s&'\",;)}]+)"
 )
+_LOOSE = re.compile(r"(?i)(?:.*[_-])?(?:key|sig)")
+"""Names under which much else stands: `key=value`, `"cache_key": "takes"`."""
+_WORD = re.compile(r"[A-Za-z]{1,24}[.!?]?")
+_SHAPE = re.compile(r"\b(?:sk|pk|rk|r8|hf|ghp|xai)[-_](?=[\w-]*\d)[\w-]{16,}")
+"""Keys by the look that vendors give them."""
 _SCHEME = re.compile(r"(?i)\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _USER_IN_URL = re.compile(r"(://[^/\s:@]*):[^@\s/]+@")
 _SENSITIVE_NAME = re.compile(rf"(?i).*(?:{_SENSITIVE}|(?:^|[-_])token)")
@@ -22,8 +28,19 @@ def without_secrets(text: str, *, longest: int = 500) -> str:
     line = " ".join(text.split())
     line = _USER_IN_URL.sub(r"\1:***@", line)
     line = _SCHEME.sub(r"\1 ***", line)
-    line = _NAMED.sub(r"\1***", line)
+    line = _SHAPE.sub("***", line)
+    line = _NAMED.sub(_starred, line)
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
+def _starred(found: re.Match[str]) -> str:
+    """What stands under a name, hidden; a word of a sentence is none ("Invalid API key: The key is not valid")."""
+    name, sign, value = found.group("name", "sign", "value")
+    is_sentence = sign.startswith(":") and sign.endswith(" ")
+    is_loose = _LOOSE.fullmatch(name) is not None and _SENSITIVE_NAME.fullmatch(name) is None
+    if (is_sentence or is_loose) and _WORD.fullmatch(value):
+        return found.group()
+    return f"{name}{sign}***"
 
 
 def secret_names(request: Mapping[str, Any], path: str = "") -> tuple[str, ...]:

@@ -29,7 +29,10 @@ class TimelineError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TimelineClip:
-    """The media of a scene: path or URL as it shall stand in the files, `n_frames` long, used from `first_frame` on."""
+    """The media of a scene: path or URL as it shall stand in the files, `n_frames` long, used from `first_frame` on.
+
+    `prompt` is the text that the take was made from.
+    """
 
     media: str
     n_frames: int

@@ -93,10 +93,10 @@ FLAVOURS: Mapping[str, Flavour] = {
 class OpenAiSpeech(RemoteProvider, SpeechProvider):
     """A server of OpenAI's shape.
 
-    Settings: `flavour` is one of `FLAVOURS`, and the provider's own name where that is one. What is "" or 0 is as the
-    flavour has it: `url` (without `/v1`), `key_variable`, `model`, `sample_rate_hz` (of what comes; with LocalAI it is
-    the model's, any). `has_word_times` asks for them where the flavour has them; vLLM-Omni needs an aligner for it.
-    `voice_names` are further voices of the server.
+    Settings: `flavour` says whose server it is: openai, kokoro_fastapi, vllm_omni or localai; else the provider's own
+    name does. What is "" or 0 is as the flavour has it: `url` (without "/v1"), `key_variable`, `model`,
+    `sample_rate_hz` (of what comes; with LocalAI it is the model's, any). `has_word_times` asks for them where the
+    flavour has them; vLLM-Omni needs an aligner for it. `voice_names` are further voices of the server.
     """
 
     kind: ClassVar[str] = "openai_speech"

@@ -45,7 +45,7 @@ _PASSING = ("generation_timeout", "generation_database_error", "generation_infra
 class SyncSo(RemoteProvider, LipSyncProvider):
     """Lip-sync by sync.so.
 
-    `model` is one of `MODELS`. `sync_mode` says what is done where clip and voice are not equally long; ours are, so
+    `sync_mode` says what is done where clip and voice are not equally long; ours are, so
     that the default only keeps a last frame from being cut off.
     """
 

@@ -28,8 +28,9 @@ FILE = "video_models.toml"
 class TableVideo(RemoteProvider, VideoProvider):
     """Orders clips from a vendor whose models stand in a table.
 
-    `tables` are the files with the rows, each over those before it; one that is not there has no rows. `first_look_s`
-    and `deadline_s`: when a job is first looked at, and how long a run waits for it.
+    `first_look_s` and `deadline_s`: when a job is first looked at, and how long a run waits for it.
+
+    `tables` are the files with the rows, each over those before it; one that is not there has no rows.
     """
 
     summary: ClassVar[str]

@@ -46,8 +46,8 @@ def measure(n: int = N) -> Iterator[Figure]:
 def _again(folders: list[str]) -> list[Step]:
     studio = open_studio()
     explainer = Explainer(studio.store, studio)
-    with tempfile.TemporaryDirectory() as into:
-        steps = reproduce(studio, explainer, folders, into=Path(into), with_previews=True, is_kept=False)
+    with tempfile.TemporaryDirectory() as scratch:
+        steps = reproduce(studio, explainer, folders, scratch=Path(scratch), into=None, with_previews=True)
         return list(steps)
 
 

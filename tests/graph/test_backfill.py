@@ -36,7 +36,30 @@ def not_fresh(house: House, instance: dg.DagsterInstance) -> set[tuple[str, str]
     return {key for key, status in house.statuses(instance).items() if status != "FRESH"}
 
 
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """The sentence of a run that fails for a person's mistake."""
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_failure_data.user_failure_data is not None
+    return str(failure.step_failure_data.user_failure_data.description)
+
+
 # The sensor
+
+
+def test_dagster_is_told_of_many_changes_some_at_a_time(
+    ticks: WorkflowTicks, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audio_assets.launch._REPORTED_AT_ONCE", 1)
+    lines = {("voice_line", ticks.house.line(text)) for text in (LATE, LAMP)}
+    ticks.house.write("backfill.toml", '[policy]\nvoice_line = "ask"\n')
+    ticks.house.write("cast.toml", SLOWER)
+    ticks.skip()
+    assert len(lines & not_fresh(ticks.house, instance)) <= 1
+    told = [ticks.tick().skip_message for _ in range(4)]
+    assert "some at a time; 0 are left" in told[-2], told
+    assert told[-1] == "nothing has changed"
+    assert lines <= not_fresh(ticks.house, instance)
 
 
 def test_an_edited_cast_asks_for_that_characters_lines_only(ticks: WorkflowTicks) -> None:
@@ -109,6 +132,7 @@ def test_a_slip_in_the_policies_is_said_and_stops_nothing_else(ticks: WorkflowTi
     assert "did you mean 'voice_line'?" in ticks.skip()
     with pytest.raises(TomlError, match="voice_lime"):
         policies_of(ticks.house.studio())
+    assert "did you mean 'voice_line'?" in failure_of(ticks.run())
     ticks.house.write("backfill.toml", "")
     assert len(ticks.order()["voice_line"]) == 2
 
@@ -178,11 +202,7 @@ def test_a_dry_run_renders_nothing(ticks: WorkflowTicks) -> None:
 )
 def test_a_slip_is_one_sentence(ticks: WorkflowTicks, asked: dict[str, Any], sentence: str) -> None:
     ticks.house.write("cast.toml", SLOWER)
-    result = ticks.run(**asked)
-    assert not result.success
-    (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert failure.step_failure_data.user_failure_data is not None
-    assert sentence in str(failure.step_failure_data.user_failure_data.description)
+    assert sentence in failure_of(ticks.run(**asked))
 
 
 # Accepting

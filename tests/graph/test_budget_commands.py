@@ -46,6 +46,29 @@ def test_a_job_is_offered_to_be_attached_only_where_the_provider_makes_jobs() ->
     assert say("attach", filmed.id, "job-1").exit_code == 0
 
 
+@pytest.mark.usefixtures("root")
+def test_another_job_may_be_attached_where_a_person_named_the_wrong_one() -> None:
+    filmed, ledger = lost("a", **FAL), Ledger(current().ledger_url)
+    for job in ("wrong", "right"):
+        assert say("attach", filmed.id, job).exit_code == 0
+        assert ledger.entry(filmed.id).job_id == job
+    assert ledger.entry(filmed.id).reason == "attached by hand: its answer was lost"
+    gone = ledger.unknown(ledger.entry(filmed.id), "fal does not know job right")
+    assert f"audio-assets budget attach {gone.id} JOB` where it is another job" in say("show").stdout
+    assert say("attach", gone.id, "third").exit_code == 0
+    known = ledger.submitted(ledger.submitting(ledger.reserve(order("b", **FAL))), "of the provider")
+    assert say("attach", known.id, "job-1").exit_code == 2
+
+
+@pytest.mark.usefixtures("root")
+def test_a_lost_order_is_named_by_what_its_provider_shows_of_it() -> None:
+    entry = lost("a", **FAL)
+    told = say("show").stdout
+    assert entry.idempotency_key not in told, "fal never saw it"
+    assert f"look at the jobs of fal for {entry.model}, sent {str(entry.sent_at)[:10]} " in told
+    assert " UTC, “a lamp by the sea”, then run" in told
+
+
 def test_what_is_said_of_jobs_is_so_for_every_provider(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +116,21 @@ def test_a_minus_is_refused_in_a_sentence(words: tuple[object, ...]) -> None:
     done = say(*words)
     assert (done.exit_code, len(done.output.splitlines())) == (2, 1)
     assert "is less than nothing" in done.output
+
+
+def test_a_cap_on_what_nobody_knows_here_is_set_and_asked_about(root: Path) -> None:
+    lost("a", **FAL)
+    (root / "songs").mkdir(parents=True)
+    (root / "songs" / "harbour.json").write_bytes(b"{}")
+    assert "called harbor so far; did you mean 'harbour'?" in say("set", "project", 25, "--for", "harbor").stdout
+    for known in (
+        ("project", 25, "--for", "harbour"),
+        ("project", 25),
+        ("scene", 2, "--for", "s001|night"),
+        ("total", 9),
+    ):
+        assert "so far" not in say("set", *known).stdout
+    assert say("set", "total", 9).stdout.startswith("everything together: capped at $9.00")
 
 
 def test_budgets_need_no_dagster() -> None:

@@ -2,6 +2,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -347,6 +348,18 @@ def test_one_that_hangs_costs_the_others_nothing(server: tuple[Box, str]) -> Non
         found = probe_all({"box": TalkingBox(url=server[1]), "slow": TalkingBox(called="slow", url=url)}, wait_s=0.5)
     assert found["box"] == Answer(True, "3 voices")
     assert not found["slow"].is_there
+
+
+def test_a_refused_connection_is_told_as_that_whoever_refuses_it(caplog: pytest.LogCaptureFixture) -> None:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    servers = {name: OpenAiSpeech(called=name, url=url) for name in ("kokoro_fastapi", "vllm_omni", "localai")}
+    began = time.monotonic()
+    found = probe_all(servers)
+    assert time.monotonic() - began < 2.0, "each is asked once"
+    assert all("refused" in answer.text and "tries" not in answer.text for answer in found.values())
+    assert not caplog.messages
 
 
 def test_whatever_goes_wrong_is_told_and_never_raised() -> None:

@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from audio_assets import settings
 from audio_assets.cli import main
+from audio_assets.cli_plain import plainly
 from tests.graph.test_definitions import COMMANDS
 
 CAST = """
@@ -25,7 +28,7 @@ DONE, FAILED, UNUSABLE, STALE = 0, 1, 2, 3
 
 NOTHING_IS_STALE = {
     "stale": [], "stuck": [], "stood_in": [], "n_stale": 0, "n_certain": 0, "n_current": 0, "estimated_core_s": 0.0,
-    "estimated_usd": 0.0,
+    "estimated_usd": 0.0, "policy_problem": "",
 }  # fmt: skip
 
 
@@ -127,6 +130,44 @@ def test_plan_says_what_is_stale_and_why_by_its_exit_code_too(play: Path, cast: 
     shown = run("plan")
     assert shown.exit_code == STALE
     assert "speed 1.0 -> 0.8" in shown.stdout
+
+
+def test_a_backfill_says_what_it_would_do_and_counts_what_was_asked_for(play: Path, cast: Path, root: Path) -> None:
+    answer("ingest", play)
+    cast.write_text(CAST + "speed = 0.8\n")
+    asked = run("backfill", "--dry-run").stdout
+    assert asked.splitlines()[-1] == "would render 1, and 3 more where an input comes out different"
+    asked = run("backfill", "--dry-run", "--accept", "--why", "it is well").stdout
+    assert asked.splitlines()[-1] == "would accept 1 as they are; 3 that only follow from them stay as they are"
+    assert answer("plan", code=STALE)["n_stale"] == 4
+    shutil.rmtree(root / "dagster")  # so that it has to be told of all lines again
+    done = run("backfill", "--asset", "voice_line").stdout.splitlines()
+    assert "voice_line: 1 rendered, 0 cached" in done
+    assert "3 more were up to date, and are told to Dagster again" in done  # of the other line
+
+
+def test_a_broken_policy_is_said_by_the_plan_and_stops_a_backfill(play: Path, root: Path) -> None:
+    answer("ingest", "--no-render", play)
+    (root / "backfill.toml").write_text('[policy]\nvoice_lime = "ask"\n')
+    said = "did you mean 'voice_line'?"
+    shown = run("plan")
+    assert shown.exit_code == STALE
+    assert said in shown.stdout.splitlines()[-1]
+    assert said in answer("plan", code=STALE)["policy_problem"]
+    assert said in mistake("backfill")
+
+
+@pytest.mark.parametrize(
+    ("asset", "hint"),
+    [
+        ("cast", "--cause voice means"),
+        ("prompt_presets", "--cause prompt means"),
+        ("dialogue_line", "like --asset voice_line"),
+        ("voice_lime", "did you mean 'voice_line'"),
+    ],
+)
+def test_what_is_written_is_no_asset_to_render(asset: str, hint: str) -> None:
+    assert hint in mistake("plan", "--asset", asset)
 
 
 def test_a_line_that_can_not_be_spoken_is_named_and_costs_only_itself(play: Path, cast: Path) -> None:
@@ -391,6 +432,30 @@ def test_a_shell_sees_clean_json_and_exit_codes(root: Path, play: Path, cast: Pa
     assert wrong.returncode == UNUSABLE
     assert wrong.stdout == ""
     assert wrong.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("inside", "is_writable", "said"),
+    [
+        (True, False, "the data root {root} can not be written (Read-only file system): give yourself"),
+        (True, True, "{path} can not be read or written"),
+        (False, False, "{path} can not be read or written"),
+    ],
+)
+def test_a_read_only_data_root_is_named_and_no_file_in_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, inside: bool, is_writable: bool, said: str
+) -> None:
+    path = (root if inside else root.parent) / "dagster" / ".opening"
+
+    @click.command()
+    @plainly
+    def opening() -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "access", lambda *_: is_writable)
+    result = CliRunner().invoke(opening)
+    assert result.exit_code == UNUSABLE
+    assert said.format(root=root, path=path) in result.stderr
 
 
 def test_a_data_root_that_is_not_there_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, play: Path) -> None:

@@ -64,7 +64,7 @@ TABLE = {
         ("comfyui_workflows", "provider_settings", "remix_styles"),
     ),
     "music_remix": ("remix", "wav", "team:music", "1", REMIXES, ("beat_grid", "remix_request", "song_audio")),
-    "scene_span": ("performance", "text", "team:video", "1", SCENES, ("storyboard",)),
+    "scene_span": ("performance", "text", "team:animation", "1", SCENES, ("storyboard",)),
     "take_request": (
         *("takes", "text", "team:video", "1", SCENES),
         ("comfyui_workflows", "provider_settings", "scene_prompt", "storyboard", "video_models"),
@@ -94,14 +94,14 @@ TABLE = {
     "scene_clip": ("film", "video", "team:video", "1", SCENES, ("lipsynced_take", "scene_treatment")),
     "final_video": ("film", "video", "team:video", "1", SONGS, ("scene_clip", "sections", "song_audio")),
     "timeline": (
-        *("film", "json", "team:video", "1", SONGS),
-        ("beat_grid", "lipsynced_take", "sections", "song_audio"),
+        *("film", "json", "team:video", "2", SONGS),
+        ("beat_grid", "lipsynced_take", "scene_take", "sections", "song_audio"),
     ),
     "deliverable": (
         *("film", "video", "team:video", "1", DELIVERIES),
         ("delivery_request", "final_video", "lyric_alignment", "sections", "song_audio"),
     ),
-    "cost_report": ("film", "json", "team:production", "1", SONGS, ("scene_take",)),
+    "cost_report": ("film", "json", "team:video", "1", SONGS, ("scene_take",)),
     "stem_text": (
         *("stems", "text", "team:audio", "1", STEMS),
         ("cast", "lexicon", "provider_settings", "stem_settings"),
@@ -151,7 +151,7 @@ CHECKS = {
     "scene_alignment": {"times_rise", "phonemes_are_aligned", "words_are_heard", "words_have_times"},
     "lipsynced_take": {"intended_provider", "face_is_found", "face_is_steady", "has_every_frame"},
     "scene_clip": {"has_every_frame", "can_be_joined", "clip_is_long_enough"},
-    "final_video": {"sounds_as_the_song", "as_long_as_song", "keeps_time"},
+    "final_video": {"sounds_as_the_song", "as_long_as_song", "keeps_time", "intended_provider"},
     "timeline": {"reads_back"},
     "deliverable": {
         *("has_every_frame", "as_long_as_song", "sound_starts_with_picture", "loudness", "true_peak"),

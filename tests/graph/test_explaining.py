@@ -16,6 +16,7 @@ from audio_assets.explaining import Explainer, UnknownArtifact
 from audio_assets.settings import Settings
 from audio_assets.site import build_site
 from audio_assets.speech import VoiceLine
+from resources.store import SIDECAR
 from tests.cinema import Cinema
 from tests.concert import SONG
 from tests.house import GOOD, HARBOUR, LATE, SO, House
@@ -46,6 +47,12 @@ def spoken(house: House) -> House:
     house.register()
     house.render()
     return house
+
+
+def test_a_path_may_be_as_it_stands_below_the_data_root(spoken: House) -> None:
+    path = spoken.object_of("voice_line", spoken.line(LATE)) / "out.wav"
+    (node,) = explain(spoken, path.relative_to(spoken.root)).nodes.values()
+    assert node.partitions == (spoken.line(LATE),)
 
 
 def test_a_renamed_copy_is_known_by_its_bytes(spoken: House, tmp_path: Path) -> None:
@@ -107,6 +114,52 @@ def test_a_damaged_file_is_found_by_place_and_says_so(spoken: House) -> None:
     assert "is not what was rendered" in found.remarks[0]
 
 
+def test_a_file_of_settings_is_held_against_what_was_recorded_of_it(spoken: House) -> None:
+    path = spoken.root / "lexicon.toml"
+    first = f"voice_line/{spoken.line(LATE)}"
+    with pytest.raises(UnknownArtifact, match=f"1 artifact was made with it as it is, like {first}: explain"):
+        explain(spoken, path)
+    was = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text(LEXICON.replace("bote", "boat"))
+    now = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(UnknownArtifact) as told:
+        explain(spoken, path)
+    said = str(told.value)
+    assert f"is another one today (sha256 {now[:12]}…) than went into {first}: recorded" in said
+    assert f"recorded is lexicon word boat “bote” of a lexicon.toml with sha256 {was[:12]}…" in said
+    assert f"`audio-assets explain {first}`" in said
+
+
+def test_lines_that_share_an_object_each_tell_where_they_stand(house: House) -> None:
+    house.register("== harbour ==\nAnna: Good morning.\nBo: Good morning?\nAnna: Good morning.\n")
+    house.render()
+    one, other = [key for key, cue in house.studio().dialogue.cues.items() if cue.line.text == GOOD]
+    assert house.object_of("voice_line", one) == house.object_of("voice_line", other)
+    for asked, first, line in ((one, one, 2), (other, other, 4)):
+        (node,) = explain(house, f"voice_line/{asked}").nodes.values()
+        assert node.partitions[0] == first
+        lines = [origin.line for origin in node.origins if origin.kind == "script line"]
+        assert (lines[0], sorted(lines)) == (line, [2, 4])
+    (voice,) = (node for node in only(explain(house, HARBOUR), "voice_line") if len(node.partitions) > 1)
+    assert {origin.line for origin in voice.origins if origin.kind == "script line"} == {2, 4}
+    assert len([origin for origin in voice.origins if origin.kind == "cast entry"]) == 1
+
+
+def test_an_object_without_its_sidecar_says_what_renders_it_again(spoken: House) -> None:
+    folder = spoken.object_of("voice_line", spoken.line(LATE))
+    (folder / SIDECAR).unlink()
+    for target in (folder, folder / "out.wav", f"voice_line/{spoken.line(LATE)}"):
+        (node,) = explain(spoken, target).nodes.values()
+        assert (node.state, node.partitions) == ("gone", (spoken.line(LATE),))
+        assert node.problem.startswith(
+            "its sidecar is gone; `audio-assets backfill --asset voice_line` renders it again"
+        )
+    assert spoken.stale()["voice_line", spoken.line(LATE)] == ("its files are gone",)
+    (spoken.root / "refs" / "voice_line" / f"{spoken.line(LATE)}.json").unlink()
+    (node,) = explain(spoken, folder).nodes.values()
+    assert "no partition of today points at it, and nothing renders it again" in node.problem
+
+
 def test_an_earlier_version_is_still_known_by_its_bytes(spoken: House, tmp_path: Path) -> None:
     copy = shutil.copy(spoken.object_of("voice_line", spoken.line(LATE)) / "out.wav", tmp_path / "old.wav")
     spoken.register("== harbour ==\nAnna: Good morning.\nBo: The ferry is late.\nAnna: So it is.\n")
@@ -160,6 +213,17 @@ def test_the_command_writes_json_and_a_page_and_the_server_shows_it(spoken: Hous
     assert "style-src 'sha256-" in shown.headers["content-security-policy"]
     assert f"/explain/{folder}" in asyncio.run(get(f"/a/dialogue_mix/{HARBOUR}")).text
     assert asyncio.run(get("/explain/audio/tts/none")).status_code == 404
+
+
+def test_what_nobody_reviewed_is_told_of_its_own_scene(cinema: Cinema) -> None:
+    for scene in cinema.scenes():
+        found = explain(cinema, f"take_review/{scene}")
+        assert {
+            partition for node in found.nodes.values() for partition in node.partitions if "@" not in partition
+        } <= {
+            scene,
+            SONG,
+        }
 
 
 def test_a_film_tells_its_song_its_takes_and_who_chose(cinema: Cinema) -> None:

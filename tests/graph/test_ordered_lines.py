@@ -109,8 +109,9 @@ def test_a_stand_in_is_visible_and_gives_way(house: House, cloud: Path, trouble:
         (cloud / "down").touch()
     else:
         (cloud / "key").unlink()
-    outcome = voices(house, GOOD)[GOOD]
-    assert outcome.state == "stood_in"
+    outcome, again = voices(house, GOOD)[GOOD], voices(house, GOOD)[GOOD]
+    assert (outcome.state, outcome.is_new) == ("stood_in", True)
+    assert (again.state, again.is_new) == ("stood_in", False)
     assert outcome.sidecar is not None
     failed = {check.name: check.detail for check in outcome.sidecar.checks if not check.passed}
     assert failed[INTENDED].startswith("kokoro stands in: ")
@@ -196,6 +197,10 @@ def test_the_studio_s_engine_speaks_for_those_without_one(house: House, cloud: P
         ("[providers.kokoro]\ncash = 'x'\n", "[providers.kokoro]"),
         ("[providers.mine]\nurl = 'http://x'\n", "say what it is with kind"),
         ("[providers.mine]\nkind = 'nobody'\n", "kind is 'nobody'"),
+        ("[providers.fall]\nat_once = 3\n", "did you mean 'fal'?"),
+        ("[providers.fal]\nat_once = '3'\n", "at_once is '3'; write a whole number, without quotes"),
+        ("[providers.fal]\nper_second = true\n", "per_second is True; write a number"),
+        ("[providers.cartesia]\nhas_times = 1\n", "has_times is 1; write true or false"),
         ("[providers.cloud]\napi_key = 'hush-hush-hush'\n", "must not stand in a file"),
     ],
 )

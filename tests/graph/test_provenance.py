@@ -105,7 +105,9 @@ def test_the_command_lists_prints_and_refuses(house: House) -> None:
     shown = orjson.loads(command("touched_by", "voice", "af_heart", "--json").stdout)
     assert [row["asset"] for row in shown["rows"]] == ["voice_line", "alignment", "dialogue_mix", "lipsync"]
     assert command("render_time", "--csv").stdout.startswith("asset,n_objects,total_s")
-    assert "and 4 more" in command("--sql", "SELECT partition FROM refs WHERE asset = 'lipsync'", "--limit", "1").output
+    cut = command("--sql", "SELECT partition FROM refs WHERE asset = 'lipsync'", "--limit", "1").output
+    assert "only the first 1 rows are shown: --limit for more, --csv or --json for all" in cut
+    assert "rows are shown" not in command("--sql", "SELECT 1").output
     for arguments, says in (
         (("nothing",), "there is no view or table 'nothing'"),
         (("--sql", "DROP TABLE refs"), "one SELECT is answered here, not DROP"),

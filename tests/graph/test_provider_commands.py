@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,7 +10,10 @@ from click.testing import CliRunner, Result
 
 from audio_assets import definitions, provider_commands
 from audio_assets.cli import main
-from audio_assets.provider_commands import type_text
+from audio_assets.provider_commands import explained, type_text
+from audio_assets.providerbook import settable
+from audio_assets.settings import current
+from audio_assets.shipped_providers import shipped_providers
 from tests.graph.talking_box import KEY, Box, TalkingBox, engines_here
 from tests.house import House
 from tests.servers.serving import serving
@@ -201,10 +205,10 @@ def test_a_workflow_that_can_not_be_used_is_no_model_and_its_file_is_named(
         (folder / name).write_text(text)
     shown = answer("comfyui")
     assert shown["models"] == ["good", "wan_video"]
-    assert [one for one in shown["unusable_models"] if one.startswith(said)]
-    assert f"look at: {said}" in run("comfyui").stdout
+    assert [one for one in shown["unusable_models"] if one.startswith(f"{root.name}/{said}")]
+    assert f"look at: {root.name}/{said}" in run("comfyui").stdout
     assert str(root) not in run("comfyui").stdout
-    assert run().stdout.count(f"look at: {said}") == 1
+    assert run().stdout.count(f"look at: {root.name}/{said}") == 1
     (root / "providers.toml").write_text('[use]\nvideo = "comfyui:mine"\n')
     result = run()
     assert result.exit_code == FAILED
@@ -218,7 +222,7 @@ def test_a_workflow_of_the_settings_that_can_not_be_used_is_a_mistake(root: Path
     (root / "workflows" / "comfyui" / "tts.toml").write_text(BINDINGS)
     (root / "providers.toml").write_text('[providers.comfyui_speech]\nmodel = "tts"\n')
     assert line(run(), "comfyui_speech").endswith("  mistake")
-    assert "state          workflows/comfyui/tts.json is a workflow in" in run("comfyui_speech").stdout
+    assert f"state          {root.name}/workflows/comfyui/tts.json is a workflow in" in run("comfyui_speech").stdout
 
 
 # One of them
@@ -251,10 +255,11 @@ def test_one_provider_is_shown_with_everything(studio: House) -> None:
         "Settings: `model` is who speaks.",
         "`url` is where it answers, `key_variable` the environment variable with its key; `at_once` and "
         "`per_second` (0: any)",
-        "bound how it is asked. `called` is its name in settings.",
+        "bound how it is asked.",
         "to use it",
         "1. export BOX_KEY=...",
-        '2. speech = "box" under [use] in providers.toml, or engine = "box" for one character in cast.toml',
+        '2. voice = "box:VOICE" for a character in cast.toml; or speech = "box" under [use] in providers.toml, '
+        "with voices of its own for the whole cast",
         "3. audio-assets providers box --probe",
     ]
 
@@ -345,3 +350,41 @@ def test_one_provider_s_page_names_a_mistake_in_its_settings(studio: House) -> N
     assert result.exit_code == FAILED
     assert "look at: " in result.output
     assert "at_once] is 0" in result.output
+
+
+@pytest.mark.usefixtures("root")
+def test_a_settings_page_speaks_of_settings_and_of_nothing_that_only_the_code_has() -> None:
+    for name, provider in shipped_providers(current()).items():
+        said = " ".join(explained(provider)) if settable(provider) else ""
+        inner = {*type(provider).model_fields} - {*settable(provider)}
+        named = {word for word in re.findall(r"`([^`]+)`", said) if word in inner or word.isupper()}
+        assert not named, name
+    assert "key_variable" in run("openai").stdout
+    assert "'OPENAI_API_KEY', as long as it is left open" in run("openai").stdout
+
+
+def test_a_fallback_that_is_who_serves_anyway_is_asked_about(root: Path) -> None:
+    (root / "providers.toml").write_text('[use]\nspeech = "cartesia"\n[fallback]\nspeech = "cartesia"\n')
+    assert "[fallback] speech is cartesia, who serves by [use] as well" in run().stdout
+    (root / "providers.toml").write_text('[use]\nspeech = "cartesia"\n[fallback]\nspeech = "kokoro"\n')
+    assert "who serves by [use] as well" not in run().stdout
+
+
+@pytest.mark.usefixtures("root")
+def test_the_lines_of_the_readme_name_providers_and_models_that_are_there() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    block = readme.split("Set up, each in three lines:")[1].split("```")[1]
+    there = shipped_providers(current())
+    does = {name: provider.about().capability for name, provider in there.items()}
+    named = re.findall(r'\b(voice|speech|alignment|music|lip_sync|provider|video_provider) = "(\w+)', block)
+    named += [("model", name) for name in re.findall(r"\[providers\.(\w+)\]", block)]
+    named += [("probe", name) for name in re.findall(r"audio-assets providers (\w+)", block)]
+    assert len(named) > 20
+    wanted = {"voice": "speech", "provider": "music", "video_provider": "video"}
+    for key, name in named:
+        assert key in ("model", "probe") or does[name] == wanted.get(key, key), f"{key} = {name}"
+        assert name in there
+    for provider, model in re.findall(r'video_provider = "(\w+)", video_model = "([^"<]+)"', block):
+        assert model in there[provider].models()
+    keys = {provider.key_variable or "" for provider in there.values() if hasattr(provider, "key_variable")}
+    assert set(re.findall(r"[A-Z]+_(?:API_)?(?:KEY|TOKEN|SECRET)", block)) <= {*keys, "OPENAI_API_KEY"}

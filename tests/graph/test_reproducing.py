@@ -46,7 +46,8 @@ def again(house: House | Cinema, into: Path, target: str, *, is_kept: bool = Fal
     studio = house.studio()
     explainer = Explainer(studio.store, studio)
     folders = reversed(explainer.lineage(Found(explainer.find(target).folder)).nodes)
-    steps = reproduce(studio, explainer, list(folders), into=into, with_previews=False, is_kept=is_kept)
+    kept = into if is_kept else None
+    steps = reproduce(studio, explainer, list(folders), scratch=into / "scratch", into=kept, with_previews=False)
     return {(step.asset, step.partition): step for step in steps}
 
 
@@ -179,7 +180,7 @@ def all_again(house: House, into: Path, kinds: Sequence[type[Recipe]] = KINDS) -
     explainer = Explainer(studio.store, studio)
     made = [path.removesuffix(f"/{SIDECAR}") for kind in kinds for path in studio.store.list(kind.folder)
             if path.endswith(SIDECAR)]  # fmt: skip
-    return list(reproduce(studio, explainer, made, into=into, with_previews=True, is_kept=False))
+    return list(reproduce(studio, explainer, made, scratch=into, into=None, with_previews=True))
 
 
 def test_all_that_there_is_comes_out_the_same_after_everybody_said_something_else(

@@ -345,6 +345,13 @@ def test_an_edited_preset_asks_for_its_scenes_alone(heard: Concert, instance: dg
     assert not ticks.tick()
 
 
+def test_a_storyboard_whose_sidecar_is_empty_or_torn_is_rendered_again(heard: Concert) -> None:
+    sidecar = heard.object_of("storyboard", SONG) / "sidecar.json"
+    for torn in (b"", sidecar.read_bytes()[:200]):
+        sidecar.write_bytes(torn)
+        assert heard.stale()["storyboard", SONG] == ("its files are gone",)
+
+
 def test_a_price_touches_the_storyboard_and_nothing_that_follows(heard: Concert) -> None:
     row = '[[prices]]\nprovider = "animatic"\nmodel = "animatic"\nusd_per_second = 0.5\nvalid_from = 2020-01-01\n'
     before = heard.objects()

@@ -7,10 +7,15 @@ import dagster as dg
 import pytest
 
 from audio_assets.checks import results
+from audio_assets.domain.lineage import as_text
 from audio_assets.domain.rendering import INTENDED
+from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.take_requests import RemixOrder
+from audio_assets.explaining import Explainer
 from audio_assets.takes import SceneTake
+from resources.store import SIDECAR
 from tests.cinema import Cinema
+from tests.concert import SONG
 from tests.vendors import ShopVendor
 from tests.video_fakes import ColourVideo, write_colours
 
@@ -61,12 +66,14 @@ def test_a_closed_shop_is_one_sentence_and_tried_again_once_it_opens(
 def test_a_stand_in_take_is_in_the_film_until_the_shop_opens(
     cinema: Cinema, counter: ShopVendor, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
+    cinema.edit('"dreamy"', '"anime"')  # takes that were made before stand in as well, and their sidecars stay
     order_from_the_shop(cinema, instance, 'video_fallback = "animatic"\n')
     cinema.film(instance)
     for scene in cinema.scenes():
         shown = cinema.takes(scene)[cinema.selected(scene).take or ""]
         assert (shown.origin, shown.provider, shown.is_current) == ("stand_in", "animatic", True)
     assert (intended(cinema).passed, counter.jobs()) == (False, [])
+    assert_told(cinema)
     cinema.film(instance)
     before = cinema.made()
     cinema.film(instance)
@@ -78,8 +85,30 @@ def test_a_stand_in_take_is_in_the_film_until_the_shop_opens(
         shown = cinema.takes(scene)[cinema.selected(scene).take or ""]
         assert (shown.origin, shown.provider) == ("generated", "shop")
     assert intended(cinema).passed
+    film = sidecar(cinema, "final_video", SONG)
+    assert INTENDED not in [check.name for check in film.checks if not check.passed]
     assert len(counter.jobs()) == len(cinema.scenes())
     assert not cinema.film_plan().stale
+
+
+def sidecar(cinema: Cinema, asset: str, partition: str) -> Sidecar:
+    return Sidecar.from_bytes((cinema.object_of(asset, partition) / SIDECAR).read_bytes())
+
+
+def assert_told(cinema: Cinema) -> None:
+    """The takes' sidecars, the film's, and the tree of a deliverable say whom the stand-in stands in for, and why."""
+    studio, scene = cinema.studio(), cinema.scenes()[0]
+    slot = studio.takes.slot(scene, cinema.selected(scene).take or "")
+    for told in (studio.takes.made(slot), sidecar(cinema, "scene_take", scene)):
+        assert told is not None
+        assert told.stands_in_for is not None
+        assert told.stands_in_for.provider == "shop"
+        assert "shop needs a key" in told.stands_in_for.reason
+    film = sidecar(cinema, "final_video", SONG)
+    failed = {check.name: check.detail for check in film.checks if not check.passed}
+    assert failed[INTENDED].count("is a stand-in's, for shop") == len(cinema.scenes())
+    text = as_text(Explainer(studio.store, studio).explain(f"deliverable/mp4|{SONG}"))
+    assert "stands in for shop: shop needs a key" in text
 
 
 def test_a_remix_is_ordered_with_its_parent(

@@ -361,7 +361,7 @@ def test_an_unknown_outcome_is_resolved_by_hand(url: str) -> None:
     assert budget_commands.attach(ledger, one.id, " job-5 ").job_id == "job-5"
     assert budget_commands.paid(ledger, other.id, "0.90", "on the bill").spent_micro == 900_000
     for command in (
-        lambda: budget_commands.attach(ledger, one.id, "job-6"),
+        lambda: budget_commands.attach(ledger, other.id, "job-6"),
         lambda: budget_commands.paid(ledger, other.id, 1, ""),
         lambda: budget_commands.again(ledger, one.id, ""),
     ):

@@ -16,7 +16,7 @@ from audio_assets.domain.schemas.records import Check, Failure, Ref, Sidecar, St
 from audio_assets.domain.schemas.takes import choices_to_bytes, reviews_to_bytes
 from audio_assets.domain.take_review import Review
 from audio_assets.domain.take_selection import Choice
-from resources import provenance_db
+from resources import provenance_db, provenance_query
 from resources.ledger import Ledger
 from resources.provenance_db import Layout, ProvenanceDb, ProvenanceError, Refreshed
 from resources.provenance_query import ask, select
@@ -358,7 +358,9 @@ def test_gaps_are_found_and_nothing_else(spoken: Desk) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        *("FROM read_text('{file}')", "FROM '{file}'", "FROM read_csv('https://example.com/x.csv')", "FROM glob('/*')"),
+        *("FROM read_text('{file}')", "FROM '{file}'", "FROM read_csv('/etc/passwd')", "FROM read_blob('{file}')"),
+        *("SELECT * FROM sniff_csv('{file}')", "EXPLAIN ANALYZE COPY objects TO '{file}y'"),
+        *( "FROM read_csv('https://example.com/x.csv')", "FROM glob('/*')"),
         *("COPY objects TO '{file}'", "ATTACH '{file}'", "INSTALL httpfs", "LOAD httpfs", "SET threads = 1"),
         *("SET enable_external_access = true", "CREATE TABLE x AS SELECT 1", "CREATE TEMP TABLE x AS SELECT 1"),
         *("DELETE FROM objects", "EXPLAIN ANALYZE DELETE FROM objects", "SELECT 1; DELETE FROM objects", "VACUUM"),
@@ -374,6 +376,31 @@ def test_a_question_only_reads_and_only_the_database(asked: Desk, sql: str) -> N
     assert "\n" not in str(refused.value)
     assert {path.name for path in asked.root.rglob("*")} == before
     assert asked.rows("SELECT count(*) FROM objects") == [(1,)]
+
+
+_ENDLESS = "SELECT count(*) FROM range(100000) a, range(100000) b WHERE a.range % 7 = b.range % 11"
+
+
+def test_a_question_without_end_is_stopped_and_said_so(asked: Desk) -> None:
+    with pytest.raises(ProvenanceError, match=r"not answered within 0\.2 s and is stopped; .* --timeout"):
+        ask(asked.db.file, _ENDLESS, within_s=0.2)
+    with pytest.raises(ProvenanceError, match=r"within 0\.2 s"):  # an answer that is read as it comes
+        ask(asked.db.file, "SELECT sum(a.range) OVER () FROM range(1000000000) a", within_s=0.2)
+
+
+def test_a_question_that_wants_all_memory_is_refused(asked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance_query, "_MEMORY", "50MB")
+    with pytest.raises(ProvenanceError, match="needs more than 50MB of memory"):
+        ask(asked.db.file, "SELECT list(range) FROM range(30000000)")
+
+
+def test_an_answer_has_no_more_rows_than_are_asked_for(asked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ask(asked.db.file, "FROM range(100)", n_rows=3)
+    assert (found.rows, found.is_cut) == ([(0,), (1,), (2,)], True)
+    assert not ask(asked.db.file, "FROM range(3)", n_rows=3).is_cut
+    monkeypatch.setattr(provenance_query, "MOST_ROWS", 99)
+    with pytest.raises(ProvenanceError, match="more than 99 rows; add a LIMIT"):
+        ask(asked.db.file, "FROM range(100)")
 
 
 def test_views_are_asked_by_name_with_their_arguments() -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import obstore
@@ -151,6 +152,26 @@ def test_a_sidecar_that_is_none_is_no_hit(store: ArtifactStore, data: bytes) -> 
     put_object(store)
     store.write(f"{FOLDER}/{SIDECAR}", data)
     assert store.find(FOLDER) is None
+
+
+def test_what_is_there_and_not_whole_is_told_of_once(
+    store: ArtifactStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = f"audio/tts/{tmp_path.name}"
+    assert store.find(folder) is None
+    assert not caplog.messages, "what was never rendered is no trouble"
+    put_object(store, folder)
+    store.write(f"{folder}/{SIDECAR}", b'{"schema": "sidecar.1"}')
+    assert store.find(folder) is store.find(folder) is None
+    assert [f"{folder}/{SIDECAR} can not be read" in said for said in caplog.messages] == [True]
+
+
+def test_a_sidecar_that_could_not_be_read_again_is_not_written(store: ArtifactStore) -> None:
+    files = {name: store.write(f"{FOLDER}/{name}", data) for name, data in FILES.items()}
+    clash = replace(stored_sidecar(files), published={"files": "out.wav"})  # over the sidecar's own field
+    with pytest.raises(StoreError, match="could not be read again"):
+        store.commit(FOLDER, files, clash)
+    assert store.read(f"{FOLDER}/{SIDECAR}") is None
 
 
 @settings(deadline=None, max_examples=60)

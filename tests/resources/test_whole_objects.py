@@ -1,11 +1,12 @@
 """Whether objects are whole, here and as another process sees it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from audio_assets.domain.schemas.records import Ref
-from resources.whole_objects import SIDECAR, Lookout, broken, has_many, is_whole, read_small
+from resources.whole_objects import SIDECAR, Lookout, Seen, has_many, is_whole, look, read_small
 
 ASSET = "voice_line"
 
@@ -29,22 +30,26 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def broken(seen: Iterable[Seen]) -> list[str]:
+    return sorted(name for name, _, is_whole in seen if not is_whole)
+
+
 def test_only_whole_objects_count(root: Path) -> None:
     assert is_whole(f"{root}/audio/whole", {"out.wav": 5})
-    assert sorted(broken(str(root), ASSET)) == ["cut", "lost", "open", "torn"]
-    assert list(broken(str(root), "nothing")) == []
+    assert broken(look(str(root), ASSET)) == ["cut", "lost", "open", "torn"]
+    assert list(look(str(root), "nothing")) == []
 
 
 def test_another_process_sees_the_same_in_the_order_asked(root: Path) -> None:
     lookout = Lookout(str(root), ["nothing", ASSET])
-    assert list(lookout.broken("nothing")) == []
-    assert sorted(lookout.broken(ASSET)) == ["cut", "lost", "open", "torn"]
+    assert list(lookout.look("nothing")) == []
+    assert sorted(map(tuple, lookout.look(ASSET))) == sorted(look(str(root), ASSET))
     lookout.close()
 
 
 def test_where_the_other_process_has_died_this_one_looks(root: Path) -> None:
     lookout = Lookout(str(root), [])
-    assert sorted(lookout.broken(ASSET)) == ["cut", "lost", "open", "torn"]
+    assert broken(lookout.look(ASSET)) == ["cut", "lost", "open", "torn"]
     lookout.close()
 
 

@@ -24,6 +24,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from audio_assets.domain.speech import SpeechRequest
+from resources.engines import espeak
 from resources.video_files import VideoWriter
 from tests.servers.comfy_definitions import DEFINITIONS
 from tests.servers.forms import form_parts
@@ -62,7 +64,8 @@ class ComfyServer:
     `is_quick`: a job is done before its order is answered. `has_jobs`: /api/jobs is there. `takes_ids`: the caller
     names the job. `fails` is (class of node, type, message) of an error when it runs. `breaks` is what becomes of the
     next orders: "lost" (queued, no answer), "crash" (500, as its framework does), "gateway" (502, of somebody before
-    it). `token`: what a proxy before it asks for. `silent`: its sound is silence.
+    it). `token`: what a proxy before it asks for. `silent`: its sound is silence; `speaks`: it is the graph's text,
+    spoken, else a tone.
     """
 
     file: Path
@@ -76,6 +79,7 @@ class ComfyServer:
     renames_uploads: bool = False
     definitions: dict[str, Any] = field(default_factory=lambda: dict(DEFINITIONS))
     silent: bool = False
+    speaks: bool = False
     inputs: dict[str, bytes] = field(default_factory=lambda: {"example.png": b"png"})
     outputs: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     running: Job | None = None
@@ -303,7 +307,7 @@ class ComfyServer:
         folder = "temp" if kind == "PreviewImage" else "output"
         name = f"{stem}_{job.number:05}_.{suffix}"
         data = (
-            _sound(suffix, silent=self.silent)
+            _sound(suffix, job.graph if self.speaks else {}, silent=self.silent)
             if suffix in ("flac", "mp3")
             else _video(job.graph)
             if suffix == "mp4"
@@ -411,12 +415,16 @@ def _refusal(
     return _json({"error": error, "node_errors": errors or {}}, 400)
 
 
-def _sound(suffix: str, *, silent: bool) -> bytes:
-    """Half a second of stereo; the left is louder."""
+def _sound(suffix: str, graph: dict[str, Any], *, silent: bool) -> bytes:
+    """The text of the graph, else half a second of a tone: stereo, the left is louder."""
     times = np.arange(RATE_HZ // 2) / RATE_HZ
-    tone = np.zeros_like(times) if silent else np.sin(2 * np.pi * 440 * times)
+    sound, rate_hz = np.zeros_like(times) if silent else np.sin(2 * np.pi * 440 * times), RATE_HZ
+    text = next((entry["inputs"]["text"] for entry in graph.values() if "text" in entry["inputs"]), "")
+    if text:
+        spoken = espeak.speak(SpeechRequest(text, "en", (("en-gb", 1.0),)))
+        sound, rate_hz = spoken.pcm / 32768, spoken.sample_rate_hz
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.stack([0.5 * tone, 0.25 * tone], axis=1), RATE_HZ, format=suffix.upper())
+    soundfile.write(buffer, np.stack([0.5 * sound, 0.25 * sound], axis=1), rate_hz, format=suffix.upper())
     return buffer.getvalue()
 
 

@@ -202,8 +202,8 @@ def test_a_report_as_markdown() -> None:
     ]
     text = markdown(cost_report(found))
     assert (
-        "| song | orders | estimated | spent | held |\n|---|--:|--:|--:|--:|\n| night | 2 | $0.90 | $0.90 | $0.10 |"
-        in text
+        "| song or script | orders | estimated | spent | held |\n|---|--:|--:|--:|--:|\n"
+        "| night | 2 | $0.90 | $0.90 | $0.10 |" in text
     )
     assert "| s001\\|night | 1 | $0.80 | $0.90 | $0.00 |\n\n" in text  # not all is in a scene: no total that misleads
     assert text.count("| total | 2 | $0.90 | $0.90 | $0.10 |") == 3
@@ -229,6 +229,13 @@ def test_another_record_is_no_report() -> None:
         ("postgresql://me:hush@host/db", "postgresql://me:***@host/db"),
         ("GET https://b.test/o?X-Amz-Signature=feed&x=1\nlost", "GET https://b.test/o?X-Amz-Signature=***&x=1 lost"),
         ("Authorization: Key abc:def", "Authorization: ***"),
+        ("password=hush&token=abc", "password=***&token=***"),
+        ('{"secret": "hush"}', '{"secret": "***"}'),
+        ("Invalid API key: The API key is not valid", "Invalid API key: The API key is not valid"),
+        ("write key=value, not {'key': 'value'}", "write key=value, not {'key': 'value'}"),
+        ("bad key: 9f8e7d6c5b4a", "bad key: ***"),
+        ("key=9f8e7d6c5b4a", "key=***"),
+        ("sk-proj-0123456789abcdef0123 is no key of ours", "*** is no key of ours"),
         ("the prompt is too long: 900 characters", "the prompt is too long: 900 characters"),
     ],
 )

@@ -209,3 +209,9 @@ def test_the_committed_cast_has_a_man_a_woman_and_a_narrator():
 )
 def test_frame_rates_are_exact(fps, exact):
     assert parse_cast(f"[mouth]\nfps = {fps}\n".encode(), "cast.toml").mouth.fps == exact
+
+
+def test_a_voice_of_another_engine_than_the_whole_casts_says_who_speaks() -> None:
+    cast = parse_cast(b'[narrator]\nvoice = "af_heart"\n', "cast.toml", default_engine="cartesia")
+    with pytest.raises(CastError, match=r'cartesia speaks for the whole cast, as \[use\] .* or engine = "kokoro"'):
+        cast.entry("narrator", "en", {"cartesia": {"lena"}, "kokoro": {"af_heart"}})

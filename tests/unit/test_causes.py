@@ -8,6 +8,12 @@ def said(**different):
     return [change.phrase for change in changes(action().as_record(), action(**different).as_record())]
 
 
+def test_a_take_of_another_key_is_asked_for_anew():
+    old, new = ([{"take": "t01", "key": key, "is_made": True}] for key in ("a" * 64, "b" * 64))
+    found = changes(action(params={"takes": old}).as_record(), action(params={"takes": new}).as_record())
+    assert [(change.phrase, change.kind) for change in found] == [("t01 is asked for anew", "prompt")]
+
+
 def test_nothing_differs_from_itself():
     assert said() == []
 

@@ -291,7 +291,8 @@ def test_no_form_of_the_catalogue_has_the_secret_in_an_address() -> None:
 def test_what_is_needed_comes_first_then_the_choice_then_the_proof() -> None:
     assert setup(SAYER) == (
         "export SAYER_KEY=...",
-        'speech = "sayer" under [use] in providers.toml, or engine = "sayer" for one character in cast.toml',
+        'voice = "sayer:VOICE" for a character in cast.toml; or speech = "sayer" under [use] in providers.toml, '
+        "with voices of its own for the whole cast",
         "audio-assets providers sayer --probe",
     )
     assert setup(LIPPER) == (

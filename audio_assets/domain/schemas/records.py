@@ -30,6 +30,15 @@ def read_record(data: bytes, schema: str) -> dict[str, Any]:
         record: Any = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise RecordError(f"not a {schema} record: {error}") from error
+    return lifted(record, schema)
+
+
+def lifted(record: Any, schema: str) -> dict[str, Any]:
+    """A record that was parsed already, lifted to `schema`.
+
+    Raises:
+        RecordError: no JSON object, or a tag this version does not know.
+    """
     if not isinstance(record, dict):
         raise RecordError(f"not a {schema} record: a JSON object was expected")
     found: dict[str, Any] = record
@@ -134,7 +143,7 @@ class Sidecar:
                 previews=tuple(record["previews"]),
                 notes=tuple(record["notes"]),
                 partition=record.get("partition", ""),
-                origins=tuple(Origin(**entry) for entry in record.get("origins", ())),
+                origins=tuple(Origin.from_record(entry) for entry in record.get("origins", ())),
                 stands_in_for=StandsIn(**record["stands_in_for"]) if record.get("stands_in_for") else None,
             )  # fmt: skip
         except (KeyError, TypeError, AttributeError) as error:
@@ -174,7 +183,15 @@ class Ref:
         Raises:
             RecordError: not a ref.
         """
-        record = read_record(data, "ref.1")
+        return cls.from_record(read_record(data, "ref.1"))
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Ref":
+        """Read a record of the current schema.
+
+        Raises:
+            RecordError: something is missing.
+        """
         try:
             return cls(
                 record["action_key"],
@@ -199,8 +216,9 @@ class Failure:
 
     `kind` is "permanent" (the same request would fail again: edit it), "transient" (a retry may help), "paid" (its
     file is to be fetched anew, which costs nothing), "budget" (a cap is in the way), "unavailable" (its provider can
-    not be asked as things stand) or "upstream" (it waits for another artifact). `action_key` is "" where it was not even known what to render. `stand_in` made the partition
-    instead, "" where nobody did. `circumstances` are the mark of what it rests on besides the action, "" for nothing.
+    not be asked as things stand) or "upstream" (it waits for another artifact). `action_key` is "" where it was not
+    even known what to render. `stand_in` made the partition instead, "" where nobody did. `circumstances` are the mark
+    of what it rests on besides the action, "" for nothing.
     """
 
     action_key: str
