@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -264,7 +264,7 @@ class Sung(Recipe):
     def describe(self, partition: str) -> Action:
         return Action(self.asset, self.code_version, self.studio.lip_sync("sync_so").identity(), {})
 
-    def call(self, partition: str, action: Action) -> Call:
+    def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         provider = self.studio.lip_sync("sync_so")
         remote = provider.remote(self.studio.kept_answers)
         assert remote is not None
