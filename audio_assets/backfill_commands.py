@@ -13,6 +13,7 @@ from audio_assets.plan import Plan
 from audio_assets.plan import plan as make
 from audio_assets.remote_dagster import RemoteRun, run_there
 from audio_assets.running import RunReport, retried, run_backfill_here
+from audio_assets.settings import current
 from audio_assets.stale_plan import PlanRow, plan_rows
 from resources.process_owner import my_name
 
@@ -37,7 +38,7 @@ def make_plan(asked: Mapping[str, Any]) -> Plan:
 def policy_problem() -> str:
     """What keeps the policies from being read, "" for nothing: a plan does without them, a backfill does not."""
     try:
-        policies_of(open_studio())
+        policies_of(current())
     except ValueError as error:
         return f"{error}; until that is mended nothing follows from changes by itself, and `backfill` refuses"
     return ""
@@ -157,7 +158,7 @@ def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Ba
         return Backfilled(is_accepted=wanted.accept, is_dry=wanted.dry_run, there=there)
     studio = open_studio()
     selection = select(studio, wanted)
-    rows = plan_rows(studio, backfill_recipes(studio), selection.plan, policies_of(studio))
+    rows = plan_rows(studio, backfill_recipes(studio), selection.plan, policies_of(studio.settings))
     done = Backfilled(rows, len(selection.too_dear), wanted.accept, wanted.dry_run)
     if rows and not wanted.dry_run:
         with open_instance(studio.settings) as instance:

@@ -18,6 +18,7 @@ from audio_assets.domain.scene_key import SEPARATOR, song_of
 from audio_assets.launch import RECIPES, SOURCES
 from audio_assets.plan import Plan, Stale
 from audio_assets.render import Recipe
+from audio_assets.settings import Settings
 from audio_assets.studio import Studio
 from audio_assets.workflow_files import WORKFLOW_FILES
 
@@ -246,13 +247,13 @@ def is_making(entry: Stale) -> bool:
     return bool(entry.kinds & MAKING) and not entry.kinds - MAKING - {"input"}
 
 
-def policies_of(studio: Studio) -> Policies:
+def policies_of(settings: Settings) -> Policies:
     """What `backfill.toml` in the data root says.
 
     Raises:
         TomlError: it can not be read; one sentence.
     """
-    path = studio.settings.root / FILE
+    path = settings.root / FILE
     assets = [recipe.asset for recipe in RECIPES]
     return parse_policies(path.read_bytes(), str(path), assets) if path.is_file() else Policies()
 

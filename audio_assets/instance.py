@@ -13,6 +13,8 @@ from yaml import YAMLError
 
 from audio_assets.settings import Settings
 
+_MISREAD = (dg.DagsterError, CheckError, YAMLError, TypeError)
+"""What Dagster raises at a `dagster.yaml` that says something wrong; some of it is checked by using it."""
 _TEMPLATE = Path(__file__).resolve().parent / "dagster.yaml"
 
 
@@ -40,12 +42,7 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         with FileLock(home / ".opening"):
             try:
                 instance = held.enter_context(dg.DagsterInstance.get())
-            except (
-                dg.DagsterError,
-                CheckError,
-                YAMLError,
-                TypeError,
-            ) as error:  # Dagster checks some of it by using it
+            except _MISREAD as error:
                 cause = str(error).strip().partition("\n")[0]
                 raise RuntimeError(
                     f"{home / _TEMPLATE.name} can not be used: {cause}; edit it, or delete it for a new one"

@@ -17,6 +17,7 @@ from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.music_recipes import OfScene, of_song, selected_take
+from audio_assets.providerbook import named_first
 from audio_assets.render import StandIn
 from audio_assets.stage import rendered_asset
 from audio_assets.studio import Studio
@@ -302,9 +303,7 @@ class LipsyncedTake(OfScene):
         names = [name for name, _ in alike]
         if not names:
             raise PermanentError(f"{action.provider.get('engine')} moved the mouth, and is not here any more")
-        if len(names) > 1 and (named := self._provider(partition).name) in names:
-            return self.studio.lip_sync(named)
-        return self.studio.lip_sync(names[0])
+        return self.studio.lip_sync(named_first(names, lambda: [self._provider(partition).name]))
 
     def _is_sung(self, partition: str) -> bool:
         """Whether there is anything to listen to: sound, and words where the song's are known."""

@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -162,19 +162,16 @@ def _looking(recipes: Sequence[Recipe]) -> Iterator[Lookout | None]:
 
 def _planned(studio: Studio, recipes: Sequence[Recipe], *, retry_failed: bool) -> Plan:
     with _looking(recipes) as lookout:
-        kept = (_Kept.of(recipe, lookout) for recipe in recipes)
-        return _judged(studio, zip(recipes, kept, strict=True), retry_failed=retry_failed)
+        return _judged(studio, recipes, lookout, retry_failed=retry_failed)
 
 
-def _judged(studio: Studio, recipes: Iterable[tuple[Recipe, _Kept]], *, retry_failed: bool) -> Plan:
+def _judged(studio: Studio, recipes: Sequence[Recipe], lookout: Lookout | None, *, retry_failed: bool) -> Plan:
     found = Plan()
     unsettled: _Unsettled = {}
     ahead: Studio | None = None
-    for recipe, looked_up in recipes:
-        here, kept = recipe, looked_up
-        if ahead is not None:
-            here = type(recipe)(ahead)
-            kept = _Kept.of(here)
+    for recipe in recipes:
+        here = type(recipe)(ahead) if ahead else recipe
+        kept = _Kept.of(here, None if ahead else lookout)  # what was only tried is in no file
         for partition in here.partitions():
             key = (here.asset, partition)
             verdict = _judge(here, partition, kept, unsettled, retry_failed)

@@ -1,6 +1,6 @@
 """Today's providers: those that are shipped, as `providers.toml` sets them up, and further servers that it names."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +28,7 @@ from resources.video import VideoProvider
 
 FILE = "providers.toml"
 Provider = SpeechProvider | Aligner | MusicProvider | VideoProvider | LipSyncProvider
+Named = TypeVar("Named", str, tuple[str, str])
 Wanted = TypeVar("Wanted", SpeechProvider, Aligner, MusicProvider, VideoProvider, LipSyncProvider)
 
 _CLASSES: Mapping[Capability, type[dg.ConfigurableResource[Any]]] = {
@@ -205,3 +206,10 @@ def _check_kinds(provider: Provider, given: Mapping[str, Any], key: str, path: s
 def settable(provider: Provider) -> tuple[str, ...]:
     """The settings that `[providers.<name>]` may have: its fields."""
     return tuple(name for name in type(provider).model_fields if name not in _NOT_SET_BY_PEOPLE)
+
+
+def named_first(alike: Sequence[Named], named: Callable[[], Sequence[Named]]) -> Named:
+    """Of several that are alike the one that is named today, else the first; of one alone nobody is asked."""
+    if len(alike) == 1:
+        return alike[0]
+    return next((one for one in named() if one in alike), alike[0])

@@ -25,6 +25,7 @@ from audio_assets.domain.remix_spec import (
 )
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.song_analysis import beat_grid_from_bytes
+from audio_assets.providerbook import named_first
 from audio_assets.render import Recipe, StandIn
 from audio_assets.stage import rendered_asset
 from resources.engines import song_artifacts as analysis
@@ -219,11 +220,12 @@ class MusicRemix(Recipe):
         alike = self.studio.providers.alike("music", action.provider, lambda one, model: one.identity(model))
         if not alike:
             raise PermanentError(f"{action.provider.get('engine')} made it, and is no music provider here any more")
-        if len(alike) > 1:
+
+        def named() -> list[tuple[str, str]]:
             job = self._job(partition)
-            named = (job.provider.name, job.model)
-            return named if named in alike else alike[0]
-        return alike[0]
+            return [(job.provider.name, job.model)]
+
+        return named_first(alike, named)
 
     def _known(self, partition: str, request: RemixRequest) -> tuple[BeatGrid | None, float | None]:
         """The beats and the length in seconds of the source track, as far as they are known."""

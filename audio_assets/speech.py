@@ -15,6 +15,7 @@ from audio_assets.domain.lineage import Origin
 from audio_assets.domain.rendering import INTENDED, Rendered
 from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.schemas.records import Sidecar
+from audio_assets.providerbook import named_first
 from audio_assets.render import Recipe, StandIn
 from audio_assets.script_sources import DialogueLine
 from audio_assets.spoken import Spoken
@@ -157,7 +158,7 @@ class Alignment(Recipe):
 
         alike = [name for name, _ in self.studio.providers.alike("alignment", action.provider, ask)]
         use = self.studio.providers.use("alignment")
-        return self.studio.timing(engine, lang, use if use in alike or not alike else alike[0], told)
+        return self.studio.timing(engine, lang, named_first(alike or [use], lambda: [use]), told)
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The voice."""

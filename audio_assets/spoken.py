@@ -16,6 +16,7 @@ from audio_assets.domain.artifacts import Speak, voice_artifact
 from audio_assets.domain.line_request import LineRequest
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.speech import SpeechRequest
+from audio_assets.providerbook import named_first
 from audio_assets.render import Recipe, StandIn
 from resources.ordered import Remote
 from resources.pool import Call
@@ -121,11 +122,12 @@ class Spoken(Recipe):
         names = [name for name, _ in alike]
         if not names:
             raise PermanentError(f"{action.provider.get('engine')} spoke it, and is no speech engine here any more")
-        if len(names) > 1:
+
+        def named() -> list[str]:
             request = self.request(partition)
-            named = [request.engine, *([request.fallback[0]] if request.fallback else [])]
-            return next((name for name in named if name in names), names[0])
-        return names[0]
+            return [request.engine, *([request.fallback[0]] if request.fallback else [])]
+
+        return named_first(names, named)
 
     def estimate_s(self, partition: str) -> float:
         """By the engine's speed."""

@@ -88,7 +88,7 @@ def plan_event(studio: Studio, recipes: Sequence[Recipe], found: Plan, n_too_dea
 def _metadata(
     studio: Studio, recipes: Sequence[Recipe], found: Plan, n_too_dear: int = 0
 ) -> Iterator[tuple[str, dg.MetadataValue]]:
-    rows = plan_rows(studio, recipes, found, policies_of(studio))
+    rows = plan_rows(studio, recipes, found, policies_of(studio.settings))
     records = [
         dg.TableRecord(
             {

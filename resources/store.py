@@ -32,9 +32,8 @@ from audio_assets.domain.schemas.records import (
     lifted,
     read_record,
 )
-from resources.whole_objects import SIDECAR, is_whole, read_small
-
-__all__ = ["SIDECAR"]
+from resources.whole_objects import SIDECAR as SIDECAR  # of the layout that is described here
+from resources.whole_objects import is_whole, read_records, read_small
 
 SET_ASIDE = "sidecar.damaged.json"
 """Where the sidecar of a damaged object is kept until it is rendered again: what was known of it is not lost."""
@@ -352,14 +351,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         """Every `<name>.json` right below `prefix`: its name and bytes."""
         root = self.local_root
         if root is not None:
-            try:
-                entries = os.scandir(root / prefix)
-            except (FileNotFoundError, NotADirectoryError):
-                return
-            with entries:
-                for entry in entries:
-                    if entry.name.endswith(".json"):
-                        yield entry.name.removesuffix(".json"), read_small(entry.path)
+            yield from read_records(f"{root}/{prefix}")
             return
         for remote in list(self.list(prefix)):
             name = remote.removeprefix(f"{prefix}/")

@@ -50,7 +50,7 @@ _FIRST = 1 << 14
 
 def look(root: str, asset: str) -> "Iterator[Seen]":
     """Every ref of an asset, with whether its object is whole."""
-    for name, data in _refs(root, asset):
+    for name, data in read_records(f"{root}/refs/{asset}"):
         record = _parsed(data)
         yield name, record, _is_whole(root, record)
 
@@ -59,9 +59,10 @@ Seen = tuple[str, Any, bool]
 """A ref: the name of its file without the suffix, its record (None where it can not be read), is its object whole."""
 
 
-def _refs(root: str, asset: str) -> Iterator[tuple[str, bytes]]:
+def read_records(folder: str) -> Iterator[tuple[str, bytes]]:
+    """Every `<name>.json` right below `folder`: its name and bytes."""
     try:
-        entries = os.scandir(f"{root}/refs/{asset}")
+        entries = os.scandir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return
     with entries:
@@ -78,7 +79,7 @@ def _parsed(data: bytes) -> Any:
 def _is_whole(root: str, record: Any) -> bool:
     try:
         return is_whole(f"{root}/{record['object']}", record["sizes"])
-    except (OSError, LookupError, TypeError, AttributeError):
+    except (LookupError, TypeError, AttributeError):  # it says nothing of an object
         return False
 
 
@@ -87,7 +88,8 @@ class Lookout:
 
     def __init__(self, root: str, assets: Sequence[str]) -> None:
         command = [sys.executable, "-m", __name__, root, *assets]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - no shell
+        # What ends it is met and told here, where the same is looked at again.
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603 - no shell
         self._root = root
 
     def look(self, asset: str) -> Iterator[Seen]:
@@ -118,7 +120,7 @@ def _main(root: str, assets: Sequence[str]) -> None:
     """Write a line per asset: what `look` answers."""
     for asset in assets:
         seen = []
-        for name, data in _refs(root, asset):
+        for name, data in read_records(f"{root}/refs/{asset}"):
             record = _parsed(data)
             seen.append((name, None if record is None else orjson.Fragment(data), _is_whole(root, record)))
         sys.stdout.buffer.write(orjson.dumps(seen, option=orjson.OPT_APPEND_NEWLINE))

@@ -123,7 +123,7 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
         context.update_cursor(seen.dump())
         return dg.SkipReason(f"Dagster is told of changed sources some at a time; {seen.n_untold} are left")
     try:
-        policies = policies_of(opened)
+        policies = policies_of(opened.settings)
     except ValueError as error:
         return dg.SkipReason(f"{error}; nothing is planned before that is mended")
     recipes = backfill_recipes(opened)

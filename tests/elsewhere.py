@@ -21,6 +21,7 @@ from resources.ordered import Remote
 from resources.pool import Lane
 from resources.speech import SpeechProvider
 from tests.fakes import RATE_HZ, speak_tones
+from tests.house import House
 
 PRICES = """
 [[prices]]
@@ -79,6 +80,16 @@ class CloudSpeech(SpeechProvider):
         assert said["text"] == request.text
         found = speak_tones(request, folder=Path(self.folder), model="cloud", tells_times=True)
         return Speech(found.pcm.astype(np.int16), RATE_HZ, found.timeline)
+
+
+def cloud_of(house: House, folder: Path) -> Path:
+    """The provider, with a key and on the price card, in a folder of its own below `folder`, for a house."""
+    found = folder / "cloud"
+    found.mkdir()
+    (found / "key").touch()
+    house.overrides["cloud"] = CloudSpeech(folder=str(found))
+    house.write("price_card.toml", PRICES)
+    return found
 
 
 def orders(folder: Path) -> list[str]:

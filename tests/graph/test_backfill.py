@@ -131,7 +131,7 @@ def test_a_slip_in_the_policies_is_said_and_stops_nothing_else(ticks: WorkflowTi
     ticks.house.write("cast.toml", SLOWER)
     assert "did you mean 'voice_line'?" in ticks.skip()
     with pytest.raises(TomlError, match="voice_lime"):
-        policies_of(ticks.house.studio())
+        policies_of(ticks.house.studio().settings)
     assert "did you mean 'voice_line'?" in failure_of(ticks.run())
     ticks.house.write("backfill.toml", "")
     assert len(ticks.order()["voice_line"]) == 2

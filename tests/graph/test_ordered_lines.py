@@ -11,7 +11,7 @@ from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import DIALOGUE
 from audio_assets.render import Outcome
 from audio_assets.speech import Alignment, VoiceLine
-from tests.elsewhere import PRICES, CloudSpeech, orders
+from tests.elsewhere import cloud_of, orders
 from tests.house import GOOD, LATE, PLAY, SO, House
 
 CAST = """
@@ -27,12 +27,8 @@ FALLBACK = f'{CAST}fallback = "kokoro:af_bella"\n'
 @pytest.fixture
 def cloud(house: House, tmp_path: Path) -> Path:
     """The provider's folder; the house's cast has Anna speak there."""
-    folder = tmp_path / "cloud"
-    folder.mkdir()
-    (folder / "key").touch()
-    house.overrides["cloud"] = CloudSpeech(folder=str(folder))
+    folder = cloud_of(house, tmp_path)
     house.write("cast.toml", CAST)
-    house.write("price_card.toml", PRICES)
     house.register()
     return folder
 

@@ -16,7 +16,7 @@ from resources.ledger_rows import Entry
 from resources.vendors.cartesia import CartesiaSpeech
 from tests.cinema import Cinema, buy
 from tests.elsewhere import PRICES as CLOUD_PRICES
-from tests.elsewhere import CloudSpeech, orders
+from tests.elsewhere import cloud_of, orders
 from tests.house import House
 from tests.servers.cartesia import KEY, Cartesia
 from tests.servers.orders import Orders
@@ -46,12 +46,8 @@ def vendor(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 @pytest.fixture
 def cloud(house: House, tmp_path: Path) -> Path:
     """The folder of a provider that answers at once; the house's only line is ordered there."""
-    folder = tmp_path / "cloud"
-    folder.mkdir()
-    (folder / "key").touch()
-    house.overrides["cloud"] = CloudSpeech(folder=str(folder))
+    folder = cloud_of(house, tmp_path)
     house.write("cast.toml", CLOUD_CAST)
-    house.write("price_card.toml", CLOUD_PRICES)
     house.register(PLAY)
     return folder
 

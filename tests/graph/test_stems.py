@@ -26,7 +26,7 @@ from audio_assets.stems import Message, Stem, StemIndex
 from resources.http_client import client_of
 from resources.vendors.cartesia import CartesiaSpeech
 from sensors import messages as sensor
-from tests.elsewhere import PRICES, CloudSpeech, orders
+from tests.elsewhere import PRICES, cloud_of, orders
 from tests.fakes import ToneSpeech, spoken
 from tests.house import House
 from tests.servers.cartesia import VOICE, Cartesia
@@ -249,11 +249,7 @@ def test_a_link_out_of_the_data_root_is_not_read(box: House, tmp_path: Path) -> 
 
 @pytest.fixture
 def cloud(box: House, tmp_path: Path) -> Path:
-    folder = tmp_path / "cloud"
-    folder.mkdir()
-    (folder / "key").touch()
-    box.overrides["cloud"] = CloudSpeech(folder=str(folder))
-    box.write("price_card.toml", PRICES)
+    folder = cloud_of(box, tmp_path)
     box.write("stems.toml", '[name]\ncharacter = "cloud"\n')
     return folder
 
