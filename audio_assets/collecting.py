@@ -46,7 +46,9 @@ def find_leftovers(studio: Studio, recipes: Sequence[Recipe], *, keep_days: int 
     Raises:
         PermanentError: what is registered can not be read, so that nobody knows what today needs.
     """
-    _check_readable(studio)
+    unknown = why_unknown(studio)
+    if unknown:
+        raise PermanentError(f"nothing is deleted while nobody knows what today needs: {unknown}")
     records: list[str] = []
     needed: set[str] = set()
     everything = [*recipes, *(part(studio) for recipe in recipes for part in recipe.part_recipes)]
@@ -73,12 +75,16 @@ def find_leftovers(studio: Studio, recipes: Sequence[Recipe], *, keep_days: int 
     return Leftovers(tuple(records), tuple(objects), tuple(files), n_bytes, scratch)
 
 
-def _check_readable(studio: Studio) -> None:
-    """Refuse while a song's formats or scenes are not known: they would count as retired."""
+def why_unknown(studio: Studio) -> str:
+    """Why a song's formats or scenes can not be read, "" where all can: they would count as retired."""
     for song in studio.songs.records:
-        studio.songs.settings(song)
+        try:
+            studio.songs.settings(song)
+        except PermanentError as error:
+            return str(error)
         if studio.songs.board(song) is None and studio.refs("storyboard").get(song) is not None:
-            raise PermanentError(f"the storyboard of {song} is gone or damaged; analyse the song again, then collect")
+            return f"the storyboard of {song} is gone or damaged; analyse the song again"
+    return ""
 
 
 def _stays(store: ArtifactStore, folder: str, since: str) -> bool:

@@ -56,7 +56,7 @@ def build_resources(settings: Settings, overrides: Mapping[str, Any] | None = No
     """Every resource by its key; `overrides` replace the named ones, as tests do."""
     ground = {"store": ArtifactStore(url=settings.store_url), "bucket": Bucket(url=settings.bucket)}
     parts: dict[str, Any] = {**ground, **shipped_providers(settings), **(overrides or {})}
-    providers = {key: part for key, part in parts.items() if key not in ground}
+    providers = [part for key, part in parts.items() if key not in ground]
     return {**parts, "studio": studio_resource(parts["store"], providers)}
 
 

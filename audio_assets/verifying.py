@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import obstore
 
+from audio_assets.collecting import why_unknown
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar, content_sha256
@@ -61,7 +62,8 @@ class Damage:
 class Verified:
     """What a look at the store found; `orphans` are whole objects that nothing points at, `idle` refs of no partition.
 
-    Neither is damage: they are earlier versions and retired partitions, and `gc` clears them away.
+    Neither is damage: they are earlier versions and retired partitions, of which `gc` clears away what nobody needs.
+    `unknown` says why nobody can tell what is idle, "" where that is known.
     """
 
     damage: list[Damage] = field(default_factory=list)
@@ -73,6 +75,7 @@ class Verified:
     orphans: list[str] = field(default_factory=list)
     idle: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
+    unknown: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -101,7 +104,11 @@ class Verified:
             )
             if found
         ]
-        return "\n".join([*lines, *([f"{', '.join(rest)}: `audio-assets gc` clears them away"] if rest else [])])
+        if self.unknown:
+            lines.append(f"which partitions there are today is not known: {self.unknown}")
+        elif rest:
+            lines.append(f"{', '.join(rest)}: `audio-assets gc` clears away what nobody needs")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,7 @@ Progress = Callable[[int, int], None]
 
 def verify(studio: Studio, recipes: Sequence[Recipe], *, progress: Progress | None = None) -> Verified:
     """Look at every ref, object, file and published copy of these assets. Reads, never writes."""
-    store, found = studio.store, Verified()
+    store, found = studio.store, Verified(unknown=why_unknown(studio))
     everything = list(dict.fromkeys(recipes))
     pointing: dict[str, list[str]] = {}
     owners: dict[str, Recipe] = {}
@@ -183,8 +190,9 @@ def _refs(recipe: Recipe, found: Verified) -> dict[str, Ref]:
     """The refs of an asset; torn ones are told."""
     whole: dict[str, Ref] = {}
     wanted: set[str] | None = None
-    with suppress(PermanentError, RecordError, ValueError):
-        wanted = set(recipe.partitions())
+    if not found.unknown:
+        with suppress(PermanentError, RecordError, ValueError):
+            wanted = set(recipe.partitions())
     for name, data in recipe.store.read_all(f"refs/{recipe.asset}"):
         partition = name.replace("+", "|")
         found.n_refs += 1

@@ -11,6 +11,9 @@ from typing import Any
 
 from rapidfuzz import fuzz, process
 
+_MOST_HAVING = 5
+"""Names with the word in them; of more, none is likely to be meant."""
+
 
 class TomlError(ValueError):
     """A mistake at one key of a TOML file."""
@@ -58,9 +61,12 @@ def check_keys(values: Collection[str], known: Collection[str], key: str, path: 
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """A question ("did you mean ...?") for a slip of a known name, else nothing."""
+    """A question ("did you mean ...?") for a slip of a known name, or for a word of some, else nothing."""
     found = process.extractOne(name.lower(), sorted(known), scorer=fuzz.ratio, score_cutoff=60)
-    return f"did you mean '{found[0]}'?" if found else ""
+    if found:
+        return f"did you mean '{found[0]}'?"
+    having = [one for one in sorted(known) if name.lower() in re.split(r"[\W_]+", one.lower())]
+    return f"did you mean {' or '.join(map(repr, having))}?" if 0 < len(having) <= _MOST_HAVING else ""
 
 
 def character_key(name: str) -> str:

@@ -5,7 +5,6 @@ The customer runs the real recipes, in a process that kills itself at a step of 
 is killed while the vendor holds its request or answer back (`tests/servers/apart.py`).
 """
 
-import multiprocessing
 import os
 import signal
 from abc import ABC, abstractmethod
@@ -39,6 +38,7 @@ from resources.vendors.fal import FalVendor
 from resources.vendors.sync_so import SyncSo, SyncSoVendor
 from tests.cinema import Cinema
 from tests.concert import SONG
+from tests.forks import Forked, forks
 from tests.house import House
 from tests.servers.apart import Held, apart
 from tests.servers.cartesia import Cartesia
@@ -51,9 +51,7 @@ from tests.servers.video_jobs import Jobs, clip
 from tests.servers.voices import said
 from tests.trouble import CAST, KEYS, PRICES, RATE_HZ, Quick, QuickVideo, clip_of, put_board
 
-processes = multiprocessing.get_context("forkserver")  # a store that was used once does not outlive a fork
-processes.set_forkserver_preload([__name__])
-
+Fork = Callable[..., Forked]
 STEPS = {
     "before it is reserved": ("ledger", "reserve", "before"),
     "after it is reserved": ("ledger", "reserve", "after"),
@@ -137,24 +135,22 @@ class Customer(ABC):
         (outcome,) = render(recipe, [partition], run_id="run")
         return outcome.failure.reason if outcome.failure else outcome.state
 
-    def outcome(self, point: str = "") -> str:
+    def outcome(self, fork: Fork, point: str = "") -> str:
         """Render, in a process of its own; "killed" where it was."""
-        answers = processes.SimpleQueue()
-        process = processes.Process(target=_bought, args=(self, point, answers))
         where, step, when = STEPS[point] if point else ("", "", "")
         held, hold = self.folder / "held", self.folder / "hold"
         if where == "hold":
             hold.write_text(f"{when} {self.requests[step]}")
-        process.start()
+        process = fork(_bought, self, point)
         if where == "hold":
             wait_until(held.exists, within_s=60)
-            process.kill()
-        process.join(120)
+            os.kill(process.pid, signal.SIGKILL)
+        code, answer = process.result()
         hold.unlink(missing_ok=True)
-        if process.exitcode == -signal.SIGKILL:
+        if code == -signal.SIGKILL:
             return "killed"
-        assert process.exitcode == 0
-        return str(answers.get())
+        assert code == 0
+        return str(answer)
 
     def studio(self) -> Studio:
         return self.recipe()[0].studio
@@ -173,11 +169,11 @@ class Customer(ABC):
         return self.root / ref.object
 
 
-def _bought(customer: Customer, point: str, answers: Any) -> None:
+def _bought(customer: Customer, point: str) -> str:
     """What a process of its own does."""
     os.environ.update(customer.environment)
     current.cache_clear()
-    answers.put(customer.run(point))
+    return customer.run(point)
 
 
 class Line(Customer):
@@ -312,6 +308,12 @@ def _synced(film: bytes, voice: bytes) -> bytes:
     return film + voice
 
 
+@pytest.fixture(scope="module")
+def fork() -> Iterator[Fork]:
+    with forks() as found:
+        yield found
+
+
 @pytest.fixture
 def customer(request: pytest.FixtureRequest, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Customer]:
     for name, key in {**KEYS, "SYNC_API_KEY": SYNC_KEY}.items():
@@ -340,13 +342,13 @@ def killed_at(kinds: Sequence[type[Customer]], points: Sequence[str] = tuple(STE
 
 
 @killed_at((Line, Take, LipSync))
-def test_killed_at_any_step_and_started_again_it_is_done_once(customer: Customer, point: str) -> None:
-    assert customer.outcome(point) == "killed"
+def test_killed_at_any_step_and_started_again_it_is_done_once(customer: Customer, fork: Fork, point: str) -> None:
+    assert customer.outcome(fork, point) == "killed"
     if point == "while it is on its way":
         wait_until(lambda: len(customer.orders()) == 1, within_s=30)  # what was sent is done, whoever has died
     n_sent = len(customer.orders())
     for n_run in range(2):
-        said_of_it = customer.outcome()
+        said_of_it = customer.outcome(fork)
         (entry,) = customer.entries
         folder = customer.artifact()
         is_lost = point in SENT or (
@@ -366,17 +368,17 @@ def test_killed_at_any_step_and_started_again_it_is_done_once(customer: Customer
 
 
 @killed_at((Take,), [*SENT, "after the answer, before its job is kept"])
-def test_what_is_held_goes_on_when_a_person_has_looked(customer: Customer, point: str) -> None:
-    assert customer.outcome(point) == "killed"
+def test_what_is_held_goes_on_when_a_person_has_looked(customer: Customer, fork: Fork, point: str) -> None:
+    assert customer.outcome(fork, point) == "killed"
     if point == "while it is on its way":
         wait_until(lambda: len(customer.orders()) == 1, within_s=30)
-    customer.outcome()
+    customer.outcome(fork)
     (entry,) = customer.entries
     if customer.orders():
         budget_commands.attach(customer.studio().ledger, entry.id, customer.orders()[0])
     else:
         budget_commands.release(customer.studio().ledger, entry.id, "looked: it is not there")
-    assert customer.outcome() == "rendered"
+    assert customer.outcome(fork) == "rendered"
     folder = customer.artifact()
     assert folder is not None
     assert customer.is_right(folder)
