@@ -1,6 +1,7 @@
 """What tests share: a data root of their own, and an instance of Dagster that ends with them."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,16 @@ from audio_assets import settings
 from resources import http_client
 from resources.pausing import Timing
 from tests.house import CAST, House
+from tests.instances import copy_into
+
+
+@pytest.hookimpl(optionalhook=True)  # xdist may be turned off
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many workers again as there are cores: one waits a third of its time, for a vendor, a process or a lock.
+
+    All tests on 2 cores: 14.6 minutes with 2 workers, 12.2 with 3.
+    """
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
 @pytest.fixture
@@ -39,6 +50,42 @@ def house(root: Path, tmp_path: Path) -> House:
     engines.mkdir()
     (root / "cast.toml").write_text(CAST)
     return House(root, engines)
+
+
+@pytest.fixture(scope="session")
+def premiere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dg.DagsterInstance]]:
+    """A folder with a studio whose play is rendered and with its engines, and all that Dagster knows of it."""
+    home = tmp_path_factory.mktemp("premiere")
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
+        patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))
+        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
+        patch.delenv("DAGSTER_HOME", raising=False)
+        settings.current.cache_clear()
+        (home / "engines").mkdir()
+        house = House(home / "studio", home / "engines")
+        house.write("cast.toml", CAST)
+        assert not house.register().problems
+        assert house.run(instance).success
+        settings.current.cache_clear()
+        yield home, instance
+
+
+@pytest.fixture
+def rendered(house: House, premiere: tuple[Path, dg.DagsterInstance]) -> House:
+    """The same studio in which the play is registered and rendered, unknown to Dagster so far."""
+    home, _ = premiere
+    shutil.copytree(home / "studio", house.root, dirs_exist_ok=True)
+    shutil.copytree(home / "engines", house.engines, dirs_exist_ok=True)
+    return house
+
+
+@pytest.fixture
+def known(rendered: House, instance: dg.DagsterInstance, premiere: tuple[Path, dg.DagsterInstance]) -> House:
+    """The same after one run of the job: `instance` knows of it."""
+    _, other = premiere
+    copy_into(instance, other)
+    return rendered
 
 
 @pytest.fixture
