@@ -15,7 +15,7 @@ from audio_assets import settings
 from resources import http_client
 from resources.pausing import Timing
 from tests.house import CAST, House
-from tests.instances import copy_into
+from tests.instances import copy_into, in_memory
 
 
 @pytest.hookimpl(optionalhook=True)  # xdist may be turned off
@@ -56,7 +56,7 @@ def house(root: Path, tmp_path: Path) -> House:
 def premiere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dg.DagsterInstance]]:
     """A folder with a studio whose play is rendered and with its engines, and all that Dagster knows of it."""
     home = tmp_path_factory.mktemp("premiere")
-    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+    with pytest.MonkeyPatch.context() as patch, in_memory() as instance:
         patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
         patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))
         patch.setenv("AUDIO_ASSETS_WORKERS", "1")
@@ -83,8 +83,8 @@ def rendered(house: House, premiere: tuple[Path, dg.DagsterInstance]) -> House:
 @pytest.fixture
 def known(rendered: House, instance: dg.DagsterInstance, premiere: tuple[Path, dg.DagsterInstance]) -> House:
     """The same after one run of the job: `instance` knows of it."""
-    _, other = premiere
-    copy_into(instance, other)
+    _, before = premiere
+    copy_into(instance, before)
     return rendered
 
 
@@ -100,5 +100,5 @@ def slept_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
     """A real instance in memory."""
-    with dg.DagsterInstance.ephemeral() as found:
+    with in_memory() as found:
         yield found
