@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -95,6 +96,13 @@ def slept_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     timing = Timing(sleep=lambda seconds: slept.append(seconds) if seconds else None, vary=lambda: 0.5)
     monkeypatch.setattr(http_client, "TIMING", timing)
     return slept
+
+
+@pytest.fixture
+def light_dagster(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    """Commands find this instance in memory, not that of the data root: 0.6 s to make, and 20 ms an event."""
+    monkeypatch.setattr(dg.DagsterInstance, "get", lambda: nullcontext(instance))
+    return instance
 
 
 @pytest.fixture
