@@ -111,8 +111,8 @@ def recipes(studio: Studio) -> list[Recipe]:
     return [recipe(studio) for recipe in RECIPES]
 
 
-def sync(instance: dg.DagsterInstance, studio: Studio) -> int:
-    """Bring Dagster's partition sets up to what is registered, and report sources that changed, up to some at once.
+def sync(instance: dg.DagsterInstance, studio: Studio, *, at_once: int = _REPORTED_AT_ONCE) -> int:
+    """Bring Dagster's partition sets up to what is registered, and report sources that changed, up to `at_once`.
 
     Answers how many are still to be reported: the next call goes on with them.
     """
@@ -129,9 +129,9 @@ def sync(instance: dg.DagsterInstance, studio: Studio) -> int:
         for key, version in _new_versions(instance, source)
         if version
     ]
-    for source, key in changed[:_REPORTED_AT_ONCE]:
+    for source, key in changed[:at_once]:
         instance.report_runless_asset_event(source_event(source, key))
-    return max(0, len(changed) - _REPORTED_AT_ONCE)
+    return max(0, len(changed) - at_once)
 
 
 def _new_versions(instance: dg.DagsterInstance, source: Source) -> Iterator[tuple[str, str]]:
