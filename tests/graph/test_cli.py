@@ -17,6 +17,7 @@ from audio_assets import settings
 from audio_assets.cli import main
 from audio_assets.cli_plain import plainly
 from audio_assets.domain.schemas.records import Ref
+from resources import render_lock
 from resources.store import Refs
 from tests.graph.test_definitions import COMMANDS
 
@@ -134,6 +135,15 @@ def test_what_was_stopped_goes_on_with_the_same_command(play: Path, monkeypatch:
     assert "Error" not in stopped.output
     rest = answer("ingest", play)
     assert rest["rendered"] == {"voice_line": 1, "alignment": 2, "lipsync": 2, "dialogue_mix": 1}
+
+
+def test_a_run_says_when_another_renders_beside_it(play: Path) -> None:
+    assert "another run is rendering here" not in run("ingest", play).stderr
+    play.write_text(PLAY.replace("Good", "Nice"))
+    render_lock.hold(settings.current().render_lock("render_dialogue"))
+    beside = run("ingest", play)
+    assert "another run is rendering here" in " ".join(beside.stderr.split())
+    assert beside.exit_code == DONE
 
 
 def test_plan_says_what_is_stale_and_why_by_its_exit_code_too(play: Path, cast: Path) -> None:
