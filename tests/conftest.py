@@ -57,17 +57,18 @@ def house(root: Path, tmp_path: Path) -> House:
 def premiere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dg.DagsterInstance]]:
     """A folder with a studio whose play is rendered and with its engines, and all that Dagster knows of it."""
     home = tmp_path_factory.mktemp("premiere")
-    with pytest.MonkeyPatch.context() as patch, in_memory() as instance:
-        patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
-        patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))
-        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
-        patch.delenv("DAGSTER_HOME", raising=False)
-        settings.current.cache_clear()
-        (home / "engines").mkdir()
-        house = House(home / "studio", home / "engines")
-        house.write("cast.toml", CAST)
-        assert not house.register().problems
-        assert house.run(instance).success
+    with in_memory() as instance:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
+            patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))
+            patch.setenv("AUDIO_ASSETS_WORKERS", "1")
+            patch.delenv("DAGSTER_HOME", raising=False)
+            settings.current.cache_clear()
+            (home / "engines").mkdir()
+            house = House(home / "studio", home / "engines")
+            house.write("cast.toml", CAST)
+            assert not house.register().problems
+            assert house.run(instance).success
         settings.current.cache_clear()
         yield home, instance
 

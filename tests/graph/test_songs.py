@@ -38,15 +38,16 @@ text = "inked outlines, flat colours, speed lines"
 def analysed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dg.DagsterInstance]]:
     """A data root in which one song is analysed, planned and prompted, and who knows of it; tests work on copies."""
     found = tmp_path_factory.mktemp("analysed") / "studio"
-    with pytest.MonkeyPatch.context() as patch, in_memory() as instance:
-        patch.setenv("AUDIO_ASSETS_DATA", str(found))
-        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
-        patch.delenv("DAGSTER_HOME", raising=False)
-        settings.current.cache_clear()
-        concert = Concert(found)
-        concert.drop()
-        assert not concert.register().problems
-        assert concert.run(instance).success
+    with in_memory() as instance:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AUDIO_ASSETS_DATA", str(found))
+            patch.setenv("AUDIO_ASSETS_WORKERS", "1")
+            patch.delenv("DAGSTER_HOME", raising=False)
+            settings.current.cache_clear()
+            concert = Concert(found)
+            concert.drop()
+            assert not concert.register().problems
+            assert concert.run(instance).success
         settings.current.cache_clear()
         yield found, instance
 
