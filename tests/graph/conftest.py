@@ -1,7 +1,6 @@
 """Fixtures of films: one song is filmed once, every test takes a copy."""
 
 import shutil
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from tests.cinema import PRICES, SETTINGS, Cinema
 from tests.vendors import ShopVendor
 from tests.video_fakes import write_colours
 
-SIZE = "640x360"
-"""Of these films: a quarter of the pixels, and of the time."""
+SIZE = "320x180"
+"""Of these films: a sixteenth of the pixels."""
 
 
 @pytest.fixture(scope="session")
@@ -51,18 +50,18 @@ def cinema(root: Path, shot: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
 
 
 @pytest.fixture
-def shown(cinema: Cinema, instance: dg.DagsterInstance) -> Iterator[Cinema]:
-    """The same, and Dagster knows of it."""
+def shown(cinema: Cinema, instance: dg.DagsterInstance) -> Cinema:
+    """The same, and Dagster knows of it: two runs, for tests that look at what Dagster holds."""
     assert cinema.run(instance).success
     assert cinema.film(instance).success
     return cinema
 
 
 @pytest.fixture
-def shop(shown: Cinema, tmp_path: Path) -> ShopVendor:
+def shop(cinema: Cinema, tmp_path: Path) -> ShopVendor:
     """The song's takes are ordered from a shop at 0.40 USD a clip."""
     clip = tmp_path / "bought.mp4"
-    write_colours(clip, "bought", 640, 360, Fraction(12), 48)
-    shown.write("price_card.toml", PRICES)
-    shown.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
+    write_colours(clip, "bought", 320, 180, Fraction(12), 48)
+    cinema.write("price_card.toml", PRICES)
+    cinema.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
     return ShopVendor(tmp_path / "shop.db")
