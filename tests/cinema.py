@@ -1,5 +1,6 @@
 """A small studio for films in a temporary folder: songs as in `concert`, takes drawn in plain colours."""
 
+import shutil
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -139,6 +140,13 @@ def touched(cinema: Cinema) -> set[str]:
 def changed(before: Mapping[str, int], now: Mapping[str, int]) -> set[str]:
     """The kinds of objects that were written between two looks at `objects`."""
     return {str(Path(folder).parent) for folder, at in now.items() if before.get(folder) != at}
+
+
+def unfilmed(cinema: Cinema) -> None:
+    """Let nothing of the film ever have been made; its song is analysed and prompted."""
+    for recipe in FILM.opened(cinema.studio()):
+        shutil.rmtree(cinema.root / "refs" / recipe.asset)
+        shutil.rmtree(cinema.root / recipe.folder)
 
 
 def buy(cinema: Cinema, cap: str) -> None:

@@ -1,6 +1,5 @@
 """Takes and film through the graph: what is rendered when, what an edit or a choice touches, what people are told."""
 
-import shutil
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,7 +13,7 @@ from audio_assets.domain.schemas.take_requests import AddedClip, RemixOrder
 from audio_assets.launch import FILM, MUSIC
 from audio_assets.partitions import event_key
 from resources.video_files import probe_video
-from tests.cinema import EDITING, PRICES, SHOOTING, Cinema, buy, changed, touched
+from tests.cinema import EDITING, PRICES, SHOOTING, Cinema, buy, changed, touched, unfilmed
 from tests.concert import SONG, Artifact
 from tests.vendors import ShopVendor
 from tests.video_fakes import write_colours
@@ -235,9 +234,7 @@ def test_what_a_cap_leaves_is_filmed_to_its_end_in_the_same_run(
     write_colours(clip, "bought", 320, 180, Fraction(12), 48)
     cinema.write("price_card.toml", PRICES)
     cinema.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
-    for recipe in FILM.opened(cinema.studio()):  # nothing of it was ever made
-        shutil.rmtree(cinema.root / "refs" / recipe.asset)
-        shutil.rmtree(cinema.root / recipe.folder)
+    unfilmed(cinema)
     buy(cinema, "1.00")
     assert cinema.run(instance).success
     assert not cinema.film(instance).success
