@@ -1,13 +1,15 @@
 """Fixtures of films: one song is filmed once, every test takes a copy."""
 
 import shutil
+from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from audio_assets import settings
+from audio_assets import settings, site
 from audio_assets.domain import storyboard
 from tests.cinema import PRICES, SETTINGS, Cinema
 from tests.vendors import ShopVendor
@@ -15,6 +17,14 @@ from tests.video_fakes import write_colours
 
 SIZE = "320x180"
 """Of these films: a sixteenth of the pixels."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates() -> Iterator[None]:
+    """The pages' templates are compiled once, as in a server, and not for each of a thousand answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, "_templates", cache(site._templates))
+        yield
 
 
 @pytest.fixture(scope="session")
