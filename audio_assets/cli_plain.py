@@ -32,7 +32,7 @@ class UserError(click.ClickException):
 def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     """Say a user's mistake in one sentence: every error of ours that reaches a command is written to be read.
 
-    With AUDIO_ASSETS_DEBUG set the whole trace is shown, for what is our mistake.
+    Ctrl-C is said in one, too. With AUDIO_ASSETS_DEBUG set the whole trace is shown, for what is our mistake.
     """
 
     @wraps(command)
@@ -42,6 +42,9 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
                 return command(*args, **kwargs)
             except BrokenPipeError:  # `| head` has read enough: click ends quietly
                 raise
+            except KeyboardInterrupt as stop:
+                click.echo(f"\n{stop or 'stopped'}", err=True)
+                sys.exit(_KILLED)
             except (ValueError, RuntimeError, OSError) as error:
                 if os.environ.get("AUDIO_ASSETS_DEBUG"):
                     raise

@@ -46,9 +46,8 @@ def find_leftovers(studio: Studio, recipes: Sequence[Recipe], *, keep_days: int 
     Raises:
         PermanentError: what is registered can not be read, so that nobody knows what today needs.
     """
-    unknown = why_unknown(studio)
-    if unknown:
-        raise PermanentError(f"nothing is deleted while nobody knows what today needs: {unknown}")
+    if studio.songs.unreadable:
+        raise PermanentError(f"nothing is deleted while nobody knows what today needs: {studio.songs.unreadable}")
     records: list[str] = []
     needed: set[str] = set()
     everything = [*recipes, *(part(studio) for recipe in recipes for part in recipe.part_recipes)]
@@ -73,18 +72,6 @@ def find_leftovers(studio: Studio, recipes: Sequence[Recipe], *, keep_days: int 
     scratch = (*_rests_of_crashes(studio.settings.scratch), *_answers_used(studio, everything))
     n_bytes = sum(studio.store.size(path) or 0 for path in files) + sum(path.stat().st_size for path in scratch)
     return Leftovers(tuple(records), tuple(objects), tuple(files), n_bytes, scratch)
-
-
-def why_unknown(studio: Studio) -> str:
-    """Why a song's formats or scenes can not be read, "" where all can: they would count as retired."""
-    for song in studio.songs.records:
-        try:
-            studio.songs.settings(song)
-        except PermanentError as error:
-            return str(error)
-        if studio.songs.board(song) is None and studio.refs("storyboard").get(song) is not None:
-            return f"the storyboard of {song} is gone or damaged; analyse the song again"
-    return ""
 
 
 def _stays(store: ArtifactStore, folder: str, since: str) -> bool:

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 from dagster_shared.check import CheckError
 from filelock import FileLock
 from sqlalchemy.exc import OperationalError
@@ -15,6 +16,13 @@ from audio_assets.settings import Settings
 
 _MISREAD = (dg.DagsterError, CheckError, YAMLError, TypeError)
 """What Dagster raises at a `dagster.yaml` that says something wrong; some of it is checked by using it."""
+_ON_THE_TERMINAL = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager",
+    }
+}  # fmt: skip
+"""What a command prints is seen where it was typed. Else Dagster sends it through a file and `tail`: progress bars
+stand still, and Ctrl-C ends with the traces of its helpers."""
 _TEMPLATE = Path(__file__).resolve().parent / "dagster.yaml"
 
 
@@ -33,7 +41,7 @@ def prepare_home(settings: Settings) -> Path:
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The instance of a data root.
+    """The instance of a data root, for a command: what its runs print is not kept.
 
     Two first uses at once would both create SQLite's tables and one would fail: they are made under a lock.
     """
@@ -41,7 +49,8 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     with ExitStack() as held:
         with FileLock(home / ".opening"):
             try:
-                instance = held.enter_context(dg.DagsterInstance.get())
+                ref = InstanceRef.from_dir(str(home), overrides=_ON_THE_TERMINAL)
+                instance = held.enter_context(dg.DagsterInstance.from_ref(ref))
             except _MISREAD as error:
                 cause = str(error).strip().partition("\n")[0]
                 raise RuntimeError(

@@ -7,6 +7,7 @@ is one job, whose steps run in the order in which they are listed.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 
@@ -15,6 +16,7 @@ from audio_assets.batch import newest_events, recorded_versions, recorded_withou
 from audio_assets.costs import CostReport
 from audio_assets.deliverables import Deliverable, Timeline
 from audio_assets.domain.scene_key import song_of
+from audio_assets.event_log import keeping_logs_open
 from audio_assets.film import FinalVideo, SceneClip
 from audio_assets.film_sources import DeliveryRequest, SceneSpan, SceneTreatment, TakeRequest
 from audio_assets.lipsync import LipSync
@@ -111,8 +113,8 @@ def recipes(studio: Studio) -> list[Recipe]:
     return [recipe(studio) for recipe in RECIPES]
 
 
-def sync(instance: dg.DagsterInstance, studio: Studio) -> int:
-    """Bring Dagster's partition sets up to what is registered, and report sources that changed, up to some at once.
+def sync(instance: dg.DagsterInstance, studio: Studio, *, at_once: int = _REPORTED_AT_ONCE) -> int:
+    """Bring Dagster's partition sets up to what is registered, and report sources that changed, up to `at_once`.
 
     Answers how many are still to be reported: the next call goes on with them.
     """
@@ -129,9 +131,9 @@ def sync(instance: dg.DagsterInstance, studio: Studio) -> int:
         for key, version in _new_versions(instance, source)
         if version
     ]
-    for source, key in changed[:_REPORTED_AT_ONCE]:
+    for source, key in changed[:at_once]:
         instance.report_runless_asset_event(source_event(source, key))
-    return max(0, len(changed) - _REPORTED_AT_ONCE)
+    return max(0, len(changed) - at_once)
 
 
 def _new_versions(instance: dg.DagsterInstance, source: Source) -> Iterator[tuple[str, str]]:
@@ -228,4 +230,8 @@ def execute_job(
 ) -> dg.ExecuteInProcessResult:
     """Run a job in this process, with Dagster's own log kept off the terminal: it is in the run's record."""
     silent = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    return job.execute_in_process(run_config={**config, **silent}, instance=instance, raise_on_error=False)
+    run_id = str(uuid4())
+    with keeping_logs_open(instance, run_id):
+        return job.execute_in_process(
+            run_config={**config, **silent}, instance=instance, raise_on_error=False, run_id=run_id
+        )

@@ -101,14 +101,19 @@ class Plan:
         }
 
 
-def plan(studio: Studio, recipes: Sequence[Recipe], *, retry_failed: bool = False) -> Plan:
+def plan(
+    studio: Studio, recipes: Sequence[Recipe], *, retry_failed: bool = False, lookout: Lookout | None = None
+) -> Plan:
     """Compare every partition's action of today with its ref, stage by stage.
 
     What is rendered in no time and for nothing is tried, so that what follows from it is known; what follows from the
-    rest is stale too, but not certainly.
+    rest is stale too, but not certainly. `lookout` is one that looks at these recipes already (`looking`).
     """
     with _without_collector():
-        return _planned(studio, recipes, retry_failed=retry_failed)
+        if lookout is not None:
+            return _judged(studio, recipes, lookout, retry_failed=retry_failed)
+        with looking(recipes) as own:
+            return _judged(studio, recipes, own, retry_failed=retry_failed)
 
 
 @contextmanager
@@ -148,8 +153,8 @@ class _Kept:
 
 
 @contextmanager
-def _looking(recipes: Sequence[Recipe]) -> Iterator[Lookout | None]:
-    """Within: another process looks at the objects, where there are so many that it is worth it."""
+def looking(recipes: Sequence[Recipe]) -> Iterator[Lookout | None]:
+    """Within: other processes look at the objects, where there are so many that it is worth it."""
     assets = [recipe.asset for recipe in recipes]
     root = recipes[0].store.local_root if recipes else None
     lookout = Lookout(str(root), assets) if root is not None and has_many(str(root), assets) else None
@@ -158,11 +163,6 @@ def _looking(recipes: Sequence[Recipe]) -> Iterator[Lookout | None]:
     finally:
         if lookout is not None:
             lookout.close()
-
-
-def _planned(studio: Studio, recipes: Sequence[Recipe], *, retry_failed: bool) -> Plan:
-    with _looking(recipes) as lookout:
-        return _judged(studio, recipes, lookout, retry_failed=retry_failed)
 
 
 def _judged(studio: Studio, recipes: Sequence[Recipe], lookout: Lookout | None, *, retry_failed: bool) -> Plan:

@@ -36,8 +36,6 @@ from resources.ordered import Remote
 from resources.pool import Call
 from resources.store import ArtifactStore, DamagedError, Refs, StoreError
 
-_STAND_IN_TRIES = 2
-
 
 @dataclass(frozen=True)
 class StandIn:
@@ -168,20 +166,18 @@ class Recipe(ABC):
     def still_fails(self, partition: str, action: Action, failure: Failure) -> str:
         """Why what has failed is not tried again by itself, in today's words; "" where it is.
 
-        It is where something else is asked for, where a retry may help, and where the circumstances are others.
+        It is where something else is asked for, where a retry may help, where somebody was named to stand in since, and
+        where the circumstances are others.
         """
         if failure.action_key != action.key or not failure.is_final:
             return ""
+        if failure.may_be_stood_in_for and self.able_stand_in(partition, action) is not None:
+            return ""
         now = self.circumstances(partition, action)
         if now.obstacle:
-            return "" if self._has_new_stand_in(partition, action, failure) else now.obstacle
+            return now.obstacle
         has_passed = failure.kind in ("budget", "unavailable") or failure.circumstances != now.mark
         return "" if has_passed else failure.reason or failure.kind
-
-    def _has_new_stand_in(self, partition: str, action: Action, failure: Failure) -> bool:
-        """Whether somebody was named who could make it, since it failed; one who fails as well is asked twice."""
-        is_due = failure.kind == "unavailable" and not failure.stand_in and failure.attempts <= _STAND_IN_TRIES
-        return is_due and self.able_stand_in(partition, action) is not None
 
     def needs(self, partition: str) -> Sequence[tuple[str, str]]:
         """The (asset, partition) of every input artifact."""

@@ -13,9 +13,11 @@ from audio_assets.backfill_job import JOB as BACKFILL
 from audio_assets.backfill_job import Backfill
 from audio_assets.backfilling import Selection
 from audio_assets.definitions import build_defs
-from audio_assets.launch import Order, Pipeline, execute, execute_job
+from audio_assets.launch import PIPELINES, Order, Pipeline, execute, execute_job
 from audio_assets.plan import Stuck
 from audio_assets.render import Outcome, Recipe, watched
+from audio_assets.settings import current
+from resources import render_lock
 
 _LISTED = 20
 
@@ -118,11 +120,13 @@ def run_here(instance: dg.DagsterInstance, pipeline: Pipeline, wanted: Order, *,
 
     Raises:
         RuntimeError: the run failed for another reason than a partition.
+        KeyboardInterrupt: somebody stopped it.
     """
     report = RunReport()
     if not wanted:
         return report
     n_renders = sum(len(wanted.get(recipe.asset, ())) for recipe in pipeline.recipes)
+    _tell_of_others([pipeline.job], is_quiet=is_quiet)
     with _progress(n_renders, is_quiet=is_quiet) as advance:
 
         def watch(recipe: Recipe, outcome: Outcome) -> None:
@@ -131,10 +135,7 @@ def run_here(instance: dg.DagsterInstance, pipeline: Pipeline, wanted: Order, *,
 
         with watched(watch):
             result = execute(instance, build_defs().resolve_job_def(pipeline.job), wanted)
-    report.run_id = result.run_id
-    if not result.success and not report.failed:
-        raise RuntimeError(f"run {result.run_id} failed: {_first_error(result)}")
-    return report
+    return _reported(report, result)
 
 
 def run_backfill_here(
@@ -144,8 +145,11 @@ def run_backfill_here(
 
     Raises:
         RuntimeError: the run failed for another reason than a partition.
+        KeyboardInterrupt: somebody stopped it.
     """
     report = RunReport(means=selection.means)
+    assets = {entry.asset for entry in selection.stale}
+    _tell_of_others([one.job for one in PIPELINES if assets.intersection(one.rendered)], is_quiet=is_quiet)
     with _progress(len(selection.stale), is_quiet=is_quiet) as advance:
 
         def watch(recipe: Recipe, outcome: Outcome) -> None:
@@ -155,20 +159,43 @@ def run_backfill_here(
 
         with watched(watch):
             result = execute_job(instance, build_defs().resolve_job_def(BACKFILL), wanted.as_run_config())
+    return _reported(report, result)
+
+
+def _tell_of_others(jobs: Iterable[str], *, is_quiet: bool) -> None:
+    """Say on the terminal that another process renders the same pipelines: it is no harm, and perhaps no help."""
+    if not is_quiet and any(render_lock.is_held(current().render_lock(job)) for job in jobs):
+        said = "another run is rendering here: both may do the same work, though nothing is paid twice"
+        Console(stderr=True).print(f"{said}; Ctrl-C, and come back when it has ended, saves time")
+
+
+def _reported(report: RunReport, result: dg.ExecuteInProcessResult) -> RunReport:
+    """The report of a run that has ended.
+
+    Raises:
+        RuntimeError: it failed for another reason than a partition.
+        KeyboardInterrupt: somebody stopped it.
+    """
     report.run_id = result.run_id
-    if not result.success and not report.failed:
-        raise RuntimeError(f"run {result.run_id} failed: {_first_error(result)}")
+    if result.success:
+        return report
+    kind, said = _first_error(result)
+    if kind == dg.DagsterExecutionInterruptedError.__name__:
+        raise KeyboardInterrupt("stopped; what is finished is kept, and the same command goes on with the rest")
+    if not report.failed:
+        raise RuntimeError(f"run {result.run_id} failed: {said}")
     return report
 
 
-def _first_error(result: dg.ExecuteInProcessResult) -> str:
+def _first_error(result: dg.ExecuteInProcessResult) -> tuple[str, str]:
+    """What kind of error failed a run, and what it says."""
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
-            return error.message.strip()
-    return "see the run in the Dagster UI"
+            return error.cls_name or "", error.message.strip()
+    return "", "see the run in the Dagster UI"
 
 
 @contextmanager

@@ -299,6 +299,18 @@ class SongBook:
         except (StoreError, RecordError):
             return None
 
+    @cached_property
+    def unreadable(self) -> str:
+        """Why a song's formats or scenes can not be read, "" where all can: they would seem to be retired."""
+        for song in self.records:
+            try:
+                self.settings(song)
+            except PermanentError as error:
+                return str(error)
+            if self.board(song) is None and self.store.refs("storyboard").get(song) is not None:
+                return f"the storyboard of {song} is gone or damaged; analyse the song again"
+        return ""
+
     def scene(self, partition: str) -> tuple[Storyboard, Scene]:
         """The scene of a partition and the storyboard that it stands in.
 

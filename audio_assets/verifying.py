@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 import obstore
 
-from audio_assets.collecting import why_unknown
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar, content_sha256
@@ -129,7 +128,7 @@ Progress = Callable[[int, int], None]
 
 def verify(studio: Studio, recipes: Sequence[Recipe], *, progress: Progress | None = None) -> Verified:
     """Look at every ref, object, file and published copy of these assets. Reads, never writes."""
-    store, found = studio.store, Verified(unknown=why_unknown(studio))
+    store, found = studio.store, Verified(unknown=studio.songs.unreadable)
     everything = list(dict.fromkeys(recipes))
     pointing: dict[str, list[str]] = {}
     owners: dict[str, Recipe] = {}

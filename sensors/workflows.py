@@ -18,7 +18,7 @@ from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.backfill_policy import FILE
 from audio_assets.domain.setting_entries import changed_entries, entry_hash
 from audio_assets.launch import sync
-from audio_assets.plan import Plan, plan
+from audio_assets.plan import Plan, looking, plan
 from audio_assets.settings import Settings
 from audio_assets.stale_plan import plan_event, up_to_date
 from audio_assets.studio import Studio, StudioResource
@@ -28,6 +28,7 @@ from resources import render_lock
 from sensors.inbox import MAX_ATTEMPTS, Asked, has_queued_run
 
 _LOOK_AGAIN_S = 300.0  # without a change, for new code and what ended badly
+_TOLD_AT_ONCE, _TOLD_FIRST = 500, 50  # changed sources, in a tick that does nothing else (3 s), and in one that plans
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
         return dg.SkipReason(noticed.ends)
     if _is_rendering(context.instance, opened):
         return dg.SkipReason("a run is rendering; what follows from changes is planned after it")
-    seen = replace(noticed.seen, n_untold=sync(context.instance, opened))
     if noticed.is_telling:
+        seen = replace(noticed.seen, n_untold=sync(context.instance, opened, at_once=_TOLD_AT_ONCE))
         context.update_cursor(seen.dump())
         return dg.SkipReason(f"Dagster is told of changed sources some at a time; {seen.n_untold} are left")
     try:
@@ -127,7 +128,9 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     except ValueError as error:
         return dg.SkipReason(f"{error}; nothing is planned before that is mended")
     recipes = backfill_recipes(opened)
-    found = plan(opened, recipes)
+    with looking(recipes) as lookout:  # it begins before Dagster is told, which mostly waits for the disk
+        seen = replace(noticed.seen, n_untold=sync(context.instance, opened, at_once=_TOLD_FIRST))
+        found = plan(opened, recipes, lookout=lookout)
     wanted = Selector(opened, recipes, found).allowed(policies).plan.keys()
     decided = decide(seen, found, wanted, at=time.time())
     if decided.is_another_plan:

@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,9 @@ from click.testing import CliRunner, Result
 from audio_assets import settings
 from audio_assets.cli import main
 from audio_assets.cli_plain import plainly
+from audio_assets.domain.schemas.records import Ref
+from resources import render_lock
+from resources.store import Refs
 from tests.graph.test_definitions import COMMANDS
 
 CAST = """
@@ -24,7 +28,7 @@ engine = "espeak"
 voice = "espeak:en-us+f3"
 """
 PLAY = "== dawn ==\nAnna: Good morning.\nThe sea is black.\n"
-DONE, FAILED, UNUSABLE, STALE = 0, 1, 2, 3
+DONE, FAILED, UNUSABLE, STALE, STOPPED = 0, 1, 2, 3, 130
 
 NOTHING_IS_STALE = {
     "stale": [], "stuck": [], "stood_in": [], "n_stale": 0, "n_certain": 0, "n_current": 0, "estimated_core_s": 0.0,
@@ -114,6 +118,32 @@ def test_ingest_renders_then_finds_everything_up_to_date(play: Path, root: Path)
     text = run("ingest", play)
     assert text.exit_code == DONE
     assert "everything is up to date" in text.stdout
+
+
+def test_what_was_stopped_goes_on_with_the_same_command(play: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = Refs.point
+
+    def stop_after(self: Refs, partition: str, ref: Ref) -> None:
+        point(self, partition, ref)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Refs, "point", stop_after)
+        stopped = run("ingest", play)
+    assert stopped.exit_code == STOPPED, stopped.output
+    assert stopped.stderr.rstrip().endswith("what is finished is kept, and the same command goes on with the rest")
+    assert "Error" not in stopped.output
+    rest = answer("ingest", play)
+    assert rest["rendered"] == {"voice_line": 1, "alignment": 2, "lipsync": 2, "dialogue_mix": 1}
+
+
+def test_a_run_says_when_another_renders_beside_it(play: Path) -> None:
+    assert "another run is rendering here" not in run("ingest", play).stderr
+    play.write_text(PLAY.replace("Good", "Nice"))
+    render_lock.hold(settings.current().render_lock("render_dialogue"))
+    beside = run("ingest", play)
+    assert "another run is rendering here" in " ".join(beside.stderr.split())
+    assert beside.exit_code == DONE
 
 
 def test_plan_says_what_is_stale_and_why_by_its_exit_code_too(play: Path, cast: Path) -> None:

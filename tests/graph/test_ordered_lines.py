@@ -146,6 +146,16 @@ def test_a_stand_in_that_is_named_later_is_asked(house: House, cloud: Path) -> N
     assert {entry.partition for entry in house.plan((VoiceLine,)).stale} == {house.line(GOOD), house.line(SO)}
 
 
+def test_a_stand_in_that_is_named_after_the_last_try_is_asked(house: House, cloud: Path) -> None:
+    (cloud / "down").touch()
+    tries = [voices(house, GOOD)[GOOD].state for _ in range(3)]
+    assert tries == ["failed"] * 3
+    assert house.line(GOOD) not in {entry.partition for entry in house.plan((VoiceLine,)).stale}, "it is given up"
+    house.write("cast.toml", FALLBACK)
+    assert house.line(GOOD) in {entry.partition for entry in house.plan((VoiceLine,)).stale}
+    assert voices(house, GOOD)[GOOD].state == "stood_in"
+
+
 def test_a_run_with_a_stand_in_is_no_failed_run(house: House, cloud: Path, instance: dg.DagsterInstance) -> None:
     house.write("cast.toml", FALLBACK)
     (cloud / "key").unlink()

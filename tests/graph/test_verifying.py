@@ -12,6 +12,7 @@ from audio_assets.explaining import KINDS
 from audio_assets.speech import VoiceLine
 from audio_assets.verifying import Verified, mend, verify
 from tests.cinema import Cinema
+from tests.concert import SONG
 from tests.house import HARBOUR, LATE, SO, House
 
 
@@ -144,3 +145,14 @@ def test_a_copy_that_waits_for_its_next_run_is_no_damage(spoken: House) -> None:
     spoken.render(kinds=[VoiceLine])
     assert spoken.stale(), "its times were not found yet"
     assert not look(spoken).damage
+
+
+def test_while_a_storyboard_is_torn_nobody_calls_its_scenes_retired(cinema: Cinema) -> None:
+    flip(cinema.object_of("storyboard", SONG) / "storyboard.json")
+    (cinema.object_of("selected_take", f"s001|{SONG}") / "selection.json").unlink()
+    found = look(cinema)
+    assert not found.idle
+    assert f"the storyboard of {SONG} is gone or damaged" in found.as_text()
+    (lost,) = [one for one in found.damage if one.asset == "selected_take"]
+    assert "the next run renders it again" in lost.remedy
+    assert "gc" not in found.as_text()

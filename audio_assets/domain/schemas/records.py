@@ -208,6 +208,8 @@ class Ref:
 
 FailureKind = Literal["permanent", "transient", "paid", "upstream", "budget", "unavailable"]
 _MOST_ATTEMPTS = 3  # of what may pass by itself
+_MOST_WITHOUT_STAND_IN = {"unavailable": 2, "transient": _MOST_ATTEMPTS + 1}
+"""Attempts, by kind, up to which somebody who is named to stand in is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,11 @@ class Failure:
     def is_final(self) -> bool:
         """Whether the same request is not tried again by itself: it would fail again, or has failed often enough."""
         return self.kind in ("permanent", "budget", "unavailable") or self.attempts >= _MOST_ATTEMPTS
+
+    @property
+    def may_be_stood_in_for(self) -> bool:
+        """Whether somebody who was named since may make it; one who fails as well is not asked for ever."""
+        return not self.stand_in and self.attempts <= _MOST_WITHOUT_STAND_IN.get(self.kind, 0)
 
     def to_bytes(self) -> bytes:
         """Compact JSON."""
