@@ -63,12 +63,13 @@ def test_a_song_becomes_a_film_and_another_one_when_it_is_asked_for_after_a_word
     assert "the film is up to date" in again.output
     assert len(new.made()) == n_made
 
-    wanted = orjson.loads(say("take", "want", SONG, "s001", 2, "--json").stdout)
-    assert wanted["takes"] == ["t01", "t02"]
-    assert wanted["run_id"]
-    assert len(new.made()) == n_made + 1
-    new.studio().takes.choose(f"s001|{SONG}", "t01" if wanted["selected"] == "t02" else "t02", by="bo")
-    assert film.read_bytes() == before
+    scene = f"s001|{SONG}"
+    new.studio().takes.ask(scene, lambda asked: asked.with_number(2))
+    assert not new.render(SHOOTING)
+    other = "t01" if new.selected(scene).take == "t02" else "t02"
+    chosen = orjson.loads(say("take", "select", SONG, "s001", other, "--by", "bo", "--json").stdout)
+    assert (chosen["selected"], chosen["chosen_by"], bool(chosen["run_id"])) == (other, "bo", True)
+    assert film.read_bytes() == before, "the film is made when it is asked for"
     assert say("film", SONG).exit_code == 0
     assert film.read_bytes() != before
 
