@@ -19,6 +19,11 @@ class Forked:
         self.pid = pid
         self._server = server
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether `result` waits no more."""
+        return self._server.poll()
+
     def result(self, within_s: float = 120) -> tuple[int, Any]:
         """Its exit code (less than 0: the signal that killed it), and what the work answered."""
         assert self._server.poll(within_s), f"process {self.pid} has not ended"
@@ -30,7 +35,9 @@ class Forked:
 def forks() -> Iterator[Callable[..., Forked]]:
     """Within: `fork(work, *arguments)` starts a process, one at a time; `work` is a function of a module."""
     here, there = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
+    server = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(there,)
+    )  # no daemon: those may have no workers
     server.start()
     there.close()
 

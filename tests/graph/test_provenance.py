@@ -17,6 +17,7 @@ from resources.provenance_views import VIEWS
 from resources.store import SIDECAR
 from tests.cinema import Cinema
 from tests.house import GOOD, House
+from tests.instances import in_memory
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "provenance.md"
 
@@ -26,27 +27,25 @@ def command(*arguments: str) -> Result:
 
 
 def test_runs_and_events_are_read_once_and_what_is_wiped_is_forgotten(
-    house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    known: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provenance_db, "_LATE", 0)  # or so few events would all be read anew
-    house.register()
-    assert house.run(instance).success
-    file = provenance.refresh(house.studio(), instance).file
-    house.write("cast.toml", (house.root / "cast.toml").read_text().replace("af_bella", "am_adam"))
-    assert house.run(instance, {"voice_line": [*house.studio().dialogue.cues]}).success  # three of five from the store
-    provenance.refresh(house.studio(), instance)
+    file = provenance.refresh(known.studio(), instance).file
+    known.write("cast.toml", (known.root / "cast.toml").read_text().replace("af_bella", "am_adam"))
+    assert known.run(instance, {"voice_line": [*known.studio().dialogue.cues]}).success  # three of five from the store
+    provenance.refresh(known.studio(), instance)
     rate = "SELECT n_asked, n_cached, n_rendered, hit_rate FROM cache_hit_rate WHERE asset = 'voice_line'"
     assert ask(file, rate).rows == [(10, 3, 7, 0.3)]
     most = ask(file, "SELECT text, n_renders FROM most_rendered_lines WHERE n_renders > 1 ORDER BY text").rows
     assert most == [(GOOD, 2), ("So it is.", 2)]
     assert ask(file, "SELECT job, status, count(*) FROM runs GROUP BY ALL").rows == [("render_dialogue", "SUCCESS", 2)]
     instance.wipe_assets([dg.AssetKey("voice_line")])
-    done = provenance.refresh(house.studio(), instance)
+    done = provenance.refresh(known.studio(), instance)
     assert ask(file, "SELECT count(*) FROM events WHERE asset = 'voice_line'").rows == [(0,)]
     assert done.counts["events"] > 0
-    with dg.DagsterInstance.ephemeral() as other:  # another database, whose numbers begin anew
-        assert house.run(other).success
-        done = provenance.refresh(house.studio(), other)
+    with in_memory() as other:  # another database, whose numbers begin anew
+        assert known.run(other).success
+        done = provenance.refresh(known.studio(), other)
         assert (done.counts["events"], done.counts["runs"]) == (24, 1)
 
 
@@ -67,11 +66,9 @@ def test_every_input_of_a_film_is_found(cinema: Cinema, instance: dg.DagsterInst
     assert [(row["n_accepted_scenes"], row["n_takes"]) for row in takes] == [(4, 4)]
 
 
-def test_the_asset_shows_its_views_and_evaluates_the_check(house: House, instance: dg.DagsterInstance) -> None:
-    house.register()
-    house.render()
-    (house.object_of("voice_line", house.line(GOOD)) / SIDECAR).unlink()
-    done = dg.materialize([provenance.provenance], instance=instance, resources=house.resources)
+def test_the_asset_shows_its_views_and_evaluates_the_check(rendered: House, instance: dg.DagsterInstance) -> None:
+    (rendered.object_of("voice_line", rendered.line(GOOD)) / SIDECAR).unlink()
+    done = dg.materialize([provenance.provenance], instance=instance, resources=rendered.resources)
     (event,) = done.asset_materializations_for_node("provenance")
     assert event.metadata["n_objects"].value == 16
     assert event.metadata["n_incomplete_assets"].value == 3  # the line itself, what is made of it, its mix
@@ -80,10 +77,10 @@ def test_the_asset_shows_its_views_and_evaluates_the_check(house: House, instanc
     assert not found["voice_line"].passed
     assert found["lipsync"].passed
     assert "has no valid sidecar" in str(found["voice_line"].metadata["gaps"].value)
-    house.render()  # mended
+    rendered.render()  # mended
     only = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("voice_line"), provenance.COMPLETE))
     by_hand = dg.Definitions(
-        assets=house.defs.assets, asset_checks=provenance.CHECKS, resources=house.resources,
+        assets=rendered.defs.assets, asset_checks=provenance.CHECKS, resources=rendered.resources,
         jobs=[dg.define_asset_job("by_hand", only)],
     ).resolve_job_def("by_hand").execute_in_process(instance=instance)  # fmt: skip
     (checked,) = by_hand.get_asset_check_evaluations()
@@ -91,15 +88,13 @@ def test_the_asset_shows_its_views_and_evaluates_the_check(house: House, instanc
     assert checked.metadata["checked"].value == 5
 
 
-def test_the_command_lists_prints_and_refuses(house: House) -> None:
-    house.register()
-    house.render()
+def test_the_command_lists_prints_and_refuses(rendered: House) -> None:
     listed = command()
     assert listed.exit_code == 0, listed.output
     for name in (*(table.name for table in TABLES), *(view.name for view in VIEWS)):
         assert name in listed.output
-    assert not (house.root / "dagster").exists()  # looking makes no instance, and no ledger
-    assert not (house.root / "ledger.db").exists()
+    assert not (rendered.root / "dagster").exists()  # looking makes no instance, and no ledger
+    assert not (rendered.root / "ledger.db").exists()
     shown = orjson.loads(command("touched_by", "voice", "af_heart", "--json").stdout)
     assert [row["asset"] for row in shown["rows"]] == ["voice_line", "alignment", "dialogue_mix", "lipsync"]
     assert command("render_time", "--csv").stdout.startswith("asset,n_objects,total_s")
@@ -114,7 +109,7 @@ def test_the_command_lists_prints_and_refuses(house: House) -> None:
     ):
         refused = command(*arguments)
         assert (refused.exit_code, says in refused.output) == (2, True), refused.output
-    (house.root / "provenance" / "provenance.duckdb").write_bytes(b"no database")
+    (rendered.root / "provenance" / "provenance.duckdb").write_bytes(b"no database")
     mended = command("refs", "--csv")
     assert "was made anew: it was damaged" in mended.stderr
     assert len(mended.stdout.splitlines()) == 18

@@ -78,20 +78,18 @@ def test_a_partition_that_is_named_twice_is_rendered_once(house: House) -> None:
 
 
 def test_worker_processes_render_the_same_bytes_as_this_process(
-    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    rendered: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    house.register()
-    house.render()
     here = {
-        name: found[0] for name, found in house.tree().items() if name.endswith((WAV, ALIGNMENT, LIPSYNC, "mix.wav"))
+        name: found[0] for name, found in rendered.tree().items() if name.endswith((WAV, ALIGNMENT, LIPSYNC, "mix.wav"))
     }
     other = tmp_path / "other"
     other.mkdir()
     monkeypatch.setenv("AUDIO_ASSETS_DATA", str(other))
     monkeypatch.setenv("AUDIO_ASSETS_WORKERS", "2")
     settings.current.cache_clear()
-    (other / "cast.toml").write_bytes((house.root / "cast.toml").read_bytes())
-    there = House(other, house.engines)
+    (other / "cast.toml").write_bytes((rendered.root / "cast.toml").read_bytes())
+    there = House(other, rendered.engines)
     there.register()
     there.render()
     assert {name: found[0] for name, found in there.tree().items() if name in here} == here
@@ -198,16 +196,14 @@ def test_a_full_disk_costs_the_partition_that_met_it(house: House, monkeypatch: 
 
 @pytest.mark.parametrize("name", [WAV, "speech.json", "picture.png", SIDECAR])
 @pytest.mark.parametrize("damage", ["delete", "truncate"])
-def test_a_voice_that_lost_a_file_is_no_hit_and_rendered_again(house: House, name: str, damage: str) -> None:
-    house.register()
-    house.render()
-    path = house.object_of("voice_line", house.line(GOOD)) / name
+def test_a_voice_that_lost_a_file_is_no_hit_and_rendered_again(rendered: House, name: str, damage: str) -> None:
+    path = rendered.object_of("voice_line", rendered.line(GOOD)) / name
     whole = path.read_bytes()
     path.unlink() if damage == "delete" else path.write_bytes(whole[: len(whole) // 2])
-    assert states_of(house, GOOD, LATE) == {GOOD: "rendered", LATE: "cached"}
+    assert states_of(rendered, GOOD, LATE) == {GOOD: "rendered", LATE: "cached"}
     if name != SIDECAR:  # that one tells when it was rendered
         assert path.read_bytes() == whole
-    assert_all_whole(house)
+    assert_all_whole(rendered)
 
 
 @pytest.mark.parametrize("kind", [VoiceLine, Alignment, LipSync])
@@ -247,25 +243,21 @@ def test_a_crash_between_the_files_and_the_sidecar_leaves_no_hit(house: House, m
     assert_all_whole(house)
 
 
-def test_a_crash_between_the_sidecar_and_the_ref_is_a_hit_for_the_next_run(house: House) -> None:
-    house.register()
-    house.render()
-    for ref in (house.root / "refs").rglob("*.json"):
+def test_a_crash_between_the_sidecar_and_the_ref_is_a_hit_for_the_next_run(rendered: House) -> None:
+    for ref in (rendered.root / "refs").rglob("*.json"):
         ref.unlink()
-    calls = spoken(house.engines)
-    assert set(states(house.render("next")).values()) == {"cached"}
-    assert spoken(house.engines) == calls
-    assert not house.plan().stale
+    calls = spoken(rendered.engines)
+    assert set(states(rendered.render("next")).values()) == {"cached"}
+    assert spoken(rendered.engines) == calls
+    assert not rendered.plan().stale
 
 
-def test_a_torn_ref_is_written_anew(house: House) -> None:
-    house.register()
-    house.render()
-    path = house.root / "refs" / "voice_line" / f"{house.line(GOOD)}.json"
+def test_a_torn_ref_is_written_anew(rendered: House) -> None:
+    path = rendered.root / "refs" / "voice_line" / f"{rendered.line(GOOD)}.json"
     whole = path.read_bytes()
     path.write_bytes(whole[:20])
-    assert ("voice_line", house.line(GOOD)) in house.stale()
-    house.render("next")
+    assert ("voice_line", rendered.line(GOOD)) in rendered.stale()
+    rendered.render("next")
     assert path.read_bytes() == whole
 
 
@@ -280,22 +272,18 @@ def published_equal_the_current_objects(house: House) -> bool:
     )
 
 
-def test_alignment_and_mouth_are_published_beside_the_voice(house: House) -> None:
-    house.register()
-    house.render()
-    assert published_equal_the_current_objects(house)
+def test_alignment_and_mouth_are_published_beside_the_voice(rendered: House) -> None:
+    assert published_equal_the_current_objects(rendered)
 
 
-def test_new_code_that_speaks_the_same_bytes_makes_nothing_else_stale(house: House) -> None:
-    house.register()
-    house.render()
-    old = house.object_of("voice_line", house.line(GOOD))
+def test_new_code_that_speaks_the_same_bytes_makes_nothing_else_stale(rendered: House) -> None:
+    old = rendered.object_of("voice_line", rendered.line(GOOD))
     stages = (NextVoiceLine, Alignment, LipSync, DialogueMix)
-    house.render("next", kinds=[NextVoiceLine])
-    new = house.object_of("voice_line", house.line(GOOD))
+    rendered.render("next", kinds=[NextVoiceLine])
+    new = rendered.object_of("voice_line", rendered.line(GOOD))
     assert new != old
-    assert not house.plan(stages).stale
-    assert published_equal_the_current_objects(house)
+    assert not rendered.plan(stages).stale
+    assert published_equal_the_current_objects(rendered)
 
 
 def test_a_new_aligner_publishes_its_times_into_the_same_voice(house: House) -> None:
@@ -314,71 +302,62 @@ def test_a_new_aligner_publishes_its_times_into_the_same_voice(house: House) -> 
     assert published_equal_the_current_objects(house)
 
 
-def test_a_text_that_returns_to_what_it_was_finds_its_old_voice_with_its_times(house: House) -> None:
-    house.register()
-    house.render()
-    house.register(PLAY.replace(GOOD, "Good evening."))
-    house.render("evening")
-    house.register()
-    calls = spoken(house.engines)
-    assert set(states(house.render("morning")).values()) == {"cached"}
-    assert spoken(house.engines) == calls
-    assert published_equal_the_current_objects(house)
+def test_a_text_that_returns_to_what_it_was_finds_its_old_voice_with_its_times(rendered: House) -> None:
+    rendered.register(PLAY.replace(GOOD, "Good evening."))
+    rendered.render("evening")
+    rendered.register()
+    calls = spoken(rendered.engines)
+    assert set(states(rendered.render("morning")).values()) == {"cached"}
+    assert spoken(rendered.engines) == calls
+    assert published_equal_the_current_objects(rendered)
 
 
-def test_a_sidecar_names_inputs_licence_and_where_its_line_files_are(house: House) -> None:
-    house.register()
-    house.render()
-    store = house.studio().store
-    key = house.line(GOOD)
-    voice, times = house.object_of("voice_line", key), house.object_of("alignment", key)
-    voice_sidecar = store.find(os.path.relpath(voice, house.root))
-    times_sidecar = store.find(os.path.relpath(times, house.root))
+def test_a_sidecar_names_inputs_licence_and_where_its_line_files_are(rendered: House) -> None:
+    store = rendered.studio().store
+    key = rendered.line(GOOD)
+    voice, times = rendered.object_of("voice_line", key), rendered.object_of("alignment", key)
+    voice_sidecar = store.find(os.path.relpath(voice, rendered.root))
+    times_sidecar = store.find(os.path.relpath(times, rendered.root))
     assert voice_sidecar is not None
     assert times_sidecar is not None
     assert voice_sidecar.licence == "CC0-1.0"
     assert voice_sidecar.published == {"alignment": ALIGNMENT, "lipsync": LIPSYNC}
     assert voice_sidecar.action["params"]["text"] == GOOD
-    assert times_sidecar.sources == {"voice_line": os.path.relpath(voice, house.root)}
+    assert times_sidecar.sources == {"voice_line": os.path.relpath(voice, rendered.root)}
     assert times_sidecar.action["inputs"] == {"voice_line": voice_sidecar.content}
 
 
-def test_every_setting_of_mix_toml_reaches_the_mix(house: House) -> None:
-    house.write("mix.toml", "true_peak_db = -18.0\nsample_rate = 24000\nchannels = 1\ntarget_lufs = -16.0\n")
-    house.register()
-    house.render()
-    sidecar = house.studio().store.find(os.path.relpath(house.object_of("dialogue_mix", HARBOUR), house.root))
+def test_every_setting_of_mix_toml_reaches_the_mix(rendered: House) -> None:
+    rendered.write("mix.toml", "true_peak_db = -18.0\nsample_rate = 24000\nchannels = 1\ntarget_lufs = -16.0\n")
+    rendered.render("next")
+    sidecar = rendered.studio().store.find(os.path.relpath(rendered.object_of("dialogue_mix", HARBOUR), rendered.root))
     assert sidecar is not None
     assert sidecar.facts["sample_rate_hz"] == 24_000
     assert sidecar.facts["true_peak_db"] <= -17.9
 
 
-def test_a_mix_never_takes_up_a_damaged_voice(house: House) -> None:
-    house.register()
-    house.render()
-    path = house.object_of("voice_line", house.line(GOOD)) / WAV
+def test_a_mix_never_takes_up_a_damaged_voice(rendered: House) -> None:
+    path = rendered.object_of("voice_line", rendered.line(GOOD)) / WAV
     whole = path.read_bytes()
     path.write_bytes(whole[:44] + bytes(len(whole) - 44))
-    house.write("mix.toml", "channels = 1\n")
-    house.render("first")
-    house.render("second")
+    rendered.write("mix.toml", "channels = 1\n")
+    rendered.render("first")
+    rendered.render("second")
     assert path.read_bytes() == whole
-    mixed = house.object_of("dialogue_mix", HARBOUR) / "mix.wav"
-    (house.root / "audio" / "mixes").rename(house.root / "audio" / "set aside")
-    house.render("from good voices")
-    assert mixed.read_bytes() == (house.root / "audio" / "set aside" / mixed.parent.name / mixed.name).read_bytes()
+    mixed = rendered.object_of("dialogue_mix", HARBOUR) / "mix.wav"
+    (rendered.root / "audio" / "mixes").rename(rendered.root / "audio" / "set aside")
+    rendered.render("from good voices")
+    assert mixed.read_bytes() == (rendered.root / "audio" / "set aside" / mixed.parent.name / mixed.name).read_bytes()
 
 
-def test_a_remote_store_holds_the_same_artifacts(house: House) -> None:
+def test_a_remote_store_holds_the_same_artifacts(rendered: House) -> None:
     """Bytes go through obstore alone; a mix gets its sources as copies."""
-    house.register()
-    house.render()
-    local = house.studio().store
-    house.overrides["store"] = remote = ArtifactStore(url="memory:///")
-    house.register()
-    assert set(states(house.render()).values()) == {"rendered"}
-    assert set(states(house.render("again")).values()) == {"cached"}
-    assert not house.plan().stale
+    local = rendered.studio().store
+    rendered.overrides["store"] = remote = ArtifactStore(url="memory:///")
+    rendered.register()
+    assert set(states(rendered.render()).values()) == {"rendered"}
+    assert set(states(rendered.render("again")).values()) == {"cached"}
+    assert not rendered.plan().stale
     for stage in STAGES:
         refs = local.refs(stage.asset).all()
         assert remote.refs(stage.asset).all() == refs

@@ -94,6 +94,16 @@ def ticks(house: House, instance: dg.DagsterInstance) -> Ticks:
     return Ticks(house, instance)
 
 
+@pytest.fixture
+def told(known: House, instance: dg.DagsterInstance) -> Ticks:
+    """A script has been dropped, and everything of it is rendered."""
+    ticks = Ticks(known, instance)
+    known.write("inbox/dialogue/play.txt", PLAY)
+    ticks.tick()
+    assert "nothing is stale" in ticks.skip()
+    return ticks
+
+
 # What counts as dropped
 
 
@@ -171,43 +181,38 @@ def test_the_first_request_covers_a_file_that_came_back_after_it_was_deleted(tic
 # Exactly what is stale
 
 
-def test_a_changed_line_asks_for_it_and_its_mix(ticks: Ticks) -> None:
-    ticks.drop_and_render()
-    ticks.house.write("inbox/dialogue/play.txt", PLAY.replace(LATE, "The boat is very late."))
-    ticks.skip()
-    wanted = ticks.order()
-    key = ticks.house.line("The boat is very late.")
+def test_a_changed_line_asks_for_it_and_its_mix(told: Ticks) -> None:
+    told.house.write("inbox/dialogue/play.txt", PLAY.replace(LATE, "The boat is very late."))
+    told.skip()
+    wanted = told.order()
+    key = told.house.line("The boat is very late.")
     assert all(wanted[asset] == [key] for asset in LINE_ASSETS)
     assert wanted["dialogue_mix"] == [HARBOUR]
 
 
-def test_an_edited_cast_is_left_to_the_sensor_of_such_changes(ticks: Ticks) -> None:
-    ticks.drop_and_render()
-    ticks.house.write("cast.toml", CAST + "speed = 0.9\n")
-    ticks.skip()
-    assert ticks.skip() == "nothing is stale"
+def test_an_edited_cast_is_left_to_the_sensor_of_such_changes(told: Ticks) -> None:
+    told.house.write("cast.toml", CAST + "speed = 0.9\n")
+    told.skip()
+    assert told.skip() == "nothing is stale"
 
 
-def test_nothing_changed_is_nothing_asked_and_no_plan_is_made(ticks: Ticks) -> None:
-    ticks.drop_and_render()
+def test_nothing_changed_is_nothing_asked_and_no_plan_is_made(told: Ticks) -> None:
     for _ in range(3):
-        assert ticks.skip() == "nothing has changed"
+        assert told.skip() == "nothing has changed"
 
 
-def test_a_touched_file_with_the_same_text_asks_for_nothing(ticks: Ticks) -> None:
-    ticks.drop_and_render()
+def test_a_touched_file_with_the_same_text_asks_for_nothing(told: Ticks) -> None:
     later = time.time() + 100
-    os.utime(ticks.house.root / "inbox" / "dialogue" / "play.txt", (later, later))
-    ticks.skip()
-    assert ticks.skip() == "nothing is stale"
+    os.utime(told.house.root / "inbox" / "dialogue" / "play.txt", (later, later))
+    told.skip()
+    assert told.skip() == "nothing is stale"
 
 
-def test_a_deleted_artifact_is_asked_for_within_a_minute(ticks: Ticks) -> None:
-    ticks.drop_and_render()
-    (ticks.house.object_of("lipsync", ticks.house.line(SO)) / "sidecar.json").unlink()
-    assert ticks.skip() == "nothing has changed"
-    ticks.look_again()
-    assert ticks.order() == {"lipsync": [ticks.house.line(SO)]}
+def test_a_deleted_artifact_is_asked_for_within_a_minute(told: Ticks) -> None:
+    (told.house.object_of("lipsync", told.house.line(SO)) / "sidecar.json").unlink()
+    assert told.skip() == "nothing has changed"
+    told.look_again()
+    assert told.order() == {"lipsync": [told.house.line(SO)]}
 
 
 def test_what_failed_is_not_asked_for_again_until_it_is_edited(ticks: Ticks) -> None:
@@ -249,15 +254,14 @@ def test_a_line_that_needs_its_author_is_said_and_costs_itself(ticks: Ticks) -> 
     assert sentence.startswith("play.csv:2:")
 
 
-def test_a_broken_cast_is_said_plainly_and_mended_by_the_next_edit(ticks: Ticks) -> None:
-    ticks.drop_and_render()
-    ticks.house.write("cast.toml", "[narrator\n")
+def test_a_broken_cast_is_said_plainly_and_mended_by_the_next_edit(told: Ticks) -> None:
+    told.house.write("cast.toml", "[narrator\n")
     for _ in range(3):  # no exception: the daemon would show a traceback at every tick
-        assert "cast.toml" in ticks.skip()
-    assert len(ticks.house.studio().dialogue.cues) == 5
-    ticks.house.write("cast.toml", CAST)
-    ticks.skip()
-    assert ticks.skip() == "nothing is stale"
+        assert "cast.toml" in told.skip()
+    assert len(told.house.studio().dialogue.cues) == 5
+    told.house.write("cast.toml", CAST)
+    told.skip()
+    assert told.skip() == "nothing is stale"
 
 
 def test_a_script_dropped_while_the_cast_is_broken_is_not_lost(ticks: Ticks) -> None:
@@ -285,19 +289,18 @@ def test_another_broken_setting_stops_neither_the_sensor_nor_what_it_does_not_co
     assert ticks.run(wanted).success
 
 
-def test_an_unreadable_inbox_is_not_an_empty_one(ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks.drop_and_render()
-    before = Cursor.parse(ticks.cursor)
+def test_an_unreadable_inbox_is_not_an_empty_one(told: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Cursor.parse(told.cursor)
 
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rglob", refuse)
-        assert "can not be read" in ticks.skip()
-    assert Cursor.parse(ticks.cursor).done == before.done
-    assert len(ticks.house.studio().dialogue.cues) == 5
-    assert ticks.skip() == "nothing has changed"
+        assert "can not be read" in told.skip()
+    assert Cursor.parse(told.cursor).done == before.done
+    assert len(told.house.studio().dialogue.cues) == 5
+    assert told.skip() == "nothing has changed"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sensors.inbox import Cursor
 from sensors.songs import songs_of, uploaded_songs
 from tests.assembled import resources
 from tests.concert import OF_SONGS, SONG, Concert
+from tests.instances import copy_into, in_memory
 from tests.servers.ace_step import AceStep
 from tests.servers.serving import serving
 from tests.tunes import tune
@@ -33,10 +35,10 @@ text = "inked outlines, flat colours, speed lines"
 
 
 @pytest.fixture(scope="module")
-def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root in which one song is analysed, planned and prompted; tests work on copies."""
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dg.DagsterInstance]]:
+    """A data root in which one song is analysed, planned and prompted, and who knows of it; tests work on copies."""
     found = tmp_path_factory.mktemp("analysed") / "studio"
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, in_memory() as instance:
         patch.setenv("AUDIO_ASSETS_DATA", str(found))
         patch.setenv("AUDIO_ASSETS_WORKERS", "1")
         patch.delenv("DAGSTER_HOME", raising=False)
@@ -44,10 +46,9 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         concert = Concert(found)
         concert.drop()
         assert not concert.register().problems
-        with dg.DagsterInstance.ephemeral() as instance:
-            assert concert.run(instance).success
-    settings.current.cache_clear()
-    return found
+        assert concert.run(instance).success
+        settings.current.cache_clear()
+        yield found, instance
 
 
 @pytest.fixture
@@ -57,18 +58,18 @@ def concert(root: Path) -> Concert:
 
 
 @pytest.fixture
-def played(root: Path, analysed: Path) -> Concert:
+def played(root: Path, analysed: tuple[Path, dg.DagsterInstance]) -> Concert:
     """A studio whose song is analysed, unknown to Dagster so far."""
-    shutil.copytree(analysed, root, dirs_exist_ok=True)
+    shutil.copytree(analysed[0], root, dirs_exist_ok=True)
     concert = Concert(root)
     concert.register()
     return concert
 
 
 @pytest.fixture
-def heard(played: Concert, instance: dg.DagsterInstance) -> Concert:
+def heard(played: Concert, instance: dg.DagsterInstance, analysed: tuple[Path, dg.DagsterInstance]) -> Concert:
     """The same, and Dagster knows of it."""
-    assert played.run(instance).success
+    copy_into(instance, analysed[1])
     return played
 
 
@@ -218,24 +219,26 @@ def test_a_typo_in_the_settings_holds_up_the_storyboard_alone(concert: Concert, 
     assert concert.studio().store.refs("storyboard").get(SONG) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [("empty.wav", b""), ("text.mp3", b"this is no music\n" * 100), ("torn.flac", b"fLaC" + bytes(2000))],
-)
-def test_what_is_no_song_is_one_sentence_and_the_others_go_on(
-    concert: Concert, instance: dg.DagsterInstance, name: str, data: bytes
-) -> None:
-    good = concert.drop(duration_s=12.0)
-    bad = concert.inbox / name
-    bad.write_bytes(data)
-    done = concert.register(good, bad)
+def test_what_is_no_song_is_one_sentence_and_the_others_go_on(concert: Concert, instance: dg.DagsterInstance) -> None:
+    files = [concert.drop(duration_s=12.0)]
+    for name, data in (
+        ("empty.wav", b""),
+        ("text.mp3", b"this is no music\n" * 100),
+        ("torn.flac", b"fLaC" + bytes(2000)),
+    ):
+        files.append(concert.inbox / name)
+        files[-1].write_bytes(data)
+    done = concert.register(*files)
     assert not done.errors
     assert not concert.run(instance).success
     assert concert.scenes()
-    reason = concert.studio().store.failures("song_audio")[bad.stem].reason
-    assert name in reason
-    assert "\n" not in reason
-    assert "Traceback" not in reason
+    failures = concert.studio().store.failures("song_audio")
+    assert set(failures) == {bad.stem for bad in files[1:]}
+    for bad in files[1:]:
+        reason = failures[bad.stem].reason
+        assert bad.name in reason
+        assert "\n" not in reason
+        assert "Traceback" not in reason
 
 
 def test_a_song_that_changes_under_our_hands_is_not_taken_for_the_registered_one(concert: Concert) -> None:
@@ -372,6 +375,7 @@ def test_what_lies_beside_a_song_concerns_the_songs_of_its_folder() -> None:
 # The command
 
 
+@pytest.mark.usefixtures("light_dagster")
 def test_the_command_analyses_without_a_daemon(played: Concert) -> None:
     done = analyze([played.inbox / "harbour.flac"], render=True, retry_failed=False, is_quiet=True)
     assert not done.has_failures
@@ -385,6 +389,7 @@ def test_the_command_analyses_without_a_daemon(played: Concert) -> None:
     assert "120" in done.as_text()
 
 
+@pytest.mark.usefixtures("light_dagster")
 def test_a_failed_plan_is_not_called_up_to_date(played: Concert, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIO_ASSETS_SCENE_SLOTS", "1")
     settings.current.cache_clear()
@@ -393,6 +398,7 @@ def test_a_failed_plan_is_not_called_up_to_date(played: Concert, monkeypatch: py
     assert "up to date" not in text
 
 
+@pytest.mark.usefixtures("light_dagster")
 def test_the_command_remixes_a_registered_song(played: Concert) -> None:
     request = {"scene_id": "pier", "target_style": "lofi", "source_track": SONG}
     made = remix(request, None, "the options")
@@ -405,6 +411,7 @@ def test_the_command_remixes_a_registered_song(played: Concert) -> None:
     assert not played.plan().stale
 
 
+@pytest.mark.usefixtures("light_dagster")
 def test_a_registered_song_goes_elsewhere_with_its_tempo_and_under_its_cap(played: Concert, tmp_path: Path) -> None:
     server = AceStep(tmp_path / "tasks.db", tune(24.0))
     row = '[[prices]]\nprovider = "ace_step"\nmodel = "*"\nusd_per_request = {}\nvalid_from = 2020-01-01\n'

@@ -18,7 +18,7 @@ from tests.servers.faulty import FaultyProxy
 from tests.servers.serving import serving
 from tests.trouble import HELD, KEPT_S, KEYS, OF_LINES, OF_TAKES, UNFIT, Lines, Scene, Takes, Trouble, cause
 
-N_LINES, N_TAKES = 20, 12
+N_LINES, N_TAKES = 10, 8
 BY_NAME = {trouble.name: trouble for trouble in (*OF_LINES, *OF_TAKES)}
 
 
@@ -64,7 +64,7 @@ def test_the_failure_table_of_a_run_names_each_cause(root: Path, instance: dg.Da
     """Several things go wrong in one run of the job; what is told of it stands in the run's own events."""
     own = BY_NAME["500, the vendor's own"].faults[0]
     mixed = (own, faulty.LOST_ANSWER, faulty.busy(), faulty.wrong_type(), faulty.cut_short())
-    lines = Lines(root, Trouble("mixed", mixed), 30, share=1.0)
+    lines = Lines(root, Trouble("mixed", mixed), 18, share=1.0)
     schedule = lines.schedule
     with serving(lines.app) as url, FaultyProxy(url, schedule, reads_first=True) as proxy, lines.waiting_for_nothing():
         lines.set_up(proxy.url)

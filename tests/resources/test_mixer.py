@@ -96,7 +96,7 @@ def test_a_negative_offset_starts_inside_the_source_and_says_so(folder: Path) ->
 def test_gain_is_gain(folder: Path) -> None:
     loud, _ = render(MixSpec((track(folder, "plain.wav"),)), folder, encoding="FLOAT")
     soft, _ = render(MixSpec((track(folder, "plain.wav", gain_db=-20.0),)), folder, encoding="FLOAT")
-    assert soft == pytest.approx(loud * 0.1, abs=1e-7)
+    assert np.abs(soft - loud * 0.1).max() <= 1e-7
 
 
 def test_fades_rise_and_fall_inside_what_sounds(folder: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_target_is_met_by_one_gain(folder: Path, target_lufs: float) -> None
     assert report.integrated_lufs == pytest.approx(target_lufs, abs=0.05)
     assert before.integrated_lufs is not None
     assert report.loudness_gain_db == pytest.approx(target_lufs - before.integrated_lufs, abs=1e-6)
-    assert loud == pytest.approx(plain * 10 ** (report.loudness_gain_db / 20), abs=1e-5)
+    assert np.abs(loud - plain * 10 ** (report.loudness_gain_db / 20)).max() <= 1e-5
     assert pyloudnorm.Meter(RATE_HZ).integrated_loudness(loud) == pytest.approx(target_lufs, abs=0.1)
 
 

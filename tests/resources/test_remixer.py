@@ -143,7 +143,7 @@ def test_the_record_says_what_was_done(name: str, remixes: dict[str, Any]) -> No
     assert record["provider"] == "local"
 
 
-@pytest.mark.parametrize("name", ["lofi", "ambient", "club"])
+@pytest.mark.parametrize("name", ["lofi", "club"])
 def test_the_same_request_gives_the_same_bytes(
     name: str, source: Path, tmp_path: Path, remixes: dict[str, Any]
 ) -> None:
@@ -217,9 +217,11 @@ def test_club_breathes_with_the_beat(remixes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "duration_s"), [("plain", 13.0), ("lofi", 34.0), ("nightcore", 51.5), ("ambient", 12.0)]
+    ("name", "duration_s"), [("plain", 13.0), ("lofi", 27.0), ("nightcore", 33.5), ("ambient", 12.0)]
 )
-def test_a_length_is_kept_to_a_sample_on_bar_lines(name: str, duration_s: float, source: Path, tmp_path: Path) -> None:
+def test_a_length_is_kept_to_a_sample_on_bar_lines(
+    name: str, duration_s: float, source: Path, tmp_path: Path, remixes: dict[str, Any]
+) -> None:
     rendered, samples = remix(tmp_path, source, name, duration_s=duration_s)
     assert len(samples) == round(duration_s * RATE_HZ)
     record = orjson.loads(rendered.files[REMIX_JSON])
@@ -227,15 +229,15 @@ def test_a_length_is_kept_to_a_sample_on_bar_lines(name: str, duration_s: float,
     bars = np.diff(record["downbeats"])
     assert np.abs(bars - 240 / record["bpm_after"]).max() < 0.045  # a joint moves by 20 ms at most, twice
     step = np.abs(np.diff(samples[:, 0])).max()
-    whole, _ = remix(tmp_path, source, name)
-    assert step <= 1.6 * np.abs(np.diff(soundfile.read(tmp_path / f"{name}.wav")[0][:, 0])).max()  # no click
+    whole, audio = remixes[name]
+    assert step <= 1.6 * np.abs(np.diff(audio[:, 0])).max()  # no click
     assert whole.facts["n_jumps"] == 0
 
 
 def test_without_a_sure_grid_it_says_what_is_left_out(source: Path, tmp_path: Path) -> None:
     unsure = replace(song().grid(), confidence=0.2)
-    rendered, samples = remix(tmp_path, source, "club", grid=unsure, duration_s=40.0)
-    assert len(samples) == 40 * RATE_HZ
+    rendered, samples = remix(tmp_path, source, "club", grid=unsure, duration_s=26.0)
+    assert len(samples) == 26 * RATE_HZ
     said = " ".join(rendered.notes)
     assert "too unsure to rely on (confidence 0.20" in said
     assert "repeated with crossfades of 1.0 s" in said
@@ -253,15 +255,15 @@ def test_without_a_sure_grid_it_says_what_is_left_out(source: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_a_track_a_cue_is_composed_in_the_style(name: str, tmp_path: Path) -> None:
-    rendered, samples = remix(tmp_path, None, name, grid=None, duration_s=14.0, mood_tags=("calm", "plaid"), seed=4)
-    assert len(samples) == 14 * RATE_HZ
+    rendered, samples = remix(tmp_path, None, name, grid=None, duration_s=9.0, mood_tags=("calm", "plaid"), seed=4)
+    assert len(samples) == 9 * RATE_HZ
     assert all(check.passed for check in rendered.checks)
     assert rendered.notes == ("the mood 'plaid' is not known and changes nothing",)
     record = orjson.loads(rendered.files[REMIX_JSON])
     assert record["key"] == rendered.facts["key"]
     assert rendered.facts["bpm_after"] == rendered.facts["bpm_before"]
     assert not {"tempo", "speed", "pitch", "drums"} & set(record["steps"])
-    assert record["sections"][-1]["end_time"] == pytest.approx(14.0)
+    assert record["sections"][-1]["end_time"] == pytest.approx(9.0)
     assert record["chords"][0]["time"] == 0.0
 
 
@@ -295,13 +297,16 @@ def test_silence_too_much_and_no_audio_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "o.wav").exists()
 
 
-@pytest.mark.parametrize(("rate_hz", "n_channels", "seconds"), [(8000, 1, 6.0), (48_000, 2, 3.0), (44_100, 2, 0.4)])
+@pytest.mark.parametrize(
+    ("rate_hz", "n_channels", "seconds", "names"),
+    [(8000, 1, 1.5, ["plain", "lofi"]), (48_000, 2, 1.0, ["8bit", "club"]), (44_100, 2, 0.4, NAMES)],
+)
 def test_any_rate_channels_and_short_sounds_are_taken(
-    rate_hz: int, n_channels: int, seconds: float, tmp_path: Path
+    rate_hz: int, n_channels: int, seconds: float, names: list[str], tmp_path: Path
 ) -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal((round(seconds * rate_hz), n_channels))
     soundfile.write(tmp_path / "in.wav", noise, rate_hz)
-    for name in NAMES:
+    for name in names:
         rendered, samples = remix(tmp_path, tmp_path / "in.wav", name, grid=None)
         assert len(samples) >= round(seconds / rendered.facts["tempo_ratio"] * RATE_HZ) - 2
         assert np.isfinite(samples).all()
