@@ -3,6 +3,8 @@
 Only where nobody asks money for takes or mouths: a film that costs is made when it is asked for, by hand or by command.
 """
 
+import time
+
 import dagster as dg
 
 from audio_assets.domain.scene_key import song_of
@@ -25,8 +27,9 @@ def planned_films(context: dg.SensorEvaluationContext, studio: StudioResource) -
     opened = studio.open()
     if render_lock.is_held(opened.settings.render_lock(MUSIC.job)):
         return dg.SkipReason("songs are being analysed; their films come next")
-    sync(context.instance, opened)
     cursor = Cursor.parse(context.cursor)
+    if cursor.is_due(time.time()):  # it compares every source: 4 s of 100,000 lines
+        sync(context.instance, opened)
     return ask(context, opened, cursor, FILM, has_news=False, only=lambda wanted: _free(opened, wanted))
 
 

@@ -143,9 +143,10 @@ def has_queued_run(instance: dg.DagsterInstance, *jobs: str) -> bool:
 
 
 def _is_queued(instance: dg.DagsterInstance, job: str) -> bool:
-    waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
+    waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING]
     if instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=waiting)) > 0:
         return True
-    begun = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.STARTED])
-    newest = instance.get_run_records(begun, limit=1)
-    return bool(newest) and time.time() - (newest[0].start_time or 0.0) < _BEGINS_WITHIN_S
+    # A command that was killed in between leaves a run behind that nobody will ever start.
+    begun = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
+    newest = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=begun), limit=1)
+    return any(time.time() - (one.start_time or one.create_timestamp.timestamp()) < _BEGINS_WITHIN_S for one in newest)

@@ -1,5 +1,6 @@
 """A small studio for films in a temporary folder: songs as in `concert`, takes drawn in plain colours."""
 
+import shutil
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -9,12 +10,14 @@ import dagster as dg
 import opentimelineio as otio
 
 from audio_assets import launch
+from audio_assets.deliverables import Deliverable
 from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_selection import Selection
-from audio_assets.launch import FILM
+from audio_assets.launch import FILM, MUSIC, Pipeline
 from audio_assets.plan import Plan, plan
 from audio_assets.studio import Studio
+from audio_assets.takes import SelectedTake
 from resources.engines.take_records import SELECTION, TAKES
 from tests.assembled import definitions, resources
 from tests.concert import SONG, Concert
@@ -31,6 +34,10 @@ lyrics = '''
 [00:07.00]Boat on the sea
 '''
 """
+SHOOTING = Pipeline("", FILM.steps[: FILM.steps.index(SelectedTake) + 1])
+"""The film's first half: up to the take that is selected."""
+EDITING = Pipeline("", tuple(step for step in FILM.steps if step is not Deliverable))
+"""All of it but the deliverables: their sound takes half of the time."""
 PRICES = """
 [[prices]]
 provider = "shop"
@@ -43,6 +50,7 @@ valid_from = 2020-01-01
 class Cinema(Concert):
     """A concert with a screen: takes are drawn by `ColourVideo`."""
 
+    pipelines = (MUSIC, FILM)
     more: Mapping[str, Any] = {}
     beside: Mapping[str, Any] = {}
 
@@ -121,13 +129,24 @@ def _painter(folder: str, more: tuple[tuple[str, Any], ...]) -> ColourVideo:
     return ColourVideo(folder=folder, **dict(more))
 
 
-def touched(cinema: Cinema, instance: dg.DagsterInstance) -> set[str]:
+def touched(cinema: Cinema) -> set[str]:
     """The kinds of objects that the next runs write."""
     before = cinema.objects()
-    assert cinema.run(instance).success
-    assert cinema.film(instance).success
+    assert not cinema.render()
     assert not cinema.film_plan().stale
-    return {str(Path(folder).parent) for folder, at in cinema.objects().items() if before.get(folder) != at}
+    return changed(before, cinema.objects())
+
+
+def changed(before: Mapping[str, int], now: Mapping[str, int]) -> set[str]:
+    """The kinds of objects that were written between two looks at `objects`."""
+    return {str(Path(folder).parent) for folder, at in now.items() if before.get(folder) != at}
+
+
+def unfilmed(cinema: Cinema) -> None:
+    """Let nothing of the film ever have been made; its song is analysed and prompted."""
+    for recipe in FILM.opened(cinema.studio()):
+        shutil.rmtree(cinema.root / "refs" / recipe.asset)
+        shutil.rmtree(cinema.root / recipe.folder)
 
 
 def buy(cinema: Cinema, cap: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 import soundfile
@@ -13,12 +13,14 @@ from dagster._core.loader import LoadingContextForTest
 from audio_assets import launch
 from audio_assets.domain.schemas.storyboard import from_bytes
 from audio_assets.domain.storyboard import Storyboard
-from audio_assets.launch import MUSIC
+from audio_assets.launch import MUSIC, Pipeline
 from audio_assets.plan import Plan, plan
+from audio_assets.render import Outcome
 from audio_assets.song_registration import SongRegistration, register_songs
 from audio_assets.studio import Studio
 from tests import songs
 from tests.assembled import definitions, resources
+from tests.without_dagster import bring_up_to_date
 
 SETTINGS = """
 title = "Harbour Light"
@@ -51,6 +53,7 @@ class Concert:
     """A data root at `root`. Every question opens a new studio."""
 
     root: Path
+    pipelines: ClassVar[tuple[Pipeline, ...]] = (MUSIC,)
 
     @property
     def inbox(self) -> Path:
@@ -93,6 +96,10 @@ class Concert:
     def plan(self, *, retry_failed: bool = False) -> Plan:
         studio = self.studio()
         return plan(studio, MUSIC.opened(studio), retry_failed=retry_failed)
+
+    def render(self, *pipelines: Pipeline, retry_failed: bool = False) -> list[Outcome]:
+        """Bring these pipelines up to date without Dagster, its own where none is named; what failed."""
+        return bring_up_to_date(self.studio, *(pipelines or self.pipelines), retry_failed=retry_failed)
 
     def stale(self) -> dict[Artifact, tuple[str, ...]]:
         """What the plan calls stale, with the causes."""

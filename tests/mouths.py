@@ -70,7 +70,7 @@ class DrawnVideo(ColourVideo):
 
 
 def draw_singer(shot: Shot, image: Path | None, target: Path, *, folder: Path) -> Clip:
-    anchor = MouthAnchor(shot.width / 2, shot.height / 2, 120.0, 0.0)
+    anchor = MouthAnchor(shot.width / 2, shot.height / 2, shot.width / 10, 0.0)
     drawn = rig.Rig(shot.width, shot.height, "Ada", _SKIN, (anchor,) * shot.n_frames)
     return replace(draw(shot, image, target, folder=folder), extras={rig.FILE: rig.to_bytes(drawn)})
 
@@ -84,7 +84,8 @@ def with_a_mouth(clip: bytes, _voice: bytes) -> bytes:
         stream.width, stream.height, stream.pix_fmt = before.width, before.height, "yuv420p"
         for frame in source.decode(before):
             picture = frame.to_ndarray(format="rgb24")
-            picture[300:400, 500:700] = (250, 40, 200)
+            height, width = picture.shape[:2]
+            picture[height // 3 : height // 2, width // 3 : width // 2] = (250, 40, 200)
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         out.mux(stream.encode(None))
     return made.getvalue()
@@ -92,6 +93,7 @@ def with_a_mouth(clip: bytes, _voice: bytes) -> bytes:
 
 def has_a_mouth(clip: Path) -> bool:
     """Whether `with_a_mouth` was here: in every frame."""
-    return all(
-        bool(np.abs(picture[350, 600].astype(int) - (250, 40, 200)).max() < 30) for picture in read_frames(clip)
-    )  # fmt: skip
+    pictures = list(read_frames(clip))
+    height, width = pictures[0].shape[:2]
+    middle = (5 * height // 12, 5 * width // 12)
+    return all(bool(np.abs(picture[middle].astype(int) - (250, 40, 200)).max() < 30) for picture in pictures)

@@ -3,19 +3,28 @@
 import shutil
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from audio_assets import settings
+from audio_assets import settings, site
 from audio_assets.domain import storyboard
 from tests.cinema import PRICES, SETTINGS, Cinema
 from tests.vendors import ShopVendor
 from tests.video_fakes import write_colours
 
-SIZE = "640x360"
-"""Of these films: a quarter of the pixels, and of the time."""
+SIZE = "320x180"
+"""Of these films: a sixteenth of the pixels."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates() -> Iterator[None]:
+    """The pages' templates are compiled once, as in a server, and not for each of a thousand answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, "_templates", cache(site._templates))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -51,18 +60,18 @@ def cinema(root: Path, shot: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
 
 
 @pytest.fixture
-def shown(cinema: Cinema, instance: dg.DagsterInstance) -> Iterator[Cinema]:
-    """The same, and Dagster knows of it."""
+def shown(cinema: Cinema, instance: dg.DagsterInstance) -> Cinema:
+    """The same, and Dagster knows of it: two runs, for tests that look at what Dagster holds."""
     assert cinema.run(instance).success
     assert cinema.film(instance).success
     return cinema
 
 
 @pytest.fixture
-def shop(shown: Cinema, tmp_path: Path) -> ShopVendor:
+def shop(cinema: Cinema, tmp_path: Path) -> ShopVendor:
     """The song's takes are ordered from a shop at 0.40 USD a clip."""
     clip = tmp_path / "bought.mp4"
-    write_colours(clip, "bought", 640, 360, Fraction(12), 48)
-    shown.write("price_card.toml", PRICES)
-    shown.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
+    write_colours(clip, "bought", 320, 180, Fraction(12), 48)
+    cinema.write("price_card.toml", PRICES)
+    cinema.more = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
     return ShopVendor(tmp_path / "shop.db")

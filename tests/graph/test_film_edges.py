@@ -5,7 +5,6 @@ import os
 import shutil
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from click.testing import CliRunner
 
@@ -14,10 +13,10 @@ from audio_assets.cli import main
 from audio_assets.collecting import Leftovers, delete_leftovers, find_leftovers
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.take_requests import RemixOrder
-from audio_assets.launch import recipes
+from audio_assets.launch import MUSIC, recipes
 from audio_assets.render import render
 from audio_assets.takes import TakeQuality
-from tests.cinema import Cinema, buy, touched
+from tests.cinema import EDITING, SHOOTING, Cinema, buy, touched
 from tests.concert import SONG
 from tests.vendors import ShopVendor
 
@@ -36,18 +35,19 @@ def append(cinema: Cinema, text: str) -> None:
 # Scenes that meet
 
 
-def test_a_dissolve_follows_the_scene_that_it_comes_out_of(shown: Cinema, instance: dg.DagsterInstance) -> None:
-    append(shown, '[film]\ntransition = "dissolve"\nsection_transition = "dissolve"\n')
-    shown.register()
-    first, second, third = shown.scenes()[:3]
-    shown.studio().takes.ask(first, lambda before: before.with_number(2))
-    touched(shown, instance)
-    clips = {scene: shown.object_of("scene_clip", scene) for scene in (first, second, third)}
-    shown.studio().takes.choose(first, "t02" if shown.selected(first).take == "t01" else "t01", by="ada")
-    touched(shown, instance)  # one run, after which nothing is stale
-    assert shown.object_of("scene_clip", first) != clips[first]
-    assert shown.object_of("scene_clip", second) != clips[second], "it begins with the other's picture"
-    assert shown.object_of("scene_clip", third) == clips[third]
+def test_a_dissolve_follows_the_scene_that_it_comes_out_of(cinema: Cinema) -> None:
+    append(cinema, '[film]\ntransition = "dissolve"\nsection_transition = "dissolve"\n')
+    cinema.register()
+    first, second, third = cinema.scenes()[:3]
+    cinema.studio().takes.ask(first, lambda before: before.with_number(2))
+    assert not cinema.render(MUSIC, EDITING)
+    clips = {scene: cinema.object_of("scene_clip", scene) for scene in (first, second, third)}
+    cinema.studio().takes.choose(first, "t02" if cinema.selected(first).take == "t01" else "t01", by="ada")
+    assert not cinema.render(EDITING)
+    assert set(cinema.film_plan().counts()) == {"deliverable"}, "one run, after which nothing of it is stale"
+    assert cinema.object_of("scene_clip", first) != clips[first]
+    assert cinema.object_of("scene_clip", second) != clips[second], "it begins with the other's picture"
+    assert cinema.object_of("scene_clip", third) == clips[third]
 
 
 # What is not there
@@ -95,46 +95,44 @@ def test_a_grade_that_is_not_there_or_was_changed_is_said(cinema: Cinema) -> Non
         cinema.studio().songs.grade(SONG)
 
 
-def test_a_reference_image_that_is_not_there_stops_its_scenes_alone(
-    shown: Cinema, instance: dg.DagsterInstance
-) -> None:
-    append(shown, '[characters.Ada]\nreference_image = "ada.png"\n[[scenes]]\nat = "0:05"\ncharacters = ["Ada"]\n')
-    assert shown.register().problems
-    assert shown.run(instance).success
-    hers = [scene for scene in shown.scenes() if shown.studio().songs.scene(scene)[1].characters]
-    stuck = {one.partition: one.reason for one in shown.film_plan().stuck if one.asset == "scene_take"}
+def test_a_reference_image_that_is_not_there_stops_its_scenes_alone(cinema: Cinema) -> None:
+    append(cinema, '[characters.Ada]\nreference_image = "ada.png"\n[[scenes]]\nat = "0:05"\ncharacters = ["Ada"]\n')
+    assert cinema.register().problems
+    assert not cinema.render(MUSIC)
+    hers = [scene for scene in cinema.scenes() if cinema.studio().songs.scene(scene)[1].characters]
+    stuck = {one.partition: one.reason for one in cinema.film_plan().stuck if one.asset == "scene_take"}
     assert len(hers) == 1
     assert list(stuck) == hers
     assert "ada.png, the reference image of Ada, is no file beside the song" in stuck[hers[0]]
 
 
-def test_a_mouth_that_nobody_moves_is_said(shown: Cinema, instance: dg.DagsterInstance) -> None:
-    before = {scene: shown.object_of("scene_clip", scene) for scene in shown.scenes()}
-    append(shown, '[[scenes]]\nat = "0:05"\nlip_sync = true\nlip_sync_method = "native"\n')
-    assert not shown.register().problems
-    touched(shown, instance)
-    (scene,) = [key for key in shown.scenes() if shown.studio().songs.treatment(key)["lip_sync_method"]]
-    sidecar = shown.studio().store.find(f"video/lipsynced_takes/{shown.object_of('lipsynced_take', scene).name}")
+def test_a_mouth_that_nobody_moves_is_said(cinema: Cinema) -> None:
+    before = {scene: cinema.object_of("scene_clip", scene) for scene in cinema.scenes()}
+    append(cinema, '[[scenes]]\nat = "0:05"\nlip_sync = true\nlip_sync_method = "native"\n')
+    assert not cinema.register().problems
+    assert not cinema.render(MUSIC, EDITING)
+    (scene,) = [key for key in cinema.scenes() if cinema.studio().songs.treatment(key)["lip_sync_method"]]
+    sidecar = cinema.studio().store.find(f"video/lipsynced_takes/{cinema.object_of('lipsynced_take', scene).name}")
     assert sidecar is not None
     assert sidecar.facts["why"] == "animatic moves no mouths: set lip_sync_method to post_process"
-    assert shown.object_of("scene_clip", scene) == before[scene], "the same clip is not conformed again"
+    assert cinema.object_of("scene_clip", scene) == before[scene], "the same clip is not conformed again"
 
 
 # What people ask for
 
 
-def test_a_remix_of_an_earlier_prompt_is_not_made_again(shown: Cinema, instance: dg.DagsterInstance) -> None:
-    scene = shown.scenes()[0]
-    shown.studio().takes.ask(scene, lambda before: before.with_remix(RemixOrder("t01", "closer")))
-    touched(shown, instance)
-    shown.studio().takes.ask(scene, lambda before: before.with_remix(RemixOrder("t02", "closer still")))
-    touched(shown, instance)
-    assert [take.parent for take in shown.takes(scene).values()] == ["", "t01", "t02"]
-    n_made = len(shown.made())
-    shown.edit('"dreamy"', '"anime"')
-    touched(shown, instance)
-    assert len(shown.made()) == n_made + len(shown.scenes())
-    assert [take.is_current for take in shown.takes(scene).values()] == [False, False, False, True]
+def test_a_remix_of_an_earlier_prompt_is_not_made_again(cinema: Cinema) -> None:
+    scene = cinema.scenes()[0]
+    cinema.studio().takes.ask(scene, lambda before: before.with_remix(RemixOrder("t01", "closer")))
+    assert not cinema.render(MUSIC, SHOOTING)
+    cinema.studio().takes.ask(scene, lambda before: before.with_remix(RemixOrder("t02", "closer still")))
+    assert not cinema.render(MUSIC, SHOOTING)
+    assert [take.parent for take in cinema.takes(scene).values()] == ["", "t01", "t02"]
+    n_made = len(cinema.made())
+    cinema.edit('"dreamy"', '"anime"')
+    assert not cinema.render(MUSIC, SHOOTING)
+    assert len(cinema.made()) == n_made + len(cinema.scenes())
+    assert [take.is_current for take in cinema.takes(scene).values()] == [False, False, False, True]
 
 
 def test_nobody_knows_who_types(cinema: Cinema, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,25 +157,23 @@ def test_a_clip_whose_name_is_no_text_is_refused(cinema: Cinema, tmp_path: Path)
 # Who is paid
 
 
-def test_between_settings_and_storyboard_the_dearer_of_both_counts(
-    shown: Cinema, shop: ShopVendor, instance: dg.DagsterInstance
-) -> None:
-    scene = shown.scenes()[0]
-    n_made = len(shown.made())
-    assert shown.studio().songs.is_free(SONG)
-    buy(shown, "20.0")
-    assert not shown.studio().songs.is_free(SONG)
-    assert shown.run(instance).success
-    assert plan_text(shown.film_plan()).endswith(f"and {0.4 * len(shown.scenes()):.2f} USD")
-    shown.edit('video_provider = "shop"\nvideo_model = "clip-1"\n', "")
-    studio = shown.studio()
+def test_between_settings_and_storyboard_the_dearer_of_both_counts(cinema: Cinema, shop: ShopVendor) -> None:
+    scene = cinema.scenes()[0]
+    n_made = len(cinema.made())
+    assert cinema.studio().songs.is_free(SONG)
+    buy(cinema, "20.0")
+    assert not cinema.studio().songs.is_free(SONG)
+    assert not cinema.render(MUSIC)
+    assert plan_text(cinema.film_plan()).endswith(f"and {0.4 * len(cinema.scenes()):.2f} USD")
+    cinema.edit('video_provider = "shop"\nvideo_model = "clip-1"\n', "")
+    studio = cinema.studio()
     assert not studio.songs.is_free(SONG), "its storyboard still orders from the shop"
     assert all(take.estimated_usd > 0 for take in studio.takes.wanted(scene))
-    shown.more = {}
-    assert shown.run(instance).success
-    assert shown.studio().songs.is_free(SONG)
-    assert shown.film(instance).success
-    assert (shop.jobs(), len(shown.made())) == ([], n_made), "back at the animatic nothing is bought, nor drawn again"
+    cinema.more = {}
+    assert not cinema.render(MUSIC)
+    assert cinema.studio().songs.is_free(SONG)
+    assert not cinema.render(EDITING)
+    assert (shop.jobs(), len(cinema.made())) == ([], n_made), "back at the animatic nothing is bought, nor drawn again"
 
 
 # What is cleaned up
@@ -188,17 +184,17 @@ def leftovers(cinema: Cinema) -> Leftovers:
     return find_leftovers(studio, recipes(studio))
 
 
-def test_a_clean_up_leaves_takes_and_all_that_a_film_needs(shown: Cinema, instance: dg.DagsterInstance) -> None:
-    assert not leftovers(shown).files, "nothing names the place where the root lay before"
-    shown.edit('"dreamy"', '"anime"')
-    touched(shown, instance)
-    found = leftovers(shown)
+def test_a_clean_up_leaves_takes_and_all_that_a_film_needs(cinema: Cinema) -> None:
+    assert not leftovers(cinema).files, "nothing names the place where the root lay before"
+    cinema.edit('"dreamy"', '"anime"')
+    touched(cinema)
+    found = leftovers(cinema)
     assert found.objects
     assert not [path for path in found.files if path.startswith(("video/takes/", "take_clips/", "exports/films/"))]
-    delete_leftovers(shown.studio(), found)
-    assert not shown.film_plan().stale
-    assert len(list((shown.root / "video" / "takes").iterdir())) == 2 * len(shown.scenes())
-    assert leftovers(shown) == Leftovers((), (), (), 0)
+    delete_leftovers(cinema.studio(), found)
+    assert not cinema.film_plan().stale
+    assert len(list((cinema.root / "video" / "takes").iterdir())) == 2 * len(cinema.scenes())
+    assert leftovers(cinema) == Leftovers((), (), (), 0)
 
 
 def test_of_a_retired_song_its_takes_and_words_stay(cinema: Cinema) -> None:

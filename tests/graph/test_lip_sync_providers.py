@@ -12,11 +12,12 @@ import pytest
 from audio_assets import launch, settings
 from audio_assets.batch import recorded_without
 from audio_assets.checks import results
+from audio_assets.domain import storyboard
 from audio_assets.domain.action import Action
 from audio_assets.domain.music.sung_mouth import SUNG_JAW
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.launch import Pipeline
+from audio_assets.launch import FILM, MUSIC, Pipeline
 from audio_assets.performance import LipsyncedTake, lip_sync_is_free
 from audio_assets.plan import Plan, Stale, Stuck, plan
 from audio_assets.render import Outcome, render
@@ -27,6 +28,7 @@ from resources.video_files import VideoWriter, read_frames
 from sensors.films import _free
 from tests.cinema import Cinema
 from tests.concert import SONG
+from tests.graph.conftest import SIZE
 from tests.mouths import DrawnVideo, HurriedSyncSo, PlainMouth, has_a_mouth, with_a_mouth
 from tests.servers.serving import serving
 from tests.servers.sync_so import KEY, SyncSoServer
@@ -56,25 +58,21 @@ def acted(tmp_path_factory: pytest.TempPathFactory, shot: Path) -> Path:
         patch.setenv("AUDIO_ASSETS_WORKERS", "1")
         patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))
         patch.delenv("DAGSTER_HOME", raising=False)
+        patch.setitem(storyboard.SIZES, "landscape", SIZE)
         settings.current.cache_clear()
         cinema = Cinema(home / "studio")
         path = cinema.inbox / f"{SONG}.toml"
         path.write_text(path.read_text() + SCENES)
         assert not cinema.register().problems
-        with dg.DagsterInstance.ephemeral() as instance:
-            assert cinema.run(instance).success
-        studio = cinema.studio()
-        wanted = [step for step in launch.FILM.recipes if step is not LipsyncedTake]
-        for recipe in wanted[: wanted.index(launch.SceneAlignment) + 1]:
-            made = list(render(recipe(studio), recipe(studio).partitions(), run_id="acted"))
-            assert not [one.failure for one in made if one.failure]
+        assert not cinema.render(MUSIC, Pipeline("", FILM.steps[: FILM.steps.index(LipsyncedTake)]))
     settings.current.cache_clear()
     return home
 
 
 @pytest.fixture
-def stage(root: Path, acted: Path, tmp_path: Path) -> Cinema:
+def stage(root: Path, acted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cinema:
     """A studio in which only the mouths are to be moved; our phonemes are followed without a model."""
+    monkeypatch.setitem(storyboard.SIZES, "landscape", SIZE)
     shutil.copytree(acted / "studio", root, dirs_exist_ok=True)
     cinema = Cinema(root)
     shutil.copytree(acted / "easel", cinema.easel, dirs_exist_ok=True)
@@ -314,7 +312,8 @@ def test_a_result_that_is_shorter_is_taken_with_a_failed_check(
 
 def first_frames(data: bytes, n: int, folder: Path) -> bytes:
     (folder / "whole.mp4").write_bytes(data)
-    with VideoWriter(folder / "short.mp4", 1280, 720, Fraction(12)) as writer:
+    width, height = map(int, SIZE.split("x"))
+    with VideoWriter(folder / "short.mp4", width, height, Fraction(12)) as writer:
         for number, picture in enumerate(read_frames(folder / "whole.mp4")):
             if number < n:
                 writer.write(picture)

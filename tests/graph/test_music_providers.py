@@ -236,6 +236,7 @@ def test_over_a_cap_nothing_is_sent_and_nobody_stands_in(label: Label) -> None:
         ({**CUE, "source_track": "x.wav", "source_share": 0.5}, "leave source_share out"),
         ({**ELEVEN, "provider": "elevenlab_music"}, "there is no music provider 'elevenlab_music'; did you mean"),
         ({**ELEVEN, "model": "music_v9"}, 'elevenlabs_music has no model "music_v9": use music_v2 or'),
+        ({**ACE, "model": "x"}, 'ace_step has no model "x"'),
         ({**ACE, "seed": 2**40}, "takes seeds up to 4294967295"),
     ],
 )
@@ -437,7 +438,6 @@ def test_the_command_orders_and_says_what_came(label: Label) -> None:
     [
         (["--provider", "eleven"], "there is no music provider 'eleven'"),
         (["--fallback", "nobody"], "there is no music provider 'nobody'"),
-        (["--provider", "ace_step", "--model", "x"], 'ace_step has no model "x"'),
         (["--provider", "elevenlabs_music", "--duration", "601"], "duration_s is 601"),
         (["--lyrics", "."], ". is no file"),
         (["--lyrics", "absent.txt"], "absent.txt is no file"),

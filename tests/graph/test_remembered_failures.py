@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from audio_assets.domain.schemas.records import Failure
+from audio_assets.launch import MUSIC
 from audio_assets.render import Outcome, render
 from audio_assets.speech import VoiceLine
 from resources import budget_commands
 from resources.http_client import client_of
 from resources.ledger_rows import Entry
 from resources.vendors.cartesia import CartesiaSpeech
-from tests.cinema import Cinema, buy
+from tests.cinema import SHOOTING, Cinema, buy
 from tests.elsewhere import PRICES as CLOUD_PRICES
 from tests.elsewhere import cloud_of, orders
 from tests.house import House
@@ -158,13 +158,11 @@ def test_a_failure_of_before_there_were_circumstances_is_tried_once(house: House
     assert made(house) == "rendered"
 
 
-def test_an_attached_job_is_gone_on_with(
-    cinema: Cinema, instance: dg.DagsterInstance, shop: ShopVendor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_attached_job_is_gone_on_with(cinema: Cinema, shop: ShopVendor, monkeypatch: pytest.MonkeyPatch) -> None:
     buy(cinema, "20.0")
-    assert cinema.run(instance).success
+    assert not cinema.render(MUSIC)
     lost = forgetful(monkeypatch)
-    assert not cinema.film(instance).success
+    assert cinema.render(SHOOTING)
     n_scenes = len(cinema.scenes())
     assert len(shop.jobs()) == n_scenes
     assert not [one for one in cinema.film_plan().stale if one.asset == "scene_take"]
@@ -172,27 +170,24 @@ def test_an_attached_job_is_gone_on_with(
     ledger = cinema.studio().ledger
     for one in ledger.entries(states=["unknown"]):
         budget_commands.attach(ledger, one.id, str(one.id))
-    assert cinema.film(instance).success
+    assert not cinema.render(SHOOTING)
     assert len(shop.jobs()) == n_scenes, "each was sent once"
     assert {one.state for one in ledger.entries()} == {"settled"}
 
 
-def test_what_is_paid_and_unfit_is_fetched_anew_once_and_not_stood_in_for(
-    cinema: Cinema, instance: dg.DagsterInstance, shop: ShopVendor
-) -> None:
+def test_what_is_paid_and_unfit_is_fetched_anew_once_and_not_stood_in_for(cinema: Cinema, shop: ShopVendor) -> None:
     cinema.write("providers.toml", '[fallback]\nvideo = "drawn"\n')
     clip = Path(str(cinema.more["clip"]))
     whole = clip.read_bytes()
     clip.write_bytes(b"noise")
     cinema.beside = {"drawn": ColourVideo(folder=str(cinema.easel), called="drawn")}
     buy(cinema, "20.0")
-    assert cinema.run(instance).success
-    assert not cinema.film(instance).success
+    assert cinema.render(MUSIC, SHOOTING)
     due = {one.partition for one in cinema.film_plan().stale if one.asset == "scene_take"}
     assert due == set(cinema.scenes()), "'run again' is true"
     assert "stand_in" not in {take.origin for scene in cinema.scenes() for take in cinema.takes(scene).values()}
     clip.write_bytes(whole)
-    assert cinema.film(instance).success
+    assert not cinema.render(SHOOTING)
     assert len(shop.jobs()) == len(cinema.scenes())
 
 

@@ -1,5 +1,6 @@
 """What was rendered comes out the same from its recorded inputs, whatever people say today; else it is said why not."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,10 +36,27 @@ from tests.fakes import ToneSpeech
 from tests.house import CAST, HARBOUR, LATE, House
 
 
+@pytest.fixture(scope="module")
+def play(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a data root in which the play is rendered; tests take copies."""
+    home = tmp_path_factory.mktemp("play")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
+        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
+        patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))
+        settings.current.cache_clear()
+        (home / "engines").mkdir()
+        house = House(home / "studio", home / "engines")
+        house.write("cast.toml", CAST)
+        house.register()
+        assert not [outcome for _, outcome in house.render() if outcome.failure]
+    settings.current.cache_clear()
+    return home
+
+
 @pytest.fixture
-def spoken(house: House) -> House:
-    house.register()
-    house.render()
+def spoken(house: House, play: Path) -> House:
+    shutil.copytree(play / "studio", house.root, dirs_exist_ok=True)
     return house
 
 

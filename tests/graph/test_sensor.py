@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audio_assets.jobs import render_dialogue
 from audio_assets.launch import DIALOGUE
 from resources import render_lock
 from sensors import dialogue as sensor
-from sensors.inbox import MAX_ATTEMPTS, Cursor, settled
+from sensors.inbox import MAX_ATTEMPTS, Cursor, has_queued_run, settled
 from tests.house import CAST, GOOD, HARBOUR, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, SO, House
 
 Order = Mapping[str, Sequence[str]]
@@ -418,3 +419,13 @@ def test_a_translation_that_comes_before_its_original_is_read_with_it(ticks: Tic
     ticks.skip()
     langs = {key.rpartition(".")[2] for key in ticks.order()["voice_line"]}
     assert langs == {"en", "fr"}
+
+
+def test_a_run_that_was_killed_before_it_began_holds_nobody_up(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance.create_run_for_job(render_dialogue)
+    assert has_queued_run(instance, "render_dialogue"), "it may begin at any moment"
+    at = time.time()
+    monkeypatch.setattr("sensors.inbox.time.time", lambda: at + 120.0)
+    assert not has_queued_run(instance, "render_dialogue")

@@ -12,9 +12,10 @@ from audio_assets.domain.rendering import INTENDED
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.take_requests import RemixOrder
 from audio_assets.explaining import Explainer
+from audio_assets.launch import FILM, MUSIC
 from audio_assets.takes import SceneTake
 from resources.store import SIDECAR
-from tests.cinema import Cinema
+from tests.cinema import SHOOTING, Cinema
 from tests.concert import SONG
 from tests.vendors import ShopVendor
 from tests.video_fakes import ColourVideo, write_colours
@@ -32,7 +33,7 @@ valid_from = 2020-01-01
 def counter(cinema: Cinema, tmp_path: Path) -> ShopVendor:
     """The song's takes are ordered from a shop that is closed; the animatic is there as well."""
     clip = tmp_path / "bought.mp4"
-    write_colours(clip, "bought", 1280, 720, Fraction(12), 48)
+    write_colours(clip, "bought", 320, 180, Fraction(12), 48)
     cinema.write("price_card.toml", PRICES)
     shop = {"called": "shop", "shop": str(tmp_path / "shop.db"), "clip": str(clip)}
     cinema.beside = {"shop": ColourVideo(folder=str(tmp_path), **shop)}
@@ -40,9 +41,9 @@ def counter(cinema: Cinema, tmp_path: Path) -> ShopVendor:
     return ShopVendor(tmp_path / "shop.db")
 
 
-def order_from_the_shop(cinema: Cinema, instance: dg.DagsterInstance, more: str = "") -> None:
+def order_from_the_shop(cinema: Cinema, more: str = "") -> None:
     cinema.edit('title = "', f'video_provider = "shop"\nvideo_model = "clip-1"\n{more}title = "')
-    assert cinema.run(instance).success
+    assert not cinema.render(MUSIC)
 
 
 def intended(cinema: Cinema) -> dg.AssetCheckResult:
@@ -50,37 +51,37 @@ def intended(cinema: Cinema) -> dg.AssetCheckResult:
 
 
 def test_a_closed_shop_is_one_sentence_and_tried_again_once_it_opens(
-    cinema: Cinema, counter: ShopVendor, instance: dg.DagsterInstance, tmp_path: Path
+    cinema: Cinema, counter: ShopVendor, tmp_path: Path
 ) -> None:
-    order_from_the_shop(cinema, instance)
-    assert not cinema.film(instance).success
+    order_from_the_shop(cinema)
+    assert cinema.render(SHOOTING)
     reasons = {one.partition: one.reason for one in cinema.film_plan().stuck if one.asset == "scene_take"}
     assert set(reasons) == set(cinema.scenes())
     assert all("shop needs a key" in reason for reason in reasons.values())
     (tmp_path / "closed").unlink()
     assert {one.partition for one in cinema.film_plan().stale if one.asset == "scene_take"} == set(cinema.scenes())
-    assert cinema.film(instance).success
+    assert not cinema.render(SHOOTING)
     assert len(counter.jobs()) == len(cinema.scenes())
 
 
 def test_a_stand_in_take_is_in_the_film_until_the_shop_opens(
-    cinema: Cinema, counter: ShopVendor, instance: dg.DagsterInstance, tmp_path: Path
+    cinema: Cinema, counter: ShopVendor, tmp_path: Path
 ) -> None:
     cinema.edit('"dreamy"', '"anime"')  # takes that were made before stand in as well, and their sidecars stay
-    order_from_the_shop(cinema, instance, 'video_fallback = "animatic"\n')
-    cinema.film(instance)
+    order_from_the_shop(cinema, 'video_fallback = "animatic"\n')
+    cinema.render(FILM)
     for scene in cinema.scenes():
         shown = cinema.takes(scene)[cinema.selected(scene).take or ""]
         assert (shown.origin, shown.provider, shown.is_current) == ("stand_in", "animatic", True)
     assert (intended(cinema).passed, counter.jobs()) == (False, [])
     assert_told(cinema)
-    cinema.film(instance)
+    cinema.render(SHOOTING)
     before = cinema.made()
-    cinema.film(instance)
+    cinema.render(SHOOTING)
     assert cinema.made() == before, "nothing is drawn again while the shop stays closed"
 
     (tmp_path / "closed").unlink()
-    assert cinema.film(instance).success
+    assert not cinema.render(FILM)
     for scene in cinema.scenes():
         shown = cinema.takes(scene)[cinema.selected(scene).take or ""]
         assert (shown.origin, shown.provider) == ("generated", "shop")
@@ -111,15 +112,13 @@ def assert_told(cinema: Cinema) -> None:
     assert "stands in for shop: shop needs a key" in text
 
 
-def test_a_remix_is_ordered_with_its_parent(
-    cinema: Cinema, counter: ShopVendor, instance: dg.DagsterInstance, tmp_path: Path
-) -> None:
+def test_a_remix_is_ordered_with_its_parent(cinema: Cinema, counter: ShopVendor, tmp_path: Path) -> None:
     (tmp_path / "closed").unlink()
-    order_from_the_shop(cinema, instance)
-    assert cinema.film(instance).success
+    order_from_the_shop(cinema)
+    assert not cinema.render(SHOOTING)
     scene = cinema.scenes()[0]
     parent = cinema.selected(scene).take or ""
     cinema.studio().takes.ask(scene, lambda asked: asked.with_remix(RemixOrder(parent, "closer")))
-    assert cinema.film(instance).success
+    assert not cinema.render(SHOOTING)
     assert len(counter.jobs()) == len(cinema.scenes()) + 1
     assert "'files': ['parent']" in counter.requests()[-1]
