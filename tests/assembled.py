@@ -10,7 +10,8 @@ from dagster._config.pythonic_config import resource
 from audio_assets.definitions import build_defs, build_resources
 from audio_assets.settings import Settings, current
 
-_infer = resource.infer_schema_from_config_class
+_dagster: Any = resource  # what it does inside has no types
+_infer = _dagster.infer_schema_from_config_class
 
 
 @lru_cache(maxsize=128)
@@ -23,7 +24,7 @@ def _inferred(kind: Any, fields_to_omit: set[str], **more: Any) -> Any:
     return _infer(kind, fields_to_omit=fields_to_omit, **more) if more else _schema_of(kind, frozenset(fields_to_omit))
 
 
-resource.infer_schema_from_config_class = _inferred
+_dagster.infer_schema_from_config_class = _inferred
 
 
 class _Same:
