@@ -1,5 +1,6 @@
 """What `audio-assets plan` and `audio-assets backfill` do, apart from printing."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from audio_assets.stale_plan import PlanRow, plan_rows
 from resources.process_owner import my_name
 
 _LISTED = 40
+_NOTHING = "nothing that was asked for is stale"
 
 
 def make_plan(asked: Mapping[str, Any]) -> Plan:
@@ -33,6 +35,15 @@ def make_plan(asked: Mapping[str, Any]) -> Plan:
     if asked_for.is_of_all and asked_for.max_cost_usd is None:
         return found
     return Selector(studio, every, found).asked_for(asked_for).part_of(found)
+
+
+def over_budget(found: Plan) -> tuple[str, ...]:
+    """A sentence for each reason why the caps of today do not allow all of a plan."""
+    if not found.estimated_usd:
+        return ()
+    studio = open_studio()
+    reasons = Counter(Selector(studio, recipes(studio), found).over_budget().values())
+    return tuple(f"{reason}: {n} of these do not fit" for reason, n in reasons.items())
 
 
 def policy_problem() -> str:
@@ -71,6 +82,7 @@ class Backfilled:
 
     rows: list[PlanRow] = field(default_factory=list)
     n_too_dear: int = 0
+    n_stuck: int = 0
     is_accepted: bool = False
     is_dry: bool = False
     run: RunReport | None = None
@@ -79,13 +91,13 @@ class Backfilled:
     @property
     def has_failures(self) -> bool:
         """Whether something failed."""
-        here = self.run is not None and bool(self.run.failed or self.run.is_blocked)
+        here = bool(self.n_stuck) or (self.run is not None and bool(self.run.failed or self.run.is_blocked))
         return here or (self.there is not None and not self.there.is_success)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         plan = [{**_row(row), "partitions": list(row.partitions)} for row in self.rows]
-        shown: dict[str, Any] = {"plan": plan, "left_out_for_price": self.n_too_dear}
+        shown: dict[str, Any] = {"plan": plan, "left_out_for_price": self.n_too_dear, "stuck": self.n_stuck}
         if self.run is not None:
             run = self.run
             shown |= {"rendered": run.rendered, "cached": run.cached, "failed": run.failed, "run_id": run.run_id}
@@ -108,8 +120,11 @@ class Backfilled:
                 [f"it was only asked what it would {'accept' if self.is_accepted else 'render'}"] if self.is_dry else []
             )
             return "\n".join([*lines, self.there.as_text(), *only])
+        if self.n_stuck:
+            lines.append(f"{self.n_stuck} can not be made now, or wait for such: `audio-assets plan` says why")
         if not self.rows:
-            return "\n".join([*lines, "nothing that was asked for is stale"])
+            none = [] if self.n_too_dear else ["nothing else is stale" if self.n_stuck else _NOTHING]
+            return "\n".join([*lines, *none])
         if self.is_dry:
             lines.append(self._would())
         if self.run is not None:
@@ -153,13 +168,13 @@ def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Ba
     elif wanted.by or wanted.why:
         raise ValueError("--by and --why belong to --accept; without it everything that is asked for is rendered")
     wanted.filter()
-    if url:
+    if url is not None:
         there = run_there(url, wanted, is_quiet=is_quiet)
         return Backfilled(is_accepted=wanted.accept, is_dry=wanted.dry_run, there=there)
     studio = open_studio()
     selection = select(studio, wanted)
     rows = plan_rows(studio, backfill_recipes(studio), selection.plan, policies_of(studio.settings))
-    done = Backfilled(rows, len(selection.too_dear), wanted.accept, wanted.dry_run)
+    done = Backfilled(rows, len(selection.too_dear), selection.n_stuck, wanted.accept, wanted.dry_run)
     if rows and not wanted.dry_run:
         with open_instance(studio.settings) as instance:
             done.run = run_backfill_here(instance, wanted, selection, is_quiet=is_quiet)

@@ -82,7 +82,7 @@ def select(studio: Studio, wanted: Backfill) -> Selection:
         raise ValueError("say by whom it is accepted, and why")
     recipes = backfill_recipes(studio)
     found = plan(studio, recipes, retry_failed=wanted.retry_failed)
-    selection = Selector(studio, recipes, found).asked_for(asked)
+    selection = Selector(studio, recipes, found).asked_for(asked, with_inputs=not wanted.accept)
     if wanted.partitions:
         selection = selection.narrowed(wanted.partitions)
     return selection

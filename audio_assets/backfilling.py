@@ -16,7 +16,7 @@ from audio_assets.domain.plan_filter import PlanFilter, known_or_refuse, names_i
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import SEPARATOR, song_of
 from audio_assets.launch import RECIPES, SOURCES
-from audio_assets.plan import Plan, Stale
+from audio_assets.plan import Plan, Stale, Stuck
 from audio_assets.render import Recipe
 from audio_assets.settings import Settings
 from audio_assets.studio import Studio
@@ -31,13 +31,15 @@ class Selection:
     """What was selected of a plan, and what was left out for its price.
 
     `left` is all else that was stale. `is_open`: scenes that nobody could know before their storyboard was rendered are
-    meant, too; they are not where somebody has named assets, conditions or a cost, or policies decide.
+    meant, too; they are not where somebody has named assets, conditions or a cost, or policies decide. `n_stuck`: what
+    was asked for and can not be made now, for it failed before, or waits for what did.
     """
 
     stale: tuple[Stale, ...]
     too_dear: tuple[Stale, ...] = ()
     left: frozenset[Key] = frozenset()
     is_open: bool = False
+    n_stuck: int = 0
 
     @cached_property
     def keys(self) -> frozenset[Key]:
@@ -82,8 +84,8 @@ class Selector:
         self._recipes = {recipe.asset: recipe for recipe in recipes}
         self._stale: dict[Key, Stale] = {(entry.asset, entry.partition): entry for entry in plan.stale}
 
-    def asked_for(self, wanted: PlanFilter) -> Selection:
-        """What somebody asks for, in the plan's order.
+    def asked_for(self, wanted: PlanFilter, *, with_inputs: bool = True) -> Selection:
+        """What somebody asks for, in the plan's order; `with_inputs`: and what that is made of, where that is stale.
 
         Raises:
             ValueError: there is no such asset, song or script.
@@ -99,10 +101,11 @@ class Selector:
         self._check_names(wanted)
         kept = {key for key in matched if not wanted.assets or key[0] in wanted.assets}
         for key in reversed(self._stale):  # what they are made of comes before them
-            if key in kept:
+            if key in kept and with_inputs:
                 kept.update(self._stale[key].after)
         is_open = not (wanted.assets or wanted.where or wanted.causes or wanted.max_cost_usd is not None)
-        return self._within(kept, wanted.max_cost_usd, is_open=is_open)
+        found = self._within(kept, wanted.max_cost_usd, is_open=is_open)
+        return replace(found, n_stuck=sum(self._is_asked_for(one, wanted) for one in self._plan.stuck))
 
     def allowed(self, policies: Policies) -> Selection:
         """What changes to how things are made bring about by themselves."""
@@ -178,7 +181,13 @@ class Selector:
         follows = any(key in matched for key in entry.after)
         return follows or all(where.holds(self._record(entry)) for where in wanted.where)
 
-    def _belongs(self, entry: Stale, wanted: PlanFilter) -> bool:
+    def _is_asked_for(self, entry: Stuck, wanted: PlanFilter) -> bool:
+        """Whether something stuck is meant; what decides it is not known, so that conditions on that mean none."""
+        is_named = entry.state != "stood in" and (not wanted.assets or entry.asset in wanted.assets)
+        is_open = not (wanted.where or wanted.causes)
+        return is_named and is_open and (not (wanted.songs or wanted.scripts) or self._belongs(entry, wanted))
+
+    def _belongs(self, entry: Stale | Stuck, wanted: PlanFilter) -> bool:
         if wanted.songs and self._recipes[entry.asset].project(entry.partition) in wanted.songs:
             return True
         dialogue = self._studio.dialogue

@@ -35,11 +35,11 @@ def plan(as_json: bool, **said: Any) -> None:
     from audio_assets import backfill_commands
 
     found = backfill_commands.make_plan(_asked(said))
-    problem = backfill_commands.policy_problem()
+    problem, over = backfill_commands.policy_problem(), backfill_commands.over_budget(found)
     if as_json:
-        print_json({**found.as_json(), "policy_problem": problem})
+        print_json({**found.as_json(), "policy_problem": problem, "over_budget": list(over)})
     else:
-        click.echo("\n".join([backfill_commands.plan_text(found), *([problem] if problem else [])]))
+        click.echo("\n".join([backfill_commands.plan_text(found), *over, *([problem] if problem else [])]))
     sys.exit(STALE if found.stale else FAILED if found.stuck else 0)
 
 

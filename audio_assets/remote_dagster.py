@@ -1,5 +1,6 @@
 """A backfill that a running Dagster does, asked over its GraphQL: start the job, follow its run, say how it ended."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from audio_assets.stale_plan import ASSET
 _EVERY_S = 1.0
 _TIMEOUT_S = 30.0
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+_CLASS = re.compile(r"^[\w.]+\.Failure: ")  # Dagster puts it before the sentence
 
 _FIND = """
 query { workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {
@@ -65,6 +67,7 @@ class RemoteRun:
         lines = [f"{row['asset']:17} {row['partitions']:6}  {row['cause']}; {row['core_s']:.0f} s" for row in self.plan]
         lines += [f"{asset}: {n} recorded" for asset, n in self.done.items()]
         lines += [self.error] if self.error else []
+        lines += [] if self.error or self.plan else ["nothing that was asked for is stale"]
         return "\n".join([*lines, f"{self.status.lower()}: {self.url}/runs/{self.run_id}"])
 
 
@@ -82,7 +85,7 @@ def run_there(url: str, wanted: Backfill, *, is_quiet: bool) -> RemoteRun:
     with httpx.Client(timeout=_TIMEOUT_S) as client:
         api = _Api(client, base)
         run = RemoteRun(base, _launch(api, wanted))
-        columns = (TextColumn("{task.description:17}"), BarColumn(), TextColumn("{task.completed} of {task.total}"))
+        columns = (TextColumn("{task.description:17}"), BarColumn(), TextColumn("{task.completed} done"))
         with Progress(*columns, console=Console(stderr=True), disable=is_quiet) as bar:
             task = bar.add_task("backfill", total=None)
             cursor: str | None = None
@@ -146,7 +149,7 @@ def _follow(api: _Api, run: RemoteRun, cursor: str | None) -> tuple[str | None, 
         raise RuntimeError(f"Dagster at {api.url} has lost the run {run.run_id}")
     for event in found["eventConnection"]["events"]:
         if event["__typename"] == "ExecutionStepFailureEvent" and event["error"]:
-            run.error = str(event["error"]["message"]).strip()
+            run.error = _CLASS.sub("", str(event["error"]["message"]).strip())
         elif event["__typename"] == "MaterializationEvent":
             _count(run, event)
     run.status = found["status"]

@@ -425,19 +425,24 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
     waiting: dict[str, list[str]] = {}
     actions: dict[str, Action] = {}
     fallen: list[_Fallen] = []
+    just_failed = _JustFailed(recipe.store, run_id)
     for partition in dict.fromkeys(partitions):
         try:
             action = recipe.describe(partition)
             _check_inputs(recipe, partition, action)
+            if recipe.waits_for_all:
+                just_failed.check(recipe.needs(partition))
         except (PermanentError, UpstreamError) as error:
             yield _fail(recipe, partition, None, error, run_id)
             continue
         actions[action.key] = action
+        accepted = _accepted(recipe, partition, action)
+        if accepted is not None:  # also where the store has what would be rendered: somebody chose this one
+            yield accepted
+            continue
         sidecar = None if action.key in waiting else recipe.hit(partition, _folder(recipe, action))
         if sidecar is not None:
             yield _point(recipe, partition, action, sidecar, "cached", run_id)
-        elif (accepted := _accepted(recipe, partition, action)) is not None:
-            yield accepted
         else:
             waiting.setdefault(action.key, []).append(partition)
 
@@ -461,6 +466,29 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         for number, partition in enumerate(sharing):
             yield _point(recipe, partition, action, sidecar, "cached" if number else "rendered", run_id)
     yield from _stood_in(recipe, fallen, run_id)
+
+
+class _JustFailed:
+    """What failed in this very run: what is made of it waits, as plans say; it is not made of what was there before."""
+
+    def __init__(self, store: ArtifactStore, run_id: str) -> None:
+        self._store, self._run_id = store, run_id
+        self._of: dict[str, set[str]] = {}
+
+    def check(self, needs: Sequence[tuple[str, str]]) -> None:
+        """Refuse where one of these inputs did.
+
+        Raises:
+            UpstreamError: it did, and nobody stood in.
+        """
+        for asset, key in needs:
+            if asset not in self._of:
+                failures = self._store.failures(asset)
+                self._of[asset] = {
+                    one for one, failure in failures.items() if failure.run_id == self._run_id and not failure.stand_in
+                }
+            if key in self._of[asset]:
+                raise UpstreamError(f"its {asset} could not be rendered in this run")
 
 
 def _check_inputs(recipe: Recipe, partition: str, action: Action) -> None:

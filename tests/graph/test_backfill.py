@@ -225,6 +225,23 @@ def test_what_is_accepted_is_stale_no_more_and_stays_as_it_is(ticks: WorkflowTic
     assert {key for asset, key in house.stale() if asset == "voice_line"} == {line, house.line(LATE)}
 
 
+def test_what_is_accepted_stays_also_where_the_other_one_is_in_the_store(ticks: WorkflowTicks) -> None:
+    house, line = ticks.house, ticks.house.line(LAMP)
+    cast = (house.root / "cast.toml").read_text()
+    house.write("cast.toml", SLOWER)
+    house.render()
+    slower = {asset: house.object_of(asset, line) for asset in LINE_ASSETS}
+    house.write("cast.toml", cast)
+    assert ticks.run(accept=True, by="ana", why="slower is better", where=[f"partition={line}"]).success
+    assert {asset: house.object_of(asset, line) for asset in LINE_ASSETS} == slower
+    ref = house.studio().store.refs("voice_line").get(line)
+    assert ref is not None
+    assert ref.accepted["by"] == "ana"
+    assert {key for asset, key in house.stale() if asset == "voice_line"} == {house.line(LATE)}, "nobody named that one"
+    house.render()
+    assert {asset: house.object_of(asset, line) for asset in LINE_ASSETS} == slower
+
+
 # Elsewhere
 
 
@@ -232,6 +249,7 @@ def test_what_is_accepted_is_stale_no_more_and_stays_as_it_is(ticks: WorkflowTic
     ("url", "error", "sentence"),
     [
         ("studio:3000", ValueError, "write it like http://127.0.0.1:3000"),
+        ("", ValueError, "write it like http://127.0.0.1:3000"),
         ("http://127.0.0.1:9", RuntimeError, "does not answer"),
     ],
 )

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("light_dagster")
 
 NOTHING_IS_STALE = {
     "stale": [], "stuck": [], "stood_in": [], "n_stale": 0, "n_certain": 0, "n_current": 0, "estimated_core_s": 0.0,
-    "estimated_usd": 0.0, "policy_problem": "",
+    "estimated_usd": 0.0, "policy_problem": "", "over_budget": [],
 }  # fmt: skip
 
 

@@ -146,6 +146,19 @@ def test_a_stand_in_that_is_named_later_is_asked(house: House, cloud: Path) -> N
     assert {entry.partition for entry in house.plan((VoiceLine,)).stale} == {house.line(GOOD), house.line(SO)}
 
 
+def test_what_is_made_of_a_line_that_failed_waits_and_is_not_made_of_an_older_one(house: House, cloud: Path) -> None:
+    house.write("cast.toml", CAST.replace('engine = "cloud"\nvoice = "lena"', 'voice = "kokoro:af_bella"'))
+    house.render(kinds=(VoiceLine, Alignment))
+    house.write("cast.toml", CAST)
+    (cloud / "key").unlink()
+    outcomes = {(asset, one.partition): one for asset, one in house.render(kinds=(VoiceLine, Alignment))}
+    assert outcomes["voice_line", house.line(GOOD)].state == "failed"
+    waits = outcomes["alignment", house.line(GOOD)].failure
+    assert waits is not None
+    assert (waits.kind, waits.reason) == ("upstream", "its voice_line could not be rendered in this run")
+    assert outcomes["alignment", house.line(LATE)].failure is None
+
+
 def test_a_stand_in_that_is_named_after_the_last_try_is_asked(house: House, cloud: Path) -> None:
     (cloud / "down").touch()
     tries = [voices(house, GOOD)[GOOD].state for _ in range(3)]
