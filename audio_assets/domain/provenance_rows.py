@@ -125,6 +125,7 @@ def ref_row(record: str, asset: str, partition: str, kind: Kind, ref: Ref, writt
         "size_bytes": sum(ref.sizes.values()),
         "is_blocked": ref.is_blocked,
         "failed_checks": list(ref.failed_checks),
+        **{f"accepted_{name}": ref.accepted.get(name) for name in ("by", "why", "at")},
         "written_at": written_at,
     }
 

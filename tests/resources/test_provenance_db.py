@@ -146,6 +146,17 @@ def test_an_object_is_a_row_with_its_files_inputs_and_checks(spoken: Desk) -> No
     ]
 
 
+def test_who_took_what_for_good_and_why_is_told(spoken: Desk) -> None:
+    record = spoken.store.refs("voice_line").get("play.go.en")
+    assert record is not None
+    said = {"by": "ana", "why": "sounds well", "at": "2026-11-27T10:00:00+00:00"}
+    spoken.write("refs/voice_line/play.go.en.json", replace(record, accepted=said).to_bytes())
+    spoken.refresh()
+    rows = spoken.rows("SELECT accepted_by, accepted_why, accepted_at IS NULL FROM refs WHERE asset = 'voice_line' "
+                       "ORDER BY partition")  # fmt: skip
+    assert rows == [("ana", "sounds well", False), (None, None, True)]
+
+
 def test_failures_reviews_and_choices_are_rows(desk: Desk) -> None:
     desk.write("failures/voice_line/play.x.en.json", Failure("k", "transient", "busy; token=abc123", "r", 2).to_bytes())
     said = Review("t02", "ada", "2026-11-27T10:00:00+00:00", user_score=4.5, note="calm")
