@@ -113,6 +113,8 @@ def _write_down(name: str, params: Mapping[str, Any], code: int, seconds: float)
         settings = current()
     except ValueError:
         return
+    if not settings.root.is_dir():
+        return
     said = {key: value for key, value in params.items() if value not in (None, False, "", ())}
     log = AuditLog(settings.logs, days=settings.log_days)
     log.append("command", command=name, arguments=said, exit_code=code, seconds=round(seconds, 3))

@@ -106,6 +106,18 @@ def open_studio() -> Studio:
     return studio.open()
 
 
+def open_what_is_there() -> Studio:
+    """As `open_studio`, for a command that asks what there is: a root that is not there is a slip, and none is made.
+
+    Raises:
+        ValueError: there is no data root.
+    """
+    root = current().root
+    if not root.is_dir():
+        raise ValueError(f"there is no data root {root}; AUDIO_ASSETS_DATA names it")
+    return open_studio()
+
+
 @lru_cache(maxsize=1)
 def _resources(settings: Settings) -> Mapping[str, Any]:
     """Made once: 50 ms, where a new snapshot takes 0.2 ms and `queue serve` wants eight a second."""

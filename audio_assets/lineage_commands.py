@@ -11,7 +11,7 @@ from rich.progress import Progress as RichProgress
 
 from audio_assets import reproducing, verifying
 from audio_assets.collecting import delete_leftovers, find_leftovers
-from audio_assets.commands import open_studio
+from audio_assets.commands import open_what_is_there
 from audio_assets.domain.lineage import Lineage, as_text
 from audio_assets.domain.toml_tables import nearest
 from audio_assets.explain_page import explain_page
@@ -40,7 +40,7 @@ def explain(target: str, html: Path | None = None) -> Lineage:
     Raises:
         ValueError: nothing here is what was asked for, or the page can not be written.
     """
-    studio = open_studio()
+    studio = open_what_is_there()
     found = Explainer(studio.store, studio).explain(target)
     if html is not None:
         if not html.parent.is_dir():
@@ -56,7 +56,7 @@ def verify(assets: Sequence[str], *, is_dry: bool, repair: bool, paid: bool) -> 
     Raises:
         ValueError: there is no such asset.
     """
-    studio = open_studio()
+    studio = open_what_is_there()
     unknown = sorted(set(assets) - {kind.asset for kind in KINDS})
     if unknown:
         near = nearest(unknown[0], [kind.asset for kind in KINDS])
@@ -75,7 +75,7 @@ def collect(*, is_dry: bool, keep_days: int | None = None) -> dict[str, int]:
     Raises:
         RuntimeError: something is rendering into the data root.
     """
-    studio = open_studio()
+    studio = open_what_is_there()
     days = studio.settings.keep_days if keep_days is None else keep_days
     with render_lock.alone(studio.settings.render_lock(pipeline.job) for pipeline in PIPELINES) as is_alone:
         if not is_alone:
@@ -97,7 +97,7 @@ def reproduce(targets: Sequence[str], *, into: Path | None, is_deep: bool, with_
     """
     if into is not None and into.exists() and not into.is_dir():
         raise ValueError(f"{into} is no folder; name another one after --into")
-    studio = open_studio()
+    studio = open_what_is_there()
     explainer = Explainer(studio.store, studio)
     folders = [found.folder for found in map(explainer.find, targets)]
     if is_deep:

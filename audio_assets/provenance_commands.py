@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 
 from audio_assets import provenance
-from audio_assets.commands import open_studio
+from audio_assets.commands import open_what_is_there
 from audio_assets.instance import open_instance
 from audio_assets.studio import Studio
 from resources.provenance_db import Refreshed
@@ -18,7 +18,7 @@ _WIDEST = 60
 
 def refresh(*, rebuild: bool) -> Refreshed:
     """Bring the database up to date; where Dagster was never used here, its tables stay empty."""
-    studio = open_studio()
+    studio = open_what_is_there()
     if not _has_instance(studio):
         return provenance.refresh(studio, None, rebuild=rebuild)
     with open_instance(studio.settings) as instance:

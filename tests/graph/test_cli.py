@@ -493,3 +493,14 @@ def test_a_data_root_that_is_not_there_is_made(tmp_path: Path, monkeypatch: pyte
     settings.current.cache_clear()
     assert answer("ingest", "--no-render", play)["where"] == str(data)
     assert answer("plan", code=STALE)["n_stale"] == 7
+
+
+@pytest.mark.parametrize("command", [["verify"], ["gc"], ["explain", "x"], ["reproduce", "x"], ["provenance"]])
+def test_who_asks_what_there_is_makes_no_data_root(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slip = tmp_path / "stuido"
+    monkeypatch.setenv("AUDIO_ASSETS_DATA", str(slip))
+    settings.current.cache_clear()
+    assert f"there is no data root {slip}" in mistake(*command)
+    assert not slip.exists()
