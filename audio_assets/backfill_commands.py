@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audio_assets.backfill_job import Backfill, backfill_recipes, select
-from audio_assets.backfilling import Selector, policies_of
+from audio_assets.backfilling import NOTHING_STALE, Selector, policies_of
 from audio_assets.commands import open_studio
 from audio_assets.instance import open_instance
 from audio_assets.launch import recipes
@@ -19,11 +19,10 @@ from audio_assets.stale_plan import PlanRow, plan_rows
 from resources.process_owner import my_name
 
 _LISTED = 40
-_NOTHING = "nothing that was asked for is stale"
 
 
-def make_plan(asked: Mapping[str, Any]) -> Plan:
-    """The plan over every stage, or the part of it that is asked for.
+def make_plan(asked: Mapping[str, Any]) -> tuple[Plan, tuple[str, ...]]:
+    """The plan over every stage, or the part of it that is asked for; a sentence per cap that does not allow all of it.
 
     Raises:
         ValueError: what is asked for means nothing.
@@ -32,18 +31,10 @@ def make_plan(asked: Mapping[str, Any]) -> Plan:
     every = recipes(studio)
     found = make(studio, every, retry_failed=wanted.retry_failed)
     asked_for = wanted.filter()
-    if asked_for.is_of_all and asked_for.max_cost_usd is None:
-        return found
-    return Selector(studio, every, found).asked_for(asked_for).part_of(found)
-
-
-def over_budget(found: Plan) -> tuple[str, ...]:
-    """A sentence for each reason why the caps of today do not allow all of a plan."""
-    if not found.estimated_usd:
-        return ()
-    studio = open_studio()
-    reasons = Counter(Selector(studio, recipes(studio), found).over_budget().values())
-    return tuple(f"{reason}: {n} of these do not fit" for reason, n in reasons.items())
+    if not asked_for.is_of_all or asked_for.max_cost_usd is not None:
+        found = Selector(studio, every, found).asked_for(asked_for).part_of(found)
+    reasons = Counter(Selector(studio, every, found).over_budget().values())
+    return found, tuple(f"{reason}: {n} of these do not fit" for reason, n in reasons.items())
 
 
 def policy_problem() -> str:
@@ -123,7 +114,7 @@ class Backfilled:
         if self.n_stuck:
             lines.append(f"{self.n_stuck} can not be made now, or wait for such: `audio-assets plan` says why")
         if not self.rows:
-            none = [] if self.n_too_dear else ["nothing else is stale" if self.n_stuck else _NOTHING]
+            none = [] if self.n_too_dear else ["nothing else is stale" if self.n_stuck else NOTHING_STALE]
             return "\n".join([*lines, *none])
         if self.is_dry:
             lines.append(self._would())

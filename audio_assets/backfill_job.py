@@ -116,8 +116,7 @@ def backfill_stale(context: dg.OpExecutionContext, config: Backfill, studio: Stu
 @contextmanager
 def _holding(studio: Studio, selection: Selection) -> Iterator[None]:
     """Within: sensors leave the pipelines alone that are to be rendered."""
-    assets = {entry.asset for entry in selection.stale}
-    locks = [studio.settings.render_lock(one.job) for one in BACKFILLED if assets.intersection(one.rendered)]
+    locks = [studio.settings.render_lock(job) for job in selection.jobs]
     for lock in locks:
         render_lock.hold(lock)
     try:

@@ -15,7 +15,7 @@ from audio_assets.domain.causes import MAKING
 from audio_assets.domain.plan_filter import PlanFilter, known_or_refuse, names_in
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import SEPARATOR, song_of
-from audio_assets.launch import RECIPES, SOURCES
+from audio_assets.launch import PIPELINES, RECIPES, SOURCES
 from audio_assets.plan import Plan, Stale, Stuck
 from audio_assets.render import Recipe
 from audio_assets.settings import Settings
@@ -24,6 +24,8 @@ from audio_assets.workflow_files import WORKFLOW_FILES
 
 Key = tuple[str, str]
 """Asset and partition."""
+
+NOTHING_STALE = "nothing that was asked for is stale"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class Selection:
     def keys(self) -> frozenset[Key]:
         """What to render."""
         return frozenset((entry.asset, entry.partition) for entry in self.stale)
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """The jobs of the pipelines that render something of it."""
+        assets = {entry.asset for entry in self.stale}
+        return tuple(pipeline.job for pipeline in PIPELINES if assets.intersection(pipeline.rendered))
 
     @property
     def plan(self) -> Plan:

@@ -34,8 +34,8 @@ def plan(as_json: bool, **said: Any) -> None:
     """Show what is stale, why, and how much work it is. Exit code 3 when something is."""
     from audio_assets import backfill_commands
 
-    found = backfill_commands.make_plan(_asked(said))
-    problem, over = backfill_commands.policy_problem(), backfill_commands.over_budget(found)
+    found, over = backfill_commands.make_plan(_asked(said))
+    problem = backfill_commands.policy_problem()
     if as_json:
         print_json({**found.as_json(), "policy_problem": problem, "over_budget": list(over)})
     else:

@@ -93,8 +93,7 @@ def concluded(
     failed = {
         asset: [
             Outcome(partition, "failed", failure=failure)
-            for partition, failure in studio.store.failures(asset).items()
-            if failure.run_id == context.run.run_id and not failure.stand_in
+            for partition, failure in studio.store.failed_in(context.run.run_id, asset).items()
         ]
         for asset in pipeline.rendered
     }

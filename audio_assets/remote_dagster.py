@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from audio_assets.backfill_job import JOB, Backfill
+from audio_assets.backfilling import NOTHING_STALE
 from audio_assets.stale_plan import ASSET
 
 _EVERY_S = 1.0
@@ -67,7 +68,7 @@ class RemoteRun:
         lines = [f"{row['asset']:17} {row['partitions']:6}  {row['cause']}; {row['core_s']:.0f} s" for row in self.plan]
         lines += [f"{asset}: {n} recorded" for asset, n in self.done.items()]
         lines += [self.error] if self.error else []
-        lines += [] if self.error or self.plan else ["nothing that was asked for is stale"]
+        lines += [] if self.error or self.plan else [NOTHING_STALE]
         return "\n".join([*lines, f"{self.status.lower()}: {self.url}/runs/{self.run_id}"])
 
 

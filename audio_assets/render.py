@@ -4,7 +4,7 @@ Nothing here knows of Dagster: `batch` wraps this for runs, `plan` asks the same
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -473,7 +473,7 @@ class _JustFailed:
 
     def __init__(self, store: ArtifactStore, run_id: str) -> None:
         self._store, self._run_id = store, run_id
-        self._of: dict[str, set[str]] = {}
+        self._of: dict[str, Collection[str]] = {}
 
     def check(self, needs: Sequence[tuple[str, str]]) -> None:
         """Refuse where one of these inputs did.
@@ -483,10 +483,7 @@ class _JustFailed:
         """
         for asset, key in needs:
             if asset not in self._of:
-                failures = self._store.failures(asset)
-                self._of[asset] = {
-                    one for one, failure in failures.items() if failure.run_id == self._run_id and not failure.stand_in
-                }
+                self._of[asset] = self._store.failed_in(self._run_id, asset)
             if key in self._of[asset]:
                 raise UpstreamError(f"its {asset} could not be rendered in this run")
 

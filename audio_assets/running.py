@@ -13,7 +13,7 @@ from audio_assets.backfill_job import JOB as BACKFILL
 from audio_assets.backfill_job import Backfill
 from audio_assets.backfilling import Selection
 from audio_assets.definitions import build_defs
-from audio_assets.launch import PIPELINES, Order, Pipeline, execute, execute_job
+from audio_assets.launch import Order, Pipeline, execute, execute_job
 from audio_assets.plan import Stuck
 from audio_assets.render import Outcome, Recipe, watched
 from audio_assets.settings import current
@@ -148,8 +148,7 @@ def run_backfill_here(
         KeyboardInterrupt: somebody stopped it.
     """
     report = RunReport(means=selection.means)
-    assets = {entry.asset for entry in selection.stale}
-    _tell_of_others([one.job for one in PIPELINES if assets.intersection(one.rendered)], is_quiet=is_quiet)
+    _tell_of_others(selection.jobs, is_quiet=is_quiet)
     with _progress(len(selection.stale), is_quiet=is_quiet) as advance:
 
         def watch(recipe: Recipe, outcome: Outcome) -> None:

@@ -333,6 +333,11 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]  # no va
         found = {partition_of(name): _parse_failure(data) for name, data in self.read_all(f"failures/{asset}")}
         return {partition: failure for partition, failure in found.items() if failure is not None}
 
+    def failed_in(self, run_id: str, asset: str) -> dict[str, Failure]:
+        """The failures of one asset in a run in which nobody stood in."""
+        found = self.failures(asset).items()
+        return {partition: one for partition, one in found if one.run_id == run_id and not one.stand_in}
+
     def failure(self, asset: str, partition: str) -> Failure | None:
         """The kept failure of one partition."""
         data = self.read(record_path("failures", asset, partition))

@@ -17,6 +17,7 @@ from resources import http_client
 from resources.pausing import Timing
 from tests.house import CAST, House
 from tests.instances import copy_into, in_memory
+from tests.lasting import lasting
 
 
 @pytest.hookimpl(optionalhook=True)  # xdist may be turned off
@@ -58,18 +59,12 @@ def premiere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, d
     """A folder with a studio whose play is rendered and with its engines, and all that Dagster knows of it."""
     home = tmp_path_factory.mktemp("premiere")
     with in_memory() as instance:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
-            patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))
-            patch.setenv("AUDIO_ASSETS_WORKERS", "1")
-            patch.delenv("DAGSTER_HOME", raising=False)
-            settings.current.cache_clear()
+        with lasting(home):
             (home / "engines").mkdir()
             house = House(home / "studio", home / "engines")
             house.write("cast.toml", CAST)
             assert not house.register().problems
             assert house.run(instance).success
-        settings.current.cache_clear()
         yield home, instance
 
 

@@ -50,7 +50,7 @@ def measure() -> Iterator[Figure]:
         for _ in range(N_ROUNDS):
             commands_s.append(command_s())
             started = time.perf_counter()
-            found = make_plan({})
+            found, _ = make_plan({})
             plans_s.append(time.perf_counter() - started)
             if found.stale or found.stuck:
                 raise RuntimeError(f"the plan was to be empty, but names {[*found.stale, *found.stuck][:3]}")

@@ -9,9 +9,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from audio_assets import settings, site
+from audio_assets import site
 from audio_assets.domain import storyboard
 from tests.cinema import PRICES, SETTINGS, Cinema
+from tests.lasting import lasting
 from tests.vendors import ShopVendor
 from tests.video_fakes import write_colours
 
@@ -31,20 +32,14 @@ def _templates() -> Iterator[None]:
 def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a data root in which one song of 12 s is filmed, and the easel that drew it; tests take copies."""
     home = tmp_path_factory.mktemp("shot")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
-        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
-        patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))  # no models, as in every other test
-        patch.delenv("DAGSTER_HOME", raising=False)
+    with lasting(home) as patch:
         patch.setitem(storyboard.SIZES, "landscape", SIZE)
-        settings.current.cache_clear()
         cinema = Cinema(home / "studio")
         cinema.drop(settings=SETTINGS, duration_s=12.0)
         assert not cinema.register().problems
         with dg.DagsterInstance.ephemeral() as instance:
             assert cinema.run(instance).success
             assert cinema.film(instance).success
-    settings.current.cache_clear()
     return home
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from audio_assets import launch, settings
+from audio_assets import launch
 from audio_assets.batch import recorded_without
 from audio_assets.checks import results
 from audio_assets.domain import storyboard
@@ -29,6 +29,7 @@ from sensors.films import _free
 from tests.cinema import Cinema
 from tests.concert import SONG
 from tests.graph.conftest import SIZE
+from tests.lasting import lasting
 from tests.mouths import DrawnVideo, HurriedSyncSo, PlainMouth, has_a_mouth, with_a_mouth
 from tests.servers.serving import serving
 from tests.servers.sync_so import KEY, SyncSoServer
@@ -53,19 +54,13 @@ def acted(tmp_path_factory: pytest.TempPathFactory, shot: Path) -> Path:
     """A folder with a data root like that of `shot`: two scenes are to be lip-synced, and all is made up to that."""
     home = tmp_path_factory.mktemp("acted")
     shutil.copytree(shot, home, dirs_exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
-        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
-        patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))
-        patch.delenv("DAGSTER_HOME", raising=False)
+    with lasting(home) as patch:
         patch.setitem(storyboard.SIZES, "landscape", SIZE)
-        settings.current.cache_clear()
         cinema = Cinema(home / "studio")
         path = cinema.inbox / f"{SONG}.toml"
         path.write_text(path.read_text() + SCENES)
         assert not cinema.register().problems
         assert not cinema.render(MUSIC, Pipeline("", FILM.steps[: FILM.steps.index(LipsyncedTake)]))
-    settings.current.cache_clear()
     return home
 
 

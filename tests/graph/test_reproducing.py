@@ -1,6 +1,5 @@
 """What was rendered comes out the same from its recorded inputs, whatever people say today; else it is said why not."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,30 +35,6 @@ from tests.fakes import ToneSpeech
 from tests.house import CAST, HARBOUR, LATE, House
 
 
-@pytest.fixture(scope="module")
-def play(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a data root in which the play is rendered; tests take copies."""
-    home = tmp_path_factory.mktemp("play")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUDIO_ASSETS_DATA", str(home / "studio"))
-        patch.setenv("AUDIO_ASSETS_WORKERS", "1")
-        patch.setenv("AUDIO_ASSETS_CACHE", str(home / "cache"))
-        settings.current.cache_clear()
-        (home / "engines").mkdir()
-        house = House(home / "studio", home / "engines")
-        house.write("cast.toml", CAST)
-        house.register()
-        assert not [outcome for _, outcome in house.render() if outcome.failure]
-    settings.current.cache_clear()
-    return home
-
-
-@pytest.fixture
-def spoken(house: House, play: Path) -> House:
-    shutil.copytree(play / "studio", house.root, dirs_exist_ok=True)
-    return house
-
-
 def again(house: House | Cinema, into: Path, target: str, *, is_kept: bool = False) -> dict[tuple[str, str], Step]:
     studio = house.studio()
     explainer = Explainer(studio.store, studio)
@@ -69,38 +44,38 @@ def again(house: House | Cinema, into: Path, target: str, *, is_kept: bool = Fal
     return {(step.asset, step.partition): step for step in steps}
 
 
-def test_every_step_of_a_mix_is_the_same_and_nothing_in_the_root_changes(spoken: House, tmp_path: Path) -> None:
-    before = spoken.tree()
-    steps = again(spoken, tmp_path / "made", HARBOUR, is_kept=True)
+def test_every_step_of_a_mix_is_the_same_and_nothing_in_the_root_changes(rendered: House, tmp_path: Path) -> None:
+    before = rendered.tree()
+    steps = again(rendered, tmp_path / "made", HARBOUR, is_kept=True)
     assert {step.verdict for step in steps.values()} == {"same"}
     assert len(steps) == 4
-    assert spoken.tree() == before
+    assert rendered.tree() == before
     made = Path(steps["dialogue_mix", HARBOUR].made) / "mix.wav"
-    assert made.read_bytes() == (spoken.object_of("dialogue_mix", HARBOUR) / "mix.wav").read_bytes()
+    assert made.read_bytes() == (rendered.object_of("dialogue_mix", HARBOUR) / "mix.wav").read_bytes()
 
 
 def test_what_people_say_today_does_not_matter_where_the_recorded_request_is_enough(
-    spoken: House, tmp_path: Path
+    rendered: House, tmp_path: Path
 ) -> None:
-    late = spoken.line(LATE)
-    spoken.write("cast.toml", (spoken.root / "cast.toml").read_text().replace("am_michael", "am_adam"))
-    steps = again(spoken, tmp_path, late)
+    late = rendered.line(LATE)
+    rendered.write("cast.toml", (rendered.root / "cast.toml").read_text().replace("am_michael", "am_adam"))
+    steps = again(rendered, tmp_path, late)
     assert {key: (step.verdict, step.reason) for key, step in steps.items()} == {
         (asset, late): ("same", "") for asset in ("voice_line", "alignment", "lipsync")
     }
 
 
 def test_a_changed_code_version_and_other_bytes_are_named(
-    spoken: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rendered: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = spoken.line(LATE)
+    late = rendered.line(LATE)
     monkeypatch.setattr(VoiceLine, "code_version", "2")
-    (step,) = again(spoken, tmp_path, f"voice_line/{late}").values()
+    (step,) = again(rendered, tmp_path, f"voice_line/{late}").values()
     assert (step.verdict, step.reason) == ("same", "although code version 1 -> 2")
     from audio_assets.domain import artifacts
 
     monkeypatch.setattr(artifacts, "SPOKEN", "renamed.json")
-    (step,) = again(spoken, tmp_path, f"voice_line/{late}").values()
+    (step,) = again(rendered, tmp_path, f"voice_line/{late}").values()
     assert step.verdict == "differs"
     assert "code version 1 -> 2" in step.reason
 
@@ -114,33 +89,33 @@ def _draw_lots(house: House) -> None:
     (folder / "sidecar.json").write_bytes(replace(record, files=files).to_bytes())
 
 
-def test_a_render_that_draws_lots_differs(spoken: House, tmp_path: Path) -> None:
-    _draw_lots(spoken)
-    step = again(spoken, tmp_path, f"alignment/{spoken.line(LATE)}")["alignment", spoken.line(LATE)]
+def test_a_render_that_draws_lots_differs(rendered: House, tmp_path: Path) -> None:
+    _draw_lots(rendered)
+    step = again(rendered, tmp_path, f"alignment/{rendered.line(LATE)}")["alignment", rendered.line(LATE)]
     assert (step.verdict, step.files) == ("differs", ("alignment.json",))
     assert "the same request gave other bytes" in step.reason
 
 
-def test_the_command_says_it_and_fails_where_something_differs(spoken: House) -> None:
+def test_the_command_says_it_and_fails_where_something_differs(rendered: House) -> None:
     assert CliRunner().invoke(main, ["reproduce", "no.such.line"]).exit_code == 2
-    command = ["reproduce", f"alignment/{spoken.line(LATE)}"]
+    command = ["reproduce", f"alignment/{rendered.line(LATE)}"]
     done = CliRunner().invoke(main, command)
     assert (done.exit_code, "1 the same" in done.output) == (0, True), done.output
-    _draw_lots(spoken)
+    _draw_lots(rendered)
     done = CliRunner().invoke(main, command)
     assert (done.exit_code, "the same request gave other bytes" in done.output) == (1, True), done.output
 
 
-def test_what_was_paid_for_or_has_lost_its_input_is_not_made_again(spoken: House, tmp_path: Path) -> None:
-    late = spoken.line(LATE)
-    folder = spoken.object_of("voice_line", late)
+def test_what_was_paid_for_or_has_lost_its_input_is_not_made_again(rendered: House, tmp_path: Path) -> None:
+    late = rendered.line(LATE)
+    folder = rendered.object_of("voice_line", late)
     record = Sidecar.from_bytes((folder / "sidecar.json").read_bytes())
     (folder / "sidecar.json").write_bytes(replace(record, cost_usd=0.5).to_bytes())
-    (step,) = again(spoken, tmp_path, f"voice_line/{late}").values()
+    (step,) = again(rendered, tmp_path, f"voice_line/{late}").values()
     assert step.verdict == "not made again"
     assert step.reason.startswith("paid")
     (folder / "sidecar.json").unlink()
-    steps = again(spoken, tmp_path, f"alignment/{late}")
+    steps = again(rendered, tmp_path, f"alignment/{late}")
     assert "voice_line is not in the store any more" in steps["alignment", late].reason
 
 
@@ -218,16 +193,16 @@ def test_all_that_there_is_comes_out_the_same_after_everybody_said_something_els
     assert found["song_audio"].verdict == "same", "its own object keeps the bytes"
 
 
-def test_what_a_provider_is_today_is_named(spoken: House, tmp_path: Path) -> None:
-    late = spoken.line(LATE)
-    spoken.overrides["kokoro"] = ToneSpeech(engine="kokoro", folder=str(spoken.engines), model="tones 2")
-    (step,) = again(spoken, tmp_path, f"voice_line/{late}").values()
+def test_what_a_provider_is_today_is_named(rendered: House, tmp_path: Path) -> None:
+    late = rendered.line(LATE)
+    rendered.overrides["kokoro"] = ToneSpeech(engine="kokoro", folder=str(rendered.engines), model="tones 2")
+    (step,) = again(rendered, tmp_path, f"voice_line/{late}").values()
     assert (step.verdict, step.files) == ("differs", ("out.wav",))
     assert "model tones 1 -> tones 2" in step.reason
 
 
 def test_a_call_that_asks_what_people_say_today_is_told(
-    spoken: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rendered: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def call(self: LipSync, partition: str, _action: Action, sources: Mapping[str, str]) -> Call:
         mouth = self.studio.dialogue.request(partition).mouth
@@ -235,14 +210,14 @@ def test_a_call_that_asks_what_people_say_today_is_told(
         return Call(lipsync_artifact, (self.read_one(sources["alignment"], ALIGNMENT), rate, mouth.shapes))
 
     monkeypatch.setattr(LipSync, "call", call)
-    step = again(spoken, tmp_path, f"lipsync/{spoken.line(LATE)}")["lipsync", spoken.line(LATE)]
+    step = again(rendered, tmp_path, f"lipsync/{rendered.line(LATE)}")["lipsync", rendered.line(LATE)]
     assert (step.verdict, "asks what people say today" in step.reason) == ("not made again", True)
 
 
-def test_a_record_from_before_something_was_kept_is_told(spoken: House, tmp_path: Path) -> None:
-    folder = spoken.object_of("lipsync", spoken.line(LATE))
+def test_a_record_from_before_something_was_kept_is_told(rendered: House, tmp_path: Path) -> None:
+    folder = rendered.object_of("lipsync", rendered.line(LATE))
     record = Sidecar.from_bytes((folder / "sidecar.json").read_bytes())
     action = {**record.action, "params": {"shapes": "extended"}}
     (folder / "sidecar.json").write_bytes(replace(record, action=action).to_bytes())
-    step = again(spoken, tmp_path, f"lipsync/{spoken.line(LATE)}")["lipsync", spoken.line(LATE)]
+    step = again(rendered, tmp_path, f"lipsync/{rendered.line(LATE)}")["lipsync", rendered.line(LATE)]
     assert step.reason == "its record is from before 'frame_rate' was kept in it (code version 1)"

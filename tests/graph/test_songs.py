@@ -23,6 +23,7 @@ from sensors.songs import songs_of, uploaded_songs
 from tests.assembled import resources
 from tests.concert import OF_SONGS, SONG, Concert
 from tests.instances import copy_into, in_memory
+from tests.lasting import lasting
 from tests.servers.ace_step import AceStep
 from tests.servers.serving import serving
 from tests.tunes import tune
@@ -37,19 +38,14 @@ text = "inked outlines, flat colours, speed lines"
 @pytest.fixture(scope="module")
 def analysed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dg.DagsterInstance]]:
     """A data root in which one song is analysed, planned and prompted, and who knows of it; tests work on copies."""
-    found = tmp_path_factory.mktemp("analysed") / "studio"
+    home = tmp_path_factory.mktemp("analysed")
     with in_memory() as instance:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AUDIO_ASSETS_DATA", str(found))
-            patch.setenv("AUDIO_ASSETS_WORKERS", "1")
-            patch.delenv("DAGSTER_HOME", raising=False)
-            settings.current.cache_clear()
-            concert = Concert(found)
+        with lasting(home):
+            concert = Concert(home / "studio")
             concert.drop()
             assert not concert.register().problems
             assert concert.run(instance).success
-        settings.current.cache_clear()
-        yield found, instance
+        yield home / "studio", instance
 
 
 @pytest.fixture
