@@ -8,6 +8,7 @@ from typing import Any
 from audio_assets.backfill_job import Backfill, backfill_recipes, select
 from audio_assets.backfilling import NOTHING_STALE, Selector, policies_of
 from audio_assets.commands import open_studio
+from audio_assets.domain.money_text import dollars
 from audio_assets.instance import open_instance
 from audio_assets.launch import recipes
 from audio_assets.plan import Plan
@@ -57,7 +58,7 @@ def plan_text(found: Plan) -> str:
     shown += [retried(n_remembered)] if n_remembered else []
     counts = ", ".join(f"{n} {asset}" for asset, n in found.counts().items()) or "nothing"
     work = f"about {found.estimated_s:.0f} s of one core"
-    work += f" and {found.estimated_usd:.2f} USD" if found.estimated_usd else ""
+    work += f" and {dollars(found.estimated_usd)}" if found.estimated_usd else ""
     n_following = sum(not entry.is_certain for entry in found.stale)
     following = f"; {n_following} of them only where an input comes out different" if n_following else ""
     held = f"; stale, and not asked for: {len(found.held)}" if found.held else ""
@@ -181,7 +182,7 @@ def _row(row: PlanRow) -> dict[str, Any]:
 
 
 def _line(row: PlanRow) -> str:
-    cost = f", ${row.estimated_usd:.2f}" if row.estimated_usd else ""
+    cost = f", {dollars(row.estimated_usd)}" if row.estimated_usd else ""
     maybe = "" if row.is_certain else " (if it comes out different)"
     over = f"; {row.refusal}" if row.refusal else ""
     return f"{row.asset:17} {len(row.partitions):6}  {row.cause}{maybe}; {row.estimated_s:.0f} s{cost}{over}"

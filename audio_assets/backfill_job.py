@@ -13,6 +13,7 @@ import dagster as dg
 
 from audio_assets.backfilling import Selection, Selector, accept
 from audio_assets.batch import Failed, run_op
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.plan_filter import PlanFilter, parse_causes, parse_where
 from audio_assets.jobs import concluded, take_step
 from audio_assets.launch import LIVE, PIPELINES, Pipeline, order, sync
@@ -159,7 +160,7 @@ def _sentence(selection: Selection) -> str:
 
 def _sentences(selection: Selection) -> Iterator[str]:
     n, cost_usd = len(selection.stale), sum(entry.estimated_usd for entry in selection.stale)
-    yield f"{n} partitions are stale and asked for" + (f", about ${cost_usd:.2f}" if cost_usd else "")
+    yield f"{n} partitions are stale and asked for" + (f", about {dollars(cost_usd)}" if cost_usd else "")
     if selection.too_dear:
         yield f"{len(selection.too_dear)} are left out for their price"
 

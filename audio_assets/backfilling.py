@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from audio_assets.domain.backfill_policy import FILE, Policies, Policy, parse_policies
-from audio_assets.domain.budget import Order
+from audio_assets.domain.budget import Order, usd_text
 from audio_assets.domain.causes import MAKING
 from audio_assets.domain.plan_filter import PlanFilter, known_or_refuse, names_in
 from audio_assets.domain.rendering import PermanentError, UpstreamError
@@ -143,7 +143,7 @@ class Selector:
         found = self._studio.ledger.affordable([self._order(entry) for entry in paid])
         return {
             (order.asset, order.action_key): "; ".join(
-                f"{standing.cap.label} has ${max(0, standing.room_micro) / 1e6:.2f} left" for standing in standings
+                f"{standing.cap.label} has {usd_text(max(0, standing.room_micro))} left" for standing in standings
             )
             for order, standings in found.rest
         }

@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from audio_assets.domain.lineage import Box, Lineage, Node, boxes, labelled, shortened
+from audio_assets.domain.money_text import dollars
 
 _PAGES = Path(__file__).parent / "pages"
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _EDGE = 210, 42, 64, 14, 20
@@ -109,7 +110,7 @@ def _facts(node: Node) -> Iterator[tuple[str, str]]:
         if name != "licence":
             yield f"provider: {name}", str(value)
     yield "licence", node.licence or "none said"
-    yield "cost", f"{node.cost_usd:.4f} USD"
+    yield "cost", dollars(node.cost_usd)
     yield "rendered", f"{node.rendered_at}, in {node.render_s:.2f} s"
     yield "Dagster run", node.run_id or "none"
     for name, sha256 in node.files.items():

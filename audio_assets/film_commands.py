@@ -7,6 +7,7 @@ from typing import Any
 
 from audio_assets.commands import open_studio, where
 from audio_assets.deliverables import exports
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.scene_key import parse_scene_key, scene_key, song_of
 from audio_assets.launch import FILM
 from audio_assets.music_commands import Analysed, analyze
@@ -102,7 +103,7 @@ def _estimate(studio: Studio, songs: Sequence[str]) -> str:
     paid = [one for one in found.stale if one.estimated_usd and song_of(one.partition) in songs]
     what = [name for asset, name in _PAID.items() if any(one.asset == asset for one in paid)]
     usd = sum(one.estimated_usd for one in paid)
-    return f"estimate: {usd:.2f} USD for the {' and '.join(what) or 'artifacts'} that are missing" if usd else ""
+    return f"estimate: {dollars(usd)} for the {' and '.join(what) or 'artifacts'} that are missing" if usd else ""
 
 
 def _film(studio: Studio, song: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from audio_assets.domain.action import Action
 from audio_assets.domain.causes import changes
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.rendering import PermanentError, Rendered, Unavailable
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.explaining import Explainer, kind_of
@@ -165,7 +166,7 @@ def _prepared(
 ) -> "_Ready | str":
     """The recorded render as a call, or why there is none."""
     if sidecar.cost_usd > 0:
-        return f"paid ({sidecar.cost_usd:.4f} USD); not made again"
+        return f"paid ({dollars(sidecar.cost_usd)}); not made again"
     if "cost_is_estimate" in sidecar.facts:  # as of all that is ordered
         return f"ordered from {sidecar.action['provider'].get('engine')}, elsewhere: nobody is asked again"
     if not partition:

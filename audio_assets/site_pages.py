@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.schemas.records import Failure, RecordError, Ref, Sidecar
 from audio_assets.domain.storyboard import Storyboard
 from audio_assets.site_catalog import DELIVERABLE, FILM_OF_SONG, OF_SCENE, REMIX, SCENE, SONG_STAGES
@@ -35,7 +36,7 @@ from audio_assets.site_scenes import (
 from audio_assets.site_song import SongObject, SongObjects, read_board, song_data, song_file, song_objects, voice_file
 from audio_assets.site_takes import TAKES_ASSETS, OneTake, TakesView, chosen_take, one_take, takes_view
 from audio_assets.site_video import Stretch, VideoView, captions_of, video_view
-from audio_assets.site_words import shown, words_of
+from audio_assets.site_words import fact
 from resources.store import SIDECAR, ArtifactStore, record_path
 
 _ASSET = re.compile(r"[a-z0-9_]{1,100}")
@@ -114,6 +115,11 @@ class Page:
         return self.sidecar is not None or self.failure is not None
 
     @property
+    def cost(self) -> str:
+        """What was paid for it, "" for nothing."""
+        return dollars(self.sidecar.cost_usd) if self.sidecar and self.sidecar.cost_usd else ""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the engine had to say; a storyboard says it over its table."""
         return self.sidecar.notes if self.sidecar and not self.storyboard else ()
@@ -160,9 +166,9 @@ def _fill(store: ArtifactStore, index: Index, page: Page, folder: str) -> None:
     page.sidecar_json = orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2).decode()
     page.text = str(sidecar.facts.get("text") or page.text)
     page.character = str(sidecar.facts.get("character") or page.character)
-    page.facts = [(words_of(name), shown(value)) for name, value in sidecar.facts.items() if name != "text"]
+    page.facts = [fact(name, value) for name, value in sidecar.facts.items() if name != "text"]
     provider = sidecar.action.get("provider") or {}
-    page.provider = [(words_of(name), shown(value)) for name, value in provider.items() if name != "licence"]
+    page.provider = [fact(name, value) for name, value in provider.items() if name != "licence"]
     page.files = _files(store, folder, sidecar)
     pictures = {entry.name: entry.path for entry in page.files if entry.size}
     page.picture = next((pictures[name] for name in _PICTURES if name in pictures), "")

@@ -1,6 +1,6 @@
 """What the pages of storyboards, scenes and remixes show besides the player, as plain data.
 
-Every text is ready to be shown; costs are in the price card's currency. Not here: the player (`site_song`), HTML.
+Every text is ready to be shown; costs are in dollars. Not here: the player (`site_song`), HTML.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.records import RecordError, read_record
 from audio_assets.domain.storyboard import Scene, Storyboard
@@ -105,7 +106,6 @@ class RemixView:
 def storyboard_view(board: Storyboard, song: str, prompts: frozenset[str]) -> StoryboardView:
     """Return a song's storyboard; `prompts` are the partitions whose prompt is written."""
     estimate = board.estimate
-    currency = estimate.currency
     n_performance = sum(scene.scene_type == "performance" for scene in board.scenes)
     provider = board.video_provider
     if board.video_model != board.video_provider:
@@ -122,9 +122,9 @@ def storyboard_view(board: Storyboard, song: str, prompts: frozenset[str]) -> St
             ("clips", f"{board.clip_seconds} s, {provider}"),
         ),
         totals=(
-            ("estimate", _amount(estimate.base, currency)),
-            ("with retries", _amount(estimate.with_buffer, currency)),
-            ("cap", "none" if estimate.cap is None else _amount(estimate.cap, currency)),
+            ("estimate", _amount(estimate.base)),
+            ("with retries", _amount(estimate.with_buffer)),
+            ("cap", "none" if estimate.cap is None else dollars(estimate.cap)),
         ),
         is_over_cap=estimate.is_over_cap,
         unfit=board.unfit,
@@ -225,7 +225,7 @@ def _row(scene: Scene, board: Storyboard, song: str, prompts: frozenset[str]) ->
         preset=scene.style_preset,
         directive=scene.directive,
         lip_sync=method if scene.lip_sync_enabled else "",
-        cost=_amount(scene.estimated_cost_usd, ""),
+        cost=_amount(scene.estimated_cost_usd),
         overridden=scene.overridden,
     )
 
@@ -234,8 +234,8 @@ def _href(scene: str, song: str, asset: str = SCENE) -> str:
     return f"/a/{asset}/{scene_key(scene, song)}" if scene and song else ""
 
 
-def _amount(value: float | None, currency: str) -> str:
-    return "not known" if value is None else f"{value:.2f} {currency}".strip()
+def _amount(value: float | None) -> str:
+    return "not known" if value is None else dollars(value)
 
 
 def _prompt(

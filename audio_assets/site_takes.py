@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.records import Failure, Sidecar, read_record
 from audio_assets.domain.take_list import Take
@@ -22,7 +23,7 @@ from audio_assets.site_player import parsed
 from audio_assets.site_scenes import scene_and_song
 from audio_assets.site_song import SongObject
 from audio_assets.site_video import Stretch, VideoView, video_view
-from audio_assets.site_words import shown, words_of
+from audio_assets.site_words import fact
 from resources.store import SIDECAR, ArtifactStore, record_path
 
 Record = TypeVar("Record")
@@ -294,7 +295,7 @@ def _facts(take: Take) -> tuple[tuple[str, str], ...]:
     maker = " ".join(dict.fromkeys(word for word in (take.provider, take.model) if word))
     facts = [("provider", maker or "–"), ("seed", str(take.seed) if take.origin != "added" else "–")]
     facts += [
-        ("cost", f"{take.cost_usd:.2f} USD"),
+        ("cost", dollars(take.cost_usd)),
         ("picture", f"{take.width} × {take.height}, {take.n_frames} frames"),
     ]
     return tuple(facts)
@@ -311,7 +312,7 @@ def _scores(quality: TakeQuality | None, opinion: Opinion) -> list[ScoreView]:
 
 def _score(label: str, score: Score, said: float | None = None, parts: Mapping[str, Score] | None = None) -> ScoreView:
     names = parts or {}
-    evidence = tuple((words_of(name), shown(value)) for name, value in score.evidence.items() if name not in names)
+    evidence = tuple(fact(name, value) for name, value in score.evidence.items() if name not in names)
     why = score.why if score.why in ("", _NOT_YET) else f"not measurable: {score.why}"
     return ScoreView(label, score.value, why, said, evidence, tuple(_score(name, part) for name, part in names.items()))
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import orjson
 
+from audio_assets.domain.money_text import dollars
+
 _UNITS = {
     "s": "s", "db": "dB", "dbtp": "dBTP", "hz": "Hz", "lufs": "LUFS", "lu": "LU", "usd": "USD", "bpm": "BPM",
     "px": "px",
@@ -15,6 +17,13 @@ def words_of(name: str) -> str:
     words = name.removeprefix("n_").split("_")
     unit = _UNITS.get(words[-1]) if len(words) > 1 else None
     return f"{' '.join(words[:-1])} ({unit})" if unit else " ".join(words)
+
+
+def fact(name: str, value: Any) -> tuple[str, str]:
+    """Write a fact's name and value; money as everywhere."""
+    if name.endswith("_usd") and isinstance(value, int | float):
+        return words_of(name.removesuffix("_usd")), dollars(value)
+    return words_of(name), shown(value)
 
 
 def shown(value: Any) -> str:

@@ -475,7 +475,7 @@ class SongBook:
     def price_origin(self, song: str) -> Origin:
         """The price that scenes are estimated with."""
         settings, priced = self.settings(song), self.priced(song)
-        said = priced.problem if priced.price is None else f"{priced.price.usd:g} USD"
+        said = priced.problem if priced.price is None else priced.price.text
         return self.shipped_origin("price", f"{settings.video_provider} {settings.video_model}", PRICES, said)
 
     def prompt_origins(self, partition: str) -> Iterator[Origin]:

@@ -345,7 +345,7 @@ class ContactSheet(OfSong):
     """Shows all takes of a song on one picture."""
 
     asset = "contact_sheet"
-    code_version = "1"
+    code_version = "2"
     folder = "video/contact_sheets"
     gathers = ("scene_take", "take_quality", "take_review", "selected_take")
 

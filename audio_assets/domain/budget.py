@@ -15,6 +15,7 @@ from datetime import date
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, Literal, get_args
 
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 
@@ -26,7 +27,6 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 EVERY = "*"
 MICRO_PER_USD = 1_000_000
 LARGEST_USD = 1_000_000_000
-_SHOWN_PLACES = Decimal("0.01")
 
 
 class BudgetExceeded(PermanentError):  # noqa: N818 - what happened, as a reader says it
@@ -163,10 +163,8 @@ def refusal(name: str, wanted_micro: int, binding: Sequence[Standing]) -> str:
 
 
 def usd_text(micro: int) -> str:
-    """Dollars to read, exact: `$12.00`, `$0.0004`, `-$1.50`."""
-    amount = Decimal(abs(micro)) / MICRO_PER_USD
-    shown = amount.quantize(_SHOWN_PLACES) if micro % 10_000 == 0 else amount.normalize()
-    return f"{'-' if micro < 0 else ''}${shown:,f}"
+    """Micro-dollars to read, as `dollars`."""
+    return dollars(Decimal(micro) / MICRO_PER_USD)
 
 
 def estimate_micro(order: Order) -> int:

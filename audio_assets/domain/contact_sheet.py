@@ -19,6 +19,7 @@ from PIL import Image
 
 from audio_assets.domain.ipa_text import plain_text
 from audio_assets.domain.lettering import BOLD, REGULAR, advance_px, baseline_px, coverage, drawable
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.picture_card import BLUE, CARD, GOLD, GRID, MAX_BYTES, MUTED, TEXT, Card, Colour, Detail
 from audio_assets.domain.picture_card import Frame as CardFrame
 from audio_assets.domain.take_review import HIGHEST_USER_SCORE
@@ -165,7 +166,7 @@ def _head(sheet: Picture, title: str, scenes: Sequence[SheetScene]) -> None:
     by_people = sum(take.is_selected and bool(take.chosen_by) for take in takes)
     by_rule = sum(take.is_selected for take in takes) - by_people
     facts = [_counted(len(scenes), "scene"), _counted(len(takes), "take"), f"{by_people} chosen by people",
-             f"{by_rule} by the rule", f"${sum(take.cost_usd for take in takes):.2f}"]  # fmt: skip
+             f"{by_rule} by the rule", dollars(sum(take.cost_usd for take in takes))]  # fmt: skip
     _write(sheet, title, _MARGIN, 16, 30, TEXT, BOLD, room=1100)
     _write(sheet, " · ".join(facts), _MARGIN, 60, 16, MUTED)
     x = WIDTH_PX - _MARGIN
@@ -212,7 +213,7 @@ def _draw_take(sheet: Picture, take: SheetTake, x: int, y: int, grid: _Grid) -> 
     elif not take.is_current:
         _write(sheet, "earlier prompt", x + 6, y + 2, size, TEXT, room=width - 12)
     y += height + 4
-    cost = f"${take.cost_usd:.2f}" if take.cost_usd else ""
+    cost = dollars(take.cost_usd) if take.cost_usd else ""
     cost_px = advance_px(cost, size)
     after = _write(sheet, take.id, x, y, size, GOLD if take.is_selected else TEXT, BOLD)
     _write(sheet, cost, x + width - cost_px - 2, y, size, MUTED)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from audio_assets.domain.action import canonical
+from audio_assets.domain.money_text import dollars
 
 State = Literal["current", "earlier", "damaged", "gone"]
 """An object that a partition points at, one that none does, one that is not whole, one that is not there."""
@@ -304,7 +305,7 @@ def _facts(nodes: Sequence[Node]) -> Iterator[str]:
     yield _span(sorted({node.rendered_at for node in nodes}))
     yield f"{sum(node.render_s for node in nodes):.1f} s"
     cost = sum(node.cost_usd for node in nodes)
-    yield f"{cost:.4f} USD" if cost else ""
+    yield dollars(cost) if cost else ""
     runs = sorted({node.run_id for node in nodes if node.run_id})
     yield f"run {runs[0][:8]}" if len(runs) == 1 else f"{len(runs)} runs" if runs else ""
     yield "; ".join(sorted({term for node in nodes for term in node.licence.split("; ") if term}))

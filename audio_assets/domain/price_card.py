@@ -18,16 +18,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_args
 
 from audio_assets.domain import toml_values as value
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.toml_tables import TomlError, check_keys, nearest, parse_toml, table
 
 CURRENCY = "USD"
 RETIREMENT_NOTICE_DAYS = 60
-_CENT = Decimal("0.01")
 _MOST_USD = 1_000  # for one unit
 EVERY_MODEL = "*"
 Unit = Literal["second", "1000_characters", "request"]
@@ -98,9 +97,7 @@ class Price:
         """What a reader is told: `$0.065 per 1,000 characters`, `free`."""
         if not self.usd:
             return "free"
-        exact = Decimal(repr(self.usd))
-        shown = exact.quantize(_CENT) if exact % _CENT == 0 else exact
-        return f"${shown:,f} {_UNIT_TEXTS[self.unit]}"
+        return f"{dollars(self.usd)} {_UNIT_TEXTS[self.unit]}"
 
     @property
     def last_day(self) -> date:

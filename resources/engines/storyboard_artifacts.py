@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.music.energy import mood
 from audio_assets.domain.music.features import from_bytes
 from audio_assets.domain.music.pictures import Scene as DrawnScene
@@ -102,8 +103,8 @@ def storyboard_checks(board: Storyboard, price_problem: str) -> tuple[Check, ...
     on_beats = [scene for scene in board.scenes if scene.cut in ("beat", "downbeat")]
     worst = max((scene.cut_error_frames for scene in on_beats), default=0.0)
     estimate = board.estimate
-    planned = "no price" if estimate.with_buffer is None else f"{estimate.with_buffer:.2f} USD with retries"
-    capped = "no cap" if estimate.cap is None else f"cap {estimate.cap:.2f} USD"
+    planned = "no price" if estimate.with_buffer is None else f"{dollars(estimate.with_buffer)} with retries"
+    capped = "no cap" if estimate.cap is None else f"cap {dollars(estimate.cap)}"
     return (
         Check("scenes_cover_song", is_covered, f"{len(edges)} scenes over {board.n_frames} frames", blocking=True),
         Check(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urljoin
 
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.provider_catalogue import Offer
 from audio_assets.domain.rendering import PermanentError
 from resources.http_client import Service
@@ -124,4 +125,4 @@ class OpenRouterVideo(TableVideo):
         """What is left of the key's limit."""
         data = self.told("key").get("data")
         left = _number(data.get("limit_remaining")) if isinstance(data, dict) else None
-        return "the key holds" if left is None else f"the key holds, {left:.2f} USD left"
+        return "the key holds" if left is None else f"the key holds, {dollars(left)} left"

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from audio_assets.backfill_commands import plan_text
 from audio_assets.cli import main
 from audio_assets.collecting import Leftovers, delete_leftovers, find_leftovers
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.take_requests import RemixOrder
 from audio_assets.launch import MUSIC, recipes
@@ -164,7 +165,7 @@ def test_between_settings_and_storyboard_the_dearer_of_both_counts(cinema: Cinem
     buy(cinema, "20.0")
     assert not cinema.studio().songs.is_free(SONG)
     assert not cinema.render(MUSIC)
-    assert plan_text(cinema.film_plan()).endswith(f"and {0.4 * len(cinema.scenes()):.2f} USD")
+    assert plan_text(cinema.film_plan()).endswith(f"and {dollars(0.4 * len(cinema.scenes()))}")
     cinema.edit('video_provider = "shop"\nvideo_model = "clip-1"\n', "")
     studio = cinema.studio()
     assert not studio.songs.is_free(SONG), "its storyboard still orders from the shop"

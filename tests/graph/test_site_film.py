@@ -196,7 +196,7 @@ def test_takes_stand_side_by_side_with_what_they_are_worth(store: ArtifactStore,
     assert "remix of t01" in two
     assert "people: 0.90" in two, "a reviewer's figure stands beside the measured one"
     assert 'value="3.5" aria-label="people"' in two
-    for text in (EVIL, "0.40 USD", "1280 × 720", "Bo"):
+    for text in (EVIL, "$0.40", "1280 × 720", "Bo"):
         assert text in two
     assert f"over the cap of {EVIL}" in page
     assert f"chosen by <b>{EVIL}</b>, 2026-02-01 10:00:00 UTC" in page

@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 import pytest
 
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.music import features
 from audio_assets.domain.music.analysis import (
     Beat,
@@ -390,7 +391,7 @@ def test_a_storyboard_lists_its_scenes_with_times_costs_and_what_was_set_by_hand
     assert estimate.base is not None
     assert estimate.with_buffer is not None
     for amount in (estimate.base, estimate.with_buffer, estimate.cap):
-        assert f"{amount:.2f} USD" in page
+        assert dollars(amount) in page
 
 
 def test_what_does_not_fit_a_storyboard_is_a_warning(store: ArtifactStore) -> None:

@@ -131,4 +131,4 @@ def test_nothing_can_be_stopped(desk: Desk, server: OpenRouterServer) -> None:
 
 
 def test_it_says_what_is_left(desk: Desk) -> None:
-    assert desk.provider.probe() == "the key holds, 12.50 USD left"
+    assert desk.provider.probe() == "the key holds, $12.50 left"

@@ -20,6 +20,7 @@ from audio_assets.domain.budget import (
     usd_text,
 )
 from audio_assets.domain.cost_report import CostRow, cost_report, markdown
+from audio_assets.domain.money_text import dollars
 from audio_assets.domain.redaction import secret_names, without_secrets
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas import cost_report as stored
@@ -55,6 +56,11 @@ def test_what_is_no_amount_is_refused(text: str | float) -> None:
 def test_amounts_are_shown_exactly() -> None:
     shown = [usd_text(micro) for micro in (0, 12_000_000, 12_500_000, 400, 1, -1_500_000, 1_234_567_890_000)]
     assert shown == ["$0.00", "$12.00", "$12.50", "$0.0004", "$0.000001", "-$1.50", "$1,234,567.89"]
+
+
+def test_small_sums_and_sums_of_floats_are_shown_as_they_are() -> None:
+    shown = [dollars(amount) for amount in (0.0138, 3 * 0.1, "0.0000612", -0.5, 0.4 * 24)]
+    assert shown == ["$0.0138", "$0.30", "$0.0000612", "-$0.50", "$9.60"]
 
 
 def test_no_price_no_work() -> None:
