@@ -1,7 +1,7 @@
 """What `audio-assets plan` and `audio-assets backfill` do, apart from printing."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from audio_assets.plan import plan as make
 from audio_assets.remote_dagster import RemoteRun, run_there
 from audio_assets.running import RunReport, retried, run_backfill_here
 from audio_assets.settings import current
-from audio_assets.stale_plan import PlanRow, plan_rows
+from audio_assets.stale_plan import PlanRow, plan_rows, row_text
 from resources.process_owner import my_name
 
 _LISTED = 40
@@ -77,14 +77,15 @@ class Backfilled:
     n_stuck: int = 0
     is_accepted: bool = False
     is_dry: bool = False
+    would: str = ""
     run: RunReport | None = None
     there: RemoteRun | None = None
 
     @property
     def has_failures(self) -> bool:
         """Whether something failed."""
-        here = bool(self.n_stuck) or (self.run is not None and bool(self.run.failed or self.run.is_blocked))
-        return here or (self.there is not None and not self.there.is_success)
+        here = self.run is not None and bool(self.run.failed or self.run.is_blocked)
+        return bool(self.n_stuck) or here or (self.there is not None and not self.there.is_success)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -102,48 +103,45 @@ class Backfilled:
 
     def as_text(self) -> str:
         """A short report."""
-        lines = [_line(row) for row in self.rows[:_LISTED]]
-        if len(self.rows) > _LISTED:
-            lines.append(f"and {len(self.rows) - _LISTED} rows more (--json lists all)")
+        records = [row.as_record() for row in self.rows] if self.there is None else self.there.plan
+        lines = [row_text(record) for record in records[:_LISTED]]
+        if len(records) > _LISTED:
+            lines.append(f"and {len(records) - _LISTED} rows more (--json lists all)")
         if self.n_too_dear:
             lines.append(f"{self.n_too_dear} partitions are left out for their price")
-        if self.there is not None:
-            only = (
-                [f"it was only asked what it would {'accept' if self.is_accepted else 'render'}"] if self.is_dry else []
-            )
-            return "\n".join([*lines, self.there.as_text(), *only])
         if self.n_stuck:
             lines.append(f"{self.n_stuck} can not be made now, or wait for such: `audio-assets plan` says why")
-        if not self.rows:
-            none = [] if self.n_too_dear else ["nothing else is stale" if self.n_stuck else NOTHING_STALE]
-            return "\n".join([*lines, *none])
-        if self.is_dry:
-            lines.append(self._would())
-        if self.run is not None:
-            for asset in sorted({*self.run.rendered, *self.run.cached}):
-                n_rendered, n_cached = self.run.rendered.get(asset, 0), self.run.cached.get(asset, 0)
-                done = f"{n_rendered} rendered, {n_cached} cached" if not self.is_accepted else f"{n_cached} accepted"
-                lines.append(f"{asset}: {done}")
-            if not (self.run.rendered or self.run.cached or self.run.failed):
-                lines.append("nothing was left to do: another run has done it meanwhile")
-            if self.run.n_recorded:
-                lines.append(f"{self.run.n_recorded} more were up to date, and are told to Dagster again")
-            lines += self.run.troubles()
-            lines.append(f"run {self.run.run_id}")
-        return "\n".join(lines)
+        has_error = self.there is not None and bool(self.there.error)
+        if not (records or self.n_too_dear or has_error):
+            lines.append("nothing else is stale" if self.n_stuck else NOTHING_STALE)
+        if records and self.is_dry:
+            lines.append(self.would)
+        return "\n".join([*lines, *self._done_here(), *self._done_there()])
 
-    def _would(self) -> str:
-        """What would be done if it were not only asked."""
-        sure = [row for row in self.rows if row.is_certain]
-        n_sure, n_following = (sum(len(row.partitions) for row in rows)
-                               for rows in (sure, [row for row in self.rows if not row.is_certain]))  # fmt: skip
-        if not self.is_accepted:
-            maybe = f", and {n_following} more where an input comes out different" if n_following else ""
-            return f"would render {n_sure}{maybe}"
-        n_new = sum(len(row.partitions) for row in sure if row.cause.startswith("new"))
-        also = [f"{n_following} that only follow from them stay as they are"] if n_following else []
-        also += [f"{n_new} were never rendered and can not be accepted"] if n_new else []
-        return "; ".join([f"would accept {n_sure - n_new} as they are", *also])
+    def _done_here(self) -> Iterator[str]:
+        if self.run is None:
+            return
+        yield from self._counts(self.run.rendered, self.run.cached)
+        if not (self.run.rendered or self.run.cached or self.run.failed):
+            yield "nothing was left to do: another run has done it meanwhile"
+        if self.run.n_recorded:
+            yield f"{self.run.n_recorded} more were up to date, and are told to Dagster again"
+        yield from self.run.troubles()
+        yield f"run {self.run.run_id}"
+
+    def _done_there(self) -> Iterator[str]:
+        if self.there is None:
+            return
+        yield from self._counts(self.there.rendered, self.there.cached)
+        if self.there.error:
+            yield self.there.error
+        yield f"{self.there.status.lower()}: {self.there.url}/runs/{self.there.run_id}"
+
+    def _counts(self, rendered: Mapping[str, int], cached: Mapping[str, int]) -> Iterator[str]:
+        for asset in sorted({*rendered, *cached}):
+            n_rendered, n_cached = rendered.get(asset, 0), cached.get(asset, 0)
+            done = f"{n_cached} accepted" if self.is_accepted else f"{n_rendered} rendered, {n_cached} cached"
+            yield f"{asset}: {done}"
 
 
 def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Backfilled:
@@ -162,11 +160,13 @@ def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Ba
     wanted.filter()
     if url is not None:
         there = run_there(url, wanted, is_quiet=is_quiet)
-        return Backfilled(is_accepted=wanted.accept, is_dry=wanted.dry_run, there=there)
+        counts = (there.n_too_dear, there.n_stuck, wanted.accept, wanted.dry_run)
+        return Backfilled([], *counts, would=there.would, there=there)
     studio = open_studio()
     selection = select(studio, wanted)
     rows = plan_rows(studio, backfill_recipes(studio), selection.plan, policies_of(studio.settings))
-    done = Backfilled(rows, len(selection.too_dear), selection.n_stuck, wanted.accept, wanted.dry_run)
+    would = selection.would(accept=wanted.accept)
+    done = Backfilled(rows, len(selection.too_dear), selection.n_stuck, wanted.accept, wanted.dry_run, would)
     if rows and not wanted.dry_run:
         with open_instance(studio.settings) as instance:
             done.run = run_backfill_here(instance, wanted, selection, is_quiet=is_quiet)
@@ -179,10 +179,3 @@ def _row(row: PlanRow) -> dict[str, Any]:
         "policy": row.policy, "estimated_core_s": row.estimated_s, "estimated_usd": row.estimated_usd,
         "budget": row.refusal or "fits",
     }  # fmt: skip
-
-
-def _line(row: PlanRow) -> str:
-    cost = f", {dollars(row.estimated_usd)}" if row.estimated_usd else ""
-    maybe = "" if row.is_certain else " (if it comes out different)"
-    over = f"; {row.refusal}" if row.refusal else ""
-    return f"{row.asset:17} {len(row.partitions):6}  {row.cause}{maybe}; {row.estimated_s:.0f} s{cost}{over}"

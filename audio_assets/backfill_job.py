@@ -24,6 +24,10 @@ from audio_assets.studio import Studio, StudioResource
 from resources import render_lock
 
 JOB, OP = "backfill", "backfill_stale"
+TOO_DEAR, STUCK, WOULD = "left_out_for_price", "stuck", "would"
+"""What the plan of a run says more than others: how many are left out, can not be made, and what it was asked for."""
+UNUSABLE = "unusable"
+"""Said of a failure where what was asked for means nothing."""
 BACKFILLED: tuple[Pipeline, ...] = tuple(pipeline for pipeline in PIPELINES if pipeline is not LIVE)
 """All pipelines but that of live messages, which are spoken when they come."""
 
@@ -95,9 +99,9 @@ def backfill_stale(context: dg.OpExecutionContext, config: Backfill, studio: Stu
     try:
         opened = studio.open()
         selection = select(opened, config)
-        event = plan_event(opened, backfill_recipes(opened), selection.plan, len(selection.too_dear))
+        event = plan_event(opened, backfill_recipes(opened), selection.plan, _told(selection, config))
     except (ValueError, RuntimeError) as error:  # a person's mistake: one sentence, no trace
-        raise dg.Failure(str(error), allow_retries=False) from None
+        raise dg.Failure(str(error), metadata={UNUSABLE: True}, allow_retries=False) from None
     sync(context.instance, opened)
     context.log_event(event)
     context.log.info(_sentence(selection))
@@ -152,6 +156,12 @@ def _accept(context: dg.OpExecutionContext, studio: Studio, selection: Selection
     context.log.info(f"accepted {len(done)} as they are: {config.why}, says {config.by}")
     if refused:
         raise dg.Failure(f"{len(refused)} can not be accepted: {'; '.join(refused[:5])}", allow_retries=False)
+
+
+def _told(selection: Selection, config: Backfill) -> dict[str, int | str]:
+    """What the event says beside the plan, for those who ask over HTTP."""
+    counts = {TOO_DEAR: len(selection.too_dear), STUCK: selection.n_stuck}
+    return {**counts, **({WOULD: selection.would(accept=config.accept)} if config.dry_run else {})}
 
 
 def _sentence(selection: Selection) -> str:

@@ -70,6 +70,18 @@ class Selection:
         is_new = SEPARATOR in partition and song_of(partition) in self.replanned and key not in self.left
         return key in self.keys or is_new
 
+    def would(self, *, accept: bool) -> str:
+        """What would be done with it, for who only asks."""
+        sure = [entry for entry in self.stale if entry.is_certain]
+        n_following = len(self.stale) - len(sure)
+        if not accept:
+            maybe = f", and {n_following} more where an input comes out different" if n_following else ""
+            return f"would render {len(sure)}{maybe}"
+        n_new = sum(entry.causes[0] == "new" for entry in sure)
+        also = [f"{n_following} that only follow from them stay as they are"] if n_following else []
+        also += [f"{n_new} were never rendered and can not be accepted"] if n_new else []
+        return "; ".join([f"would accept {len(sure) - n_new} as they are", *also])
+
     def narrowed(self, partitions: Mapping[str, Collection[str]]) -> "Selection":
         """Of it, these partitions by asset and no others."""
         kept = tuple(one for one in self.stale if one.partition in partitions.get(one.asset, ()))

@@ -12,8 +12,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from audio_assets.backfill_job import JOB, Backfill
-from audio_assets.backfilling import NOTHING_STALE
+from audio_assets.backfill_job import JOB, STUCK, TOO_DEAR, UNUSABLE, WOULD, Backfill
 from audio_assets.stale_plan import ASSET
 
 _EVERY_S = 1.0
@@ -34,24 +33,32 @@ mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __ty
 _FOLLOW = """
 query($id: ID!, $after: String) { runOrError(runId: $id) { ... on Run { status
   eventConnection(afterCursor: $after, limit: 500) { cursor hasMore events { __typename
-    ... on ExecutionStepFailureEvent { error { message } }
+    ... on ExecutionStepFailureEvent { error { message } failureMetadata { metadataEntries { label } } }
     ... on MaterializationEvent { assetKey { path } metadataEntries { label
-      ... on IntMetadataEntry { intValue } ... on BoolMetadataEntry { boolValue }
+      ... on IntMetadataEntry { intValue } ... on BoolMetadataEntry { boolValue } ... on TextMetadataEntry { text }
       ... on TableMetadataEntry { table { records } } } } } } } } }
 """
 
 
 @dataclass
 class RemoteRun:
-    """What became of a run elsewhere; `plan` are the rows of its table."""
+    """What became of a run elsewhere; `plan` are the rows of its table, `would` what a dry run says in the end.
+
+    `is_unusable`: what was asked for means nothing there, and `error` says why.
+    """
 
     url: str
     run_id: str
     status: str = ""
     n_planned: int = 0
-    done: dict[str, int] = field(default_factory=dict)
+    n_too_dear: int = 0
+    n_stuck: int = 0
+    would: str = ""
+    rendered: dict[str, int] = field(default_factory=dict)
+    cached: dict[str, int] = field(default_factory=dict)
     plan: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
+    is_unusable: bool = False
 
     @property
     def is_success(self) -> bool:
@@ -61,22 +68,15 @@ class RemoteRun:
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {"url": f"{self.url}/runs/{self.run_id}", "run_id": self.run_id, "status": self.status,
-                "recorded": self.done, "remote_plan": self.plan, "error": self.error}  # fmt: skip
-
-    def as_text(self) -> str:
-        """A short report."""
-        lines = [f"{row['asset']:17} {row['partitions']:6}  {row['cause']}; {row['core_s']:.0f} s" for row in self.plan]
-        lines += [f"{asset}: {n} recorded" for asset, n in self.done.items()]
-        lines += [self.error] if self.error else []
-        lines += [] if self.error or self.plan else [NOTHING_STALE]
-        return "\n".join([*lines, f"{self.status.lower()}: {self.url}/runs/{self.run_id}"])
+                "rendered": self.rendered, "cached": self.cached, "remote_plan": self.plan,
+                "error": self.error}  # fmt: skip
 
 
 def run_there(url: str, wanted: Backfill, *, is_quiet: bool) -> RemoteRun:
     """Start the job `backfill` and follow it to its end; Ctrl-C leaves it running there.
 
     Raises:
-        ValueError: the URL is none, or there is no such job.
+        ValueError: the URL is none, there is no such job, or what is asked for means nothing there.
         RuntimeError: Dagster can not be reached, or does not take the run.
     """
     parts = urlsplit(url)
@@ -92,7 +92,10 @@ def run_there(url: str, wanted: Backfill, *, is_quiet: bool) -> RemoteRun:
             cursor: str | None = None
             while True:
                 cursor, has_more = _follow(api, run, cursor)
-                bar.update(task, total=run.n_planned or None, completed=sum(run.done.values()))
+                n_done = sum(run.rendered.values()) + sum(run.cached.values())
+                bar.update(task, total=run.n_planned or None, completed=n_done)
+                if run.is_unusable:
+                    raise ValueError(run.error)
                 if run.status in _ENDED and not has_more:
                     return run
                 if not has_more:
@@ -114,14 +117,17 @@ class _Api:
         """
         try:
             answer = self.client.post(f"{self.url}/graphql", json={"query": query, "variables": variables or {}})
-            answer.raise_for_status()
             found = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise RuntimeError(
-                f"Dagster at {self.url} does not answer: {error}; is `audio-assets dev` running?"
-            ) from error
-        if not isinstance(found, dict) or found.get("errors") or "data" not in found:
-            raise RuntimeError(f"what answers at {self.url} is not the Dagster of this version: {str(found)[:200]}")
+        except httpx.TransportError as error:
+            why = f"Dagster at {self.url} does not answer: {error}; is `audio-assets dev` running?"
+            raise RuntimeError(why) from error
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not found.keys() & {"data", "errors"}:
+            raise RuntimeError(f"what answers at {self.url} is no Dagster; name the address of its UI after --url")
+        if found.get("errors"):
+            said = str(found["errors"])[:200]
+            raise RuntimeError(f"what answers at {self.url} is not the Dagster of this version: {said}")
         return found["data"]
 
 
@@ -151,6 +157,8 @@ def _follow(api: _Api, run: RemoteRun, cursor: str | None) -> tuple[str | None, 
     for event in found["eventConnection"]["events"]:
         if event["__typename"] == "ExecutionStepFailureEvent" and event["error"]:
             run.error = _CLASS.sub("", str(event["error"]["message"]).strip())
+            told = (event["failureMetadata"] or {}).get("metadataEntries", ())
+            run.is_unusable = any(entry["label"] == UNUSABLE for entry in told)
         elif event["__typename"] == "MaterializationEvent":
             _count(run, event)
     run.status = found["status"]
@@ -159,11 +167,12 @@ def _follow(api: _Api, run: RemoteRun, cursor: str | None) -> tuple[str | None, 
 
 def _count(run: RemoteRun, event: Mapping[str, Any]) -> None:
     asset = event["assetKey"]["path"][-1]
+    told = {entry["label"]: entry for entry in event["metadataEntries"]}
     if asset != ASSET:
-        run.done[asset] = run.done.get(asset, 0) + 1
+        counts = run.cached if told.get("cached", {}).get("boolValue") else run.rendered
+        counts[asset] = counts.get(asset, 0) + 1
         return
-    for entry in event["metadataEntries"]:
-        if entry["label"] == "stale":
-            run.n_planned = entry["intValue"]
-        elif entry["label"] == "plan":
-            run.plan = [orjson.loads(record) for record in entry["table"]["records"]]
+    run.n_planned = told["stale"]["intValue"]
+    run.plan = [orjson.loads(record) for record in told["plan"]["table"]["records"]]
+    run.n_too_dear, run.n_stuck = (told.get(name, {}).get("intValue", 0) for name in (TOO_DEAR, STUCK))
+    run.would = told.get(WOULD, {}).get("text", "")

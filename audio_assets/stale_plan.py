@@ -4,14 +4,16 @@ The sensor `workflow_changes` leaves it after every change to how things are mad
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
 from audio_assets.backfilling import Selector, is_making, policies_of
 from audio_assets.checks import evaluation
 from audio_assets.domain.backfill_policy import Policies
+from audio_assets.domain.money_text import dollars
 from audio_assets.launch import RECIPES, recipes
 from audio_assets.plan import Plan, Stale, plan
 from audio_assets.render import Recipe
@@ -22,6 +24,7 @@ _UP_TO_DATE = "Nothing that was rendered would be rendered otherwise today: voic
 _MOST_ROWS = 200
 _NAMED = 3
 _MOST_CAUSES = 20
+_CERTAIN, _FITS = "yes", "fits"
 _COLUMNS = {
     "asset": "string", "partitions": "int", "cause": "string", "policy": "string", "core_s": "float",
     "cost_usd": "float", "budget": "string", "certain": "string", "which": "string",
@@ -50,6 +53,23 @@ class PlanRow:
         """The first partitions."""
         more = len(self.partitions) - _NAMED
         return ", ".join(self.partitions[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+    def as_record(self) -> dict[str, Any]:
+        """As the table has it."""
+        return {
+            "asset": self.asset, "partitions": len(self.partitions), "which": self.which, "cause": self.cause,
+            "certain": _CERTAIN if self.is_certain else "if its input comes out different", "policy": self.policy,
+            "core_s": self.estimated_s, "cost_usd": self.estimated_usd, "budget": self.refusal or _FITS,
+        }  # fmt: skip
+
+
+def row_text(record: Mapping[str, Any]) -> str:
+    """A row of the table for people, of this plan or of one that was made elsewhere."""
+    cost = f", {dollars(record['cost_usd'])}" if record["cost_usd"] else ""
+    maybe = "" if record["certain"] == _CERTAIN else " (if it comes out different)"
+    over = "" if record["budget"] == _FITS else f"; {record['budget']}"
+    work = f"{record['core_s']:.0f} s{cost}"
+    return f"{record['asset']:17} {record['partitions']:6}  {record['cause']}{maybe}; {work}{over}"
 
 
 def plan_rows(studio: Studio, recipes: Sequence[Recipe], found: Plan, policies: Policies) -> list[PlanRow]:
@@ -80,31 +100,16 @@ def _refused(refusals: Sequence[str]) -> str:
     return f"{refusals[0]}: {len(refusals)} do not fit" if refusals else ""
 
 
-def plan_event(studio: Studio, recipes: Sequence[Recipe], found: Plan, n_too_dear: int = 0) -> dg.AssetMaterialization:
-    """The asset's event for a plan, or for what was selected of one; `n_too_dear` were left out for their price."""
-    return dg.AssetMaterialization(ASSET, metadata=dict(_metadata(studio, recipes, found, n_too_dear)))
+def plan_event(
+    studio: Studio, recipes: Sequence[Recipe], found: Plan, more: Mapping[str, int | str] | None = None
+) -> dg.AssetMaterialization:
+    """The asset's event for a plan, or for what was selected of one; `more` is what else there is to say of that."""
+    return dg.AssetMaterialization(ASSET, metadata={**dict(_metadata(studio, recipes, found)), **(more or {})})
 
 
-def _metadata(
-    studio: Studio, recipes: Sequence[Recipe], found: Plan, n_too_dear: int = 0
-) -> Iterator[tuple[str, dg.MetadataValue]]:
+def _metadata(studio: Studio, recipes: Sequence[Recipe], found: Plan) -> Iterator[tuple[str, dg.MetadataValue]]:
     rows = plan_rows(studio, recipes, found, policies_of(studio.settings))
-    records = [
-        dg.TableRecord(
-            {
-                "asset": row.asset,
-                "partitions": len(row.partitions),
-                "which": row.which,
-                "cause": row.cause,
-                "certain": "yes" if row.is_certain else "if its input comes out different",
-                "policy": row.policy,
-                "core_s": row.estimated_s,
-                "cost_usd": row.estimated_usd,
-                "budget": row.refusal or "fits",
-            }
-        )
-        for row in rows[:_MOST_ROWS]
-    ]
+    records = [dg.TableRecord(row.as_record()) for row in rows[:_MOST_ROWS]]
     schema = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in _COLUMNS.items()])
     yield "plan", dg.MetadataValue.table(records, schema)
     yield "stale", dg.MetadataValue.int(len(found.stale))
@@ -112,8 +117,6 @@ def _metadata(
     yield "asks", dg.MetadataValue.int(sum(len(row.partitions) for row in rows if row.policy == "ask"))
     yield "core_s", dg.MetadataValue.float(round(found.estimated_s, 1))
     yield "cost_usd", dg.MetadataValue.float(found.estimated_usd)
-    if n_too_dear:
-        yield "left_out_for_price", dg.MetadataValue.int(n_too_dear)
     if len(rows) > _MOST_ROWS:
         yield "rows_left_out", dg.MetadataValue.int(len(rows) - _MOST_ROWS)
 

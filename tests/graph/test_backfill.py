@@ -1,16 +1,21 @@
 """What follows from changes to how things are made: the sensor, its policies, the plan, the job and accepting."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 import httpx
 import orjson
 import pytest
+from click.testing import CliRunner
 
-from audio_assets.backfill_job import Backfill, select
+from audio_assets.backfill_commands import backfill
+from audio_assets.backfill_job import UNUSABLE, Backfill, _told, backfill_recipes, select
 from audio_assets.backfilling import policies_of
+from audio_assets.cli import main
 from audio_assets.domain.toml_tables import TomlError
 from audio_assets.remote_dagster import run_there
+from audio_assets.stale_plan import plan_event
 from tests.house import CAST, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, House
 from tests.workflow_ticks import WorkflowTicks
 
@@ -39,6 +44,7 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
     assert not result.success
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert failure.step_failure_data.user_failure_data is not None
+    assert UNUSABLE in failure.step_failure_data.user_failure_data.metadata
     return str(failure.step_failure_data.user_failure_data.description)
 
 
@@ -258,11 +264,38 @@ def test_a_dagster_that_is_none_is_one_sentence(url: str, error: type[Exception]
         run_there(url, Backfill(), is_quiet=True)
 
 
-class _Elsewhere:
-    """Answers as Dagster's GraphQL does: the job is there, the run goes on, and ends."""
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (httpx.Response(501, text="<h1>Unsupported method</h1>"), "is no Dagster; name the address of its UI after"),
+        (httpx.Response(200, json={"hello": "world"}), "is no Dagster"),
+        (
+            httpx.Response(400, json={"errors": ["no field runOrError"]}),
+            "not the Dagster of this version: .*no field",
+        ),
+    ],
+)
+def test_what_answers_and_is_no_dagster_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response, sentence: str
+) -> None:
+    answering(monkeypatch, lambda _: answer)
+    with pytest.raises(RuntimeError, match=sentence) as told:
+        run_there("http://studio:3000", Backfill(), is_quiet=True)
+    assert "501" not in str(told.value)
 
-    def __init__(self) -> None:
+
+def answering(monkeypatch: pytest.MonkeyPatch, handler: Callable[[httpx.Request], httpx.Response]) -> None:
+    """Whoever is asked elsewhere answers so."""
+    client = httpx.Client(transport=httpx.MockTransport(handler))
+    monkeypatch.setattr("audio_assets.remote_dagster.httpx.Client", lambda **_: client)
+
+
+class _Elsewhere:
+    """Answers as Dagster's GraphQL does: the job is there, the run goes on and leaves these events, and ends."""
+
+    def __init__(self, *events: list[dict[str, Any]]) -> None:
         self.launched: list[dict[str, Any]] = []
+        self._events = events
         self._looks = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -276,34 +309,78 @@ class _Elsewhere:
             data = {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "r1"}}}
         else:
             self._looks += 1
-            row = '{"asset": "voice_line", "partitions": 2, "cause": "speed 1.0 -> 0.9", "core_s": 1.0}'
-            metadata = [{"label": "stale", "intValue": 2}, {"label": "plan", "table": {"records": [row]}}]
-            events = [
-                [
-                    {
-                        "__typename": "MaterializationEvent",
-                        "assetKey": {"path": ["stale_plan"]},
-                        "metadataEntries": metadata,
-                    }
-                ],
-                [{"__typename": "MaterializationEvent", "assetKey": {"path": ["voice_line"]}, "metadataEntries": []}]
-                * 2,
-            ][min(self._looks, 2) - 1]
-            connection = {"cursor": str(self._looks), "hasMore": False, "events": events}
-            status = "SUCCESS" if self._looks > 1 else "STARTED"
-            data = {"runOrError": {"status": status, "eventConnection": connection}}
+            is_last = self._looks >= len(self._events)
+            connection = {"cursor": str(self._looks), "hasMore": False, "events": self._events[self._looks - 1]}
+            data = {"runOrError": {"status": "SUCCESS" if is_last else "STARTED", "eventConnection": connection}}
         return httpx.Response(200, json={"data": data})
 
 
-def test_a_dagster_elsewhere_is_asked_and_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = _Elsewhere()
-    client = httpx.Client(transport=httpx.MockTransport(there))
-    monkeypatch.setattr("audio_assets.remote_dagster.httpx.Client", lambda **_: client)
-    run = run_there("http://studio:3000/", Backfill(causes=["voice"], max_cost_usd=5.0), is_quiet=True)
+def recorded(asset: str, **metadata: dict[str, Any]) -> dict[str, Any]:
+    entries = [{"label": label, **value} for label, value in metadata.items()]
+    return {"__typename": "MaterializationEvent", "assetKey": {"path": [asset]}, "metadataEntries": entries}
+
+
+def planned(house: House, **asked: Any) -> dict[str, Any]:
+    """The plan that a run leaves, as its Dagster tells it."""
+    studio, config = house.studio(), Backfill(**asked)
+    selection = select(studio, config)
+    event = plan_event(studio, backfill_recipes(studio), selection.plan, _told(selection, config))
+    metadata: dict[str, dict[str, Any]] = {}
+    for label, value in event.metadata.items():
+        if isinstance(value, dg.TableMetadataValue):
+            metadata[label] = {"table": {"records": [orjson.dumps(row.data).decode() for row in value.records]}}
+        else:
+            metadata[label] = {"intValue": value.value, "text": value.value}
+    return recorded("stale_plan", **metadata)
+
+
+def test_a_dagster_elsewhere_is_asked_and_followed(monkeypatch: pytest.MonkeyPatch, rendered: House) -> None:
+    rendered.write("cast.toml", SLOWER)
+    spoken = [recorded("voice_line", cached={"boolValue": is_cached}) for is_cached in (False, True, False)]
+    there = _Elsewhere([planned(rendered)], spoken)
+    answering(monkeypatch, there)
+    done = backfill({"causes": ["voice"], "max_cost_usd": 5.0}, url="http://studio:3000/", is_quiet=True)
     (params,) = there.launched
     assert params["selector"]["jobName"] == "backfill"
     assert params["runConfigData"] == {
         "ops": {"backfill_stale": {"config": {"causes": ["voice"], "max_cost_usd": 5.0}}}
     }
-    assert (run.is_success, run.n_planned, run.done) == (True, 2, {"voice_line": 2})
-    assert "voice_line             2  speed 1.0 -> 0.9; 1 s" in run.as_text()
+    assert done.there is not None
+    assert (done.has_failures, done.there.n_planned) == (False, 8)
+    assert "voice_line: 2 rendered, 1 cached" in done.as_text()
+
+
+@pytest.mark.parametrize("asked", [{}, {"accept": True, "by": "ana", "why": "it is well"}])
+def test_a_dry_run_elsewhere_says_the_same_as_one_here(
+    monkeypatch: pytest.MonkeyPatch, rendered: House, asked: dict[str, Any]
+) -> None:
+    rendered.write("cast.toml", SLOWER)
+    asked = {**asked, "dry_run": True}
+    monkeypatch.setattr("audio_assets.backfill_commands.open_studio", rendered.studio)
+    here = backfill(asked, url=None, is_quiet=True).as_text()
+    assert "renders again (if it comes out different)" in here
+    answering(monkeypatch, _Elsewhere([planned(rendered, **asked)]))
+    there = backfill(asked, url="http://studio:3000", is_quiet=True).as_text()
+    assert there.removesuffix("\nsuccess: http://studio:3000/runs/r1") == here
+
+
+def test_what_is_accepted_elsewhere_is_told_so(monkeypatch: pytest.MonkeyPatch, rendered: House) -> None:
+    rendered.write("cast.toml", SLOWER)
+    asked = {"accept": True, "by": "ana", "why": "it is well"}
+    events = [planned(rendered, **asked), recorded("voice_line", cached={"boolValue": True})]
+    answering(monkeypatch, _Elsewhere(events))
+    assert "voice_line: 1 accepted" in backfill(asked, url="http://studio:3000", is_quiet=True).as_text()
+
+
+@pytest.mark.parametrize(("labels", "is_slip"), [(["unusable"], True), ([], False)])
+def test_a_slip_that_is_found_elsewhere_is_one_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, labels: list[str], is_slip: bool
+) -> None:
+    told = {"metadataEntries": [{"label": label} for label in labels]} if labels else None
+    error = {"message": "dagster._core.definitions.events.Failure: there is no registered song 'nigt'"}
+    event = {"__typename": "ExecutionStepFailureEvent", "error": error, "failureMetadata": told}
+    answering(monkeypatch, _Elsewhere([event]))
+    done = CliRunner().invoke(main, ["backfill", "--url", "http://studio:3000", "--song", "nigt"])
+    assert done.exit_code == (2 if is_slip else 0)  # that run ended well in spite of it
+    assert "there is no registered song 'nigt'" in done.output
+    assert done.output.splitlines()[-1].startswith("Error: there is") is is_slip
