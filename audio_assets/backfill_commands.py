@@ -1,7 +1,7 @@
 """What `audio-assets plan` and `audio-assets backfill` do, apart from printing."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from audio_assets.commands import open_studio
 from audio_assets.domain.money_text import dollars
 from audio_assets.instance import open_instance
 from audio_assets.launch import recipes
-from audio_assets.plan import Plan
+from audio_assets.plan import Likeness, Plan, which
 from audio_assets.plan import plan as make
 from audio_assets.remote_dagster import RemoteRun, run_there
 from audio_assets.running import RunReport, retried, run_backfill_here
@@ -48,10 +48,13 @@ def policy_problem() -> str:
 
 
 def plan_text(found: Plan) -> str:
-    """A plan for people: each stale partition with its cause, then what is stuck."""
-    shown = [f"{entry.asset:13} {entry.partition:45} {'; '.join(entry.causes)}" for entry in found.stale[:100]]
-    if len(found.stale) > len(shown):
-        shown.append(f"and {len(found.stale) - len(shown)} more (--json lists all)")
+    """A plan for people: a line for all that is stale for the same, then what is stuck."""
+    alike: dict[Likeness, list[str]] = {}
+    for entry in found.stale:
+        alike.setdefault(entry.likeness, []).append(entry.partition)
+    shown = [_line(what, partitions) for what, partitions in list(alike.items())[:_LISTED]]
+    if len(alike) > _LISTED:
+        shown.append(f"and {len(alike) - _LISTED} causes more (--json lists all)")
     shown += [f"{entry.asset:13} {entry.partition:45} {entry.reason}" for entry in found.stood_in[:20]]
     shown += [f"{entry.asset:13} {entry.partition:45} {entry.state}: {entry.reason}" for entry in found.stuck[:20]]
     n_remembered = sum(entry.is_remembered for entry in found.stuck)
@@ -61,8 +64,16 @@ def plan_text(found: Plan) -> str:
     work += f" and {dollars(found.estimated_usd)}" if found.estimated_usd else ""
     n_following = sum(not entry.is_certain for entry in found.stale)
     following = f"; {n_following} of them only where an input comes out different" if n_following else ""
+    n_there = sum(entry.is_in_store for entry in found.stale)
+    following += f"; {n_there} already in the store" if n_there else ""
     held = f"; stale, and not asked for: {len(found.held)}" if found.held else ""
     return "\n".join([*shown, f"stale: {counts}{following}{held}; up to date: {found.n_current}; {work}"])
+
+
+def _line(what: Likeness, partitions: Sequence[str]) -> str:
+    maybe = "" if what.is_certain else " (if it comes out different)"
+    there = "; already in the store" if what.is_in_store else ""
+    return f"{what.asset:17} {len(partitions):6}  {what.cause}{maybe}{there}: {which(partitions)}"
 
 
 @dataclass

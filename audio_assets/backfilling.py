@@ -75,9 +75,11 @@ class Selection:
         sure = [entry for entry in self.stale if entry.is_certain]
         n_following = len(self.stale) - len(sure)
         if not accept:
+            n_there = sum(entry.is_in_store for entry in sure)
+            there = f", take {n_there} from the store" if n_there else ""
             maybe = f", and {n_following} more where an input comes out different" if n_following else ""
-            return f"would render {len(sure)}{maybe}"
-        n_new = sum(entry.causes[0] == "new" for entry in sure)
+            return f"would render {len(sure) - n_there}{there}{maybe}"
+        n_new = sum(entry.is_new for entry in sure)
         also = [f"{n_following} that only follow from them stay as they are"] if n_following else []
         also += [f"{n_new} were never rendered and can not be accepted"] if n_new else []
         return "; ".join([f"would accept {len(sure) - n_new} as they are", *also])

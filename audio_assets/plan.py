@@ -5,38 +5,73 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from audio_assets.domain.action import Action
 from audio_assets.domain.causes import Change, Kind, changes
 from audio_assets.domain.rendering import INTENDED, PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Failure, Ref
-from audio_assets.render import Recipe, foresee
+from audio_assets.render import Recipe, foresee, object_folder
 from audio_assets.studio import Studio
 from resources.store import partition_of
 from resources.whole_objects import Lookout, has_many
+
+_NEW = Change("new", "new")
+_NAMED, _NAMED_INPUTS = 3, 5
+
+
+class Likeness(NamedTuple):
+    """What partitions that are stale for the same have in common: one line tells of all of them."""
+
+    asset: str
+    cause: str
+    is_certain: bool
+    is_in_store: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
     """A partition to render, why, about how long it takes on one core, and what it costs.
 
-    `kinds` are those of its own changes and of all that it waits for. `is_certain`: its own action is another one; else
-    it is rendered only where an input comes out different. `after` are the stale inputs, as (asset, partition).
+    `changed` are its own changes; `kinds` are those of these and of all that it waits for. `is_certain`: its own action
+    is another one; else it is rendered only where an input comes out different. `after` are the stale inputs, as
+    (asset, partition). `is_in_store`: it is made already, for another partition or before, and costs nothing.
     """
 
     asset: str
     partition: str
-    causes: tuple[str, ...]
+    changed: tuple[str, ...]
     kinds: frozenset[Kind]
     estimated_s: float
     estimated_usd: float = 0.0
     is_certain: bool = True
     after: tuple[tuple[str, str], ...] = ()
+    is_in_store: bool = False
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Why it is stale, each in some words, with the first of the inputs by name."""
+        inputs = (f"{asset} {_named(key, self.partition)}renders again" for asset, key in self._told[:_NAMED_INPUTS])
+        return (*self.changed, *inputs)
+
+    @property
+    def likeness(self) -> Likeness:
+        """The same without the names of inputs."""
+        inputs = (f"{asset} renders again" for asset in dict.fromkeys(asset for asset, _ in self._told))
+        return Likeness(self.asset, "; ".join([*self.changed, *inputs]), self.is_certain, self.is_in_store)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was never rendered."""
+        return self.changed == (_NEW.phrase,)
+
+    @property
+    def _told(self) -> tuple[tuple[str, str], ...]:
+        return () if self.is_new else self.after
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        names = ("asset", "partition", "causes", "estimated_s", "estimated_usd", "is_certain")
+        names = ("asset", "partition", "causes", "estimated_s", "estimated_usd", "is_certain", "is_in_store")
         return {**{name: getattr(self, name) for name in names}, "kinds": sorted(self.kinds)}
 
 
@@ -99,6 +134,12 @@ class Plan:
             "estimated_core_s": round(self.estimated_s, 1),
             "estimated_usd": self.estimated_usd,
         }
+
+
+def which(partitions: Sequence[str]) -> str:
+    """The first of them."""
+    more = len(partitions) - _NAMED
+    return ", ".join(partitions[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def plan(
@@ -221,7 +262,9 @@ def _judge(
     is_remembered = failure is not None and not retry_failed and not recipe.unfinished(partition, retry_failed=False)
     reason = recipe.still_fails(partition, action, failure) if is_remembered and failure is not None else ""
     if failure is None or not reason:
-        return _stale(recipe, partition, causes)
+        found = _stale(recipe, partition, causes)
+        is_in_store = _is_in_store(recipe, action)
+        return replace(found, estimated_s=0.0, estimated_usd=0.0, is_in_store=True) if is_in_store else found
     if failure.stand_in and ref is not None and INTENDED in ref.failed_checks:
         return Stuck(recipe.asset, partition, "stood in", f"{failure.stand_in} stands in: {reason}")
     return Stuck(recipe.asset, partition, "failed", reason, is_remembered=True)
@@ -234,13 +277,12 @@ def _follows(
     kinds = again[0][1].kinds if len(again) == 1 else frozenset().union(*(before.kinds for _, before in again))
     after = tuple(need for need, _ in again)
     if ref is None:
-        return replace(_stale(recipe, partition, (Change("new", "new"),), kinds), after=after)
+        return replace(_stale(recipe, partition, (_NEW,), kinds), after=after)
     try:
         own: Sequence[Change] = _causes(recipe, recipe.describe(partition), ref, is_gone=is_gone)
     except (PermanentError, UpstreamError):  # said once its inputs are there
         own = (Change("its files are gone", "gone"),) if is_gone else ()
-    phrases = [Change(f"{asset} {_named(key, partition)}renders again", "input") for (asset, key), _ in again[:5]]
-    found = _stale(recipe, partition, (*own, *phrases), kinds)
+    found = _stale(recipe, partition, own, kinds | {"input"})
     return replace(found, after=after) if own else replace(found, kinds=kinds, is_certain=False, after=after)
 
 
@@ -250,6 +292,12 @@ def _stale(recipe: Recipe, partition: str, causes: Sequence[Change], more: froze
     return Stale(recipe.asset, partition, tuple(cause.phrase for cause in causes), kinds, seconds, cost_usd)
 
 
+def _is_in_store(recipe: Recipe, action: Action) -> bool:
+    """Whether a render would find it there. A store elsewhere is not asked: 20 ms each; and parts count themselves."""
+    is_known = recipe.store.local_root is not None and not recipe.part_recipes
+    return is_known and recipe.store.find(object_folder(recipe, action)) is not None
+
+
 def _named(key: str, partition: str) -> str:
     return "" if key == partition else f"{key} "
 
@@ -257,7 +305,7 @@ def _named(key: str, partition: str) -> str:
 def _causes(recipe: Recipe, action: Action, ref: Ref | None, *, is_gone: bool) -> tuple[Change, ...]:
     """Why the partition is stale; empty when it is not."""
     if ref is None:
-        return (Change("new", "new"),)
+        return (_NEW,)
     if ref.action_key == action.key:
         return (Change("its files are gone", "gone"),) if is_gone else ()
     before = None if is_gone else recipe.store.recorded_action(ref.object)

@@ -440,7 +440,7 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         if accepted is not None:  # also where the store has what would be rendered: somebody chose this one
             yield accepted
             continue
-        sidecar = None if action.key in waiting else recipe.hit(partition, _folder(recipe, action))
+        sidecar = None if action.key in waiting else recipe.hit(partition, object_folder(recipe, action))
         if sidecar is not None:
             yield _point(recipe, partition, action, sidecar, "cached", run_id)
         else:
@@ -546,7 +546,7 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
     for one in fallen:
         waiting.setdefault(one.stand_in.action.key, []).append(one)
     found = {
-        key: recipe.hit(sharing[0].partition, _folder(recipe, sharing[0].stand_in.action))
+        key: recipe.hit(sharing[0].partition, object_folder(recipe, sharing[0].stand_in.action))
         for key, sharing in waiting.items()
     }
     due = {key: [one.partition for one in sharing] for key, sharing in waiting.items() if found[key] is None}
@@ -605,7 +605,8 @@ def _call(recipe: Recipe, partition: str, action: Action) -> Call:
     return recipe.call(partition, action, recipe.sources(partition, action))
 
 
-def _folder(recipe: Recipe, action: Action) -> str:
+def object_folder(recipe: Recipe, action: Action) -> str:
+    """Where the object of an action is, or would be."""
     return f"{recipe.folder}/{action.key}"
 
 
@@ -618,7 +619,7 @@ def _commit(
     run_id: str,
     stands_in_for: StandsIn | None = None,
 ) -> Sidecar:
-    folder = _folder(recipe, action)
+    folder = object_folder(recipe, action)
     previews = tuple(rendered.previews)
     files = {
         name: recipe.store.write(f"{folder}/{name}", data)
@@ -674,7 +675,7 @@ def _licence(recipe: Recipe, partition: str, action: Action) -> str:
 
 
 def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, state: State, run_id: str) -> Outcome:
-    folder = _folder(recipe, action)
+    folder = object_folder(recipe, action)
     failed = tuple(check.name for check in sidecar.checks if not check.passed)
     sizes = {name: entry.size for name, entry in sidecar.files.items()}
     ref = Ref(action.key, folder, sidecar.content, sizes, failed, sidecar.is_blocked)

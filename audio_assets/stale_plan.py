@@ -15,19 +15,18 @@ from audio_assets.checks import evaluation
 from audio_assets.domain.backfill_policy import Policies
 from audio_assets.domain.money_text import dollars
 from audio_assets.launch import RECIPES, recipes
-from audio_assets.plan import Plan, Stale, plan
+from audio_assets.plan import Likeness, Plan, Stale, plan, which
 from audio_assets.render import Recipe
 from audio_assets.studio import Studio, StudioResource
 
 ASSET, UP_TO_DATE = "stale_plan", "up_to_date"
 _UP_TO_DATE = "Nothing that was rendered would be rendered otherwise today: voices, words, prompts, templates, code."
 _MOST_ROWS = 200
-_NAMED = 3
 _MOST_CAUSES = 20
-_CERTAIN, _FITS = "yes", "fits"
+_YES, _FITS = "yes", "fits"
 _COLUMNS = {
     "asset": "string", "partitions": "int", "cause": "string", "policy": "string", "core_s": "float",
-    "cost_usd": "float", "budget": "string", "certain": "string", "which": "string",
+    "cost_usd": "float", "budget": "string", "certain": "string", "in_store": "string", "which": "string",
 }  # fmt: skip
 
 
@@ -35,8 +34,8 @@ _COLUMNS = {
 class PlanRow:
     """The partitions of one asset that are stale for the same cause.
 
-    `is_certain`: they are rendered whatever comes out of their inputs. `refusal`: why the budget does not allow all of
-    them, "" where it does.
+    `is_certain`: they are rendered whatever comes out of their inputs. `is_in_store`: nothing is rendered for them.
+    `refusal`: why the budget does not allow all of them, "" where it does.
     """
 
     asset: str
@@ -47,28 +46,30 @@ class PlanRow:
     estimated_s: float
     estimated_usd: float
     refusal: str
-
-    @property
-    def which(self) -> str:
-        """The first partitions."""
-        more = len(self.partitions) - _NAMED
-        return ", ".join(self.partitions[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    is_in_store: bool
 
     def as_record(self) -> dict[str, Any]:
         """As the table has it."""
         return {
-            "asset": self.asset, "partitions": len(self.partitions), "which": self.which, "cause": self.cause,
-            "certain": _CERTAIN if self.is_certain else "if its input comes out different", "policy": self.policy,
-            "core_s": self.estimated_s, "cost_usd": self.estimated_usd, "budget": self.refusal or _FITS,
-        }  # fmt: skip
+            "asset": self.asset,
+            "partitions": len(self.partitions),
+            "which": which(self.partitions),
+            "cause": self.cause,
+            "certain": _YES if self.is_certain else "if its input comes out different",
+            "in_store": _YES if self.is_in_store else "no",
+            "policy": self.policy,
+            "core_s": self.estimated_s,
+            "cost_usd": self.estimated_usd,
+            "budget": self.refusal or _FITS,
+        }
 
 
 def row_text(record: Mapping[str, Any]) -> str:
     """A row of the table for people, of this plan or of one that was made elsewhere."""
     cost = f", {dollars(record['cost_usd'])}" if record["cost_usd"] else ""
-    maybe = "" if record["certain"] == _CERTAIN else " (if it comes out different)"
+    maybe = "" if record["certain"] == _YES else " (if it comes out different)"
     over = "" if record["budget"] == _FITS else f"; {record['budget']}"
-    work = f"{record['core_s']:.0f} s{cost}"
+    work = "already in the store" if record["in_store"] == _YES else f"{record['core_s']:.0f} s{cost}"
     return f"{record['asset']:17} {record['partitions']:6}  {record['cause']}{maybe}; {work}{over}"
 
 
@@ -76,23 +77,23 @@ def plan_rows(studio: Studio, recipes: Sequence[Recipe], found: Plan, policies: 
     """A plan as a table, in the order in which it is rendered."""
     selector = Selector(studio, recipes, found)
     refusals = selector.over_budget()
-    grouped: dict[tuple[str, str, bool, str], list[Stale]] = {}
+    grouped: dict[tuple[Likeness, str], list[Stale]] = {}
     for entry in found.stale:
         policy = selector.policy(entry, policies) if is_making(entry) else "auto"
-        key = (entry.asset, "; ".join(entry.causes), entry.is_certain, policy)
-        grouped.setdefault(key, []).append(entry)
+        grouped.setdefault((entry.likeness, policy), []).append(entry)
     return [
         PlanRow(
-            asset,
+            alike.asset,
             tuple(entry.partition for entry in entries),
-            cause,
-            is_certain,
+            alike.cause,
+            alike.is_certain,
             policy,
             round(sum(entry.estimated_s for entry in entries), 1),
             round(sum(entry.estimated_usd for entry in entries), 4),
-            _refused([refusals[asset, one.partition] for one in entries if (asset, one.partition) in refusals]),
+            _refused([refusals[alike.asset, e.partition] for e in entries if (alike.asset, e.partition) in refusals]),
+            alike.is_in_store,
         )
-        for (asset, cause, is_certain, policy), entries in grouped.items()
+        for (alike, policy), entries in grouped.items()
     ]
 
 
@@ -155,7 +156,7 @@ def up_to_date(found: Plan, assets: Collection[str] = ()) -> Iterator[dg.AssetCh
         if assets and recipe.asset not in assets:
             continue
         entries = stale.get(recipe.asset, [])
-        causes = Counter("; ".join(entry.causes) for entry in entries).most_common(_MOST_CAUSES)
+        causes = Counter(entry.likeness.cause for entry in entries).most_common(_MOST_CAUSES)
         yield dg.AssetCheckResult(
             asset_key=recipe.asset,
             check_name=UP_TO_DATE,

@@ -3,7 +3,7 @@
 The phrase is for people (`speed 1.0 -> 0.9`), the kind for rules and filters (`voice`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -64,6 +64,9 @@ _BY_NAME: Mapping[str, Kind] = {
     "clip": "choice",
 }
 """By the name of the outermost field; the rest is `settings`."""
+_ENGINE = "engine"
+_OF_VOICE = "voice "
+"""So begin in a provider the hash of a voice's file, and what a workflow binds to a voice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,29 @@ def changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[Chang
             _compare(part, was, now, "code", found)
             continue
         was, now = was or {}, now or {}
-        for name in sorted({*was, *now}):
+        names = {*was, *now}
+        if part == "provider":
+            names = set(_worth_a_word(was, now, is_other_voice=_voice(before) != _voice(after)))
+        for name in sorted(names):
             label = f"input {name}" if part == "inputs" else name
             _compare(label, was.get(name), now.get(name), _kind(part, name), found)
     phrases = {change.phrase for change in found}
     return [one for one in found if not (one.kind == "input" and one.phrase.removeprefix("input ") in phrases)]
+
+
+def _worth_a_word(was: Mapping[str, Json], now: Mapping[str, Json], *, is_other_voice: bool) -> Iterator[str]:
+    """What of two providers is named: another engine is all of it, and another voice comes with other files."""
+    if was.get(_ENGINE) != now.get(_ENGINE):
+        yield _ENGINE
+        return
+    for name in {*was, *now}:
+        is_in_both = name in was and name in now
+        if is_in_both or not (is_other_voice and name.startswith(_OF_VOICE)):
+            yield name
+
+
+def _voice(record: Mapping[str, Json]) -> Json:
+    return (record.get("params") or {}).get("voice")
 
 
 def _kind(part: str, name: str) -> Kind:
@@ -95,7 +116,7 @@ def _kind(part: str, name: str) -> Kind:
         return "input"
     if "workflow" in name or "bindings" in name:
         return "workflow"
-    if name.startswith("voice "):  # what a workflow binds to a voice
+    if name.startswith(_OF_VOICE):
         return "voice"
     return "model" if part == "provider" else _BY_NAME.get(name, "settings")
 

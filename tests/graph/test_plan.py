@@ -2,6 +2,8 @@ import shutil
 
 import pytest
 
+from audio_assets.backfill_commands import plan_text
+from audio_assets.backfilling import Selection
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
 from audio_assets.plan import Plan
@@ -167,6 +169,37 @@ def test_the_plan_and_the_render_agree(rendered: House) -> None:
     wanted = set(rendered.stale())
     outcomes = {(asset, outcome.partition): outcome.state for asset, outcome in rendered.render("next")}
     assert {artifact for artifact, state in outcomes.items() if state == "rendered"} == wanted
+
+
+def test_what_is_stale_for_the_same_is_one_line(rendered: House) -> None:
+    rendered.write("cast.toml", CAST + "speed = 0.9\n")
+    shown = plan_text(rendered.plan()).splitlines()
+    late, lamp = rendered.line(LATE), rendered.line(LAMP)
+    again = "renders again (if it comes out different)"
+    assert [" ".join(line.split()) for line in shown[:-1]] == [
+        f"voice_line 2 speed 1.0 -> 0.9: {late}, {lamp}",
+        f"alignment 2 voice_line {again}: {late}, {lamp}",
+        f"lipsync 2 alignment {again}: {late}, {lamp}",
+        f"dialogue_mix 2 voice_line {again}: {HARBOUR}, {NIGHT}",
+    ]
+
+
+def test_what_the_store_has_already_costs_nothing(rendered: House) -> None:
+    rendered.write("cast.toml", CAST + "speed = 0.9\n")
+    dear = [entry for entry in rendered.plan().stale if entry.is_certain]
+    assert [(entry.is_in_store, entry.estimated_s > 0) for entry in dear] == [(False, True)] * 2
+    rendered.render("slower")
+    rendered.write("cast.toml", CAST)
+    found = rendered.plan()
+    back = {entry.partition: entry for entry in found.stale if entry.asset == "voice_line"}
+    assert {(entry.is_in_store, entry.estimated_s) for entry in back.values()} == {(True, 0.0)}
+    assert "; 2 already in the store;" in plan_text(found)
+    assert "take 2 from the store" in Selection(tuple(found.stale)).would(accept=False)
+    late = rendered.line(LATE)
+    folder = rendered.root / VoiceLine.folder / rendered.recipe(VoiceLine).describe(late).key
+    (folder / "out.wav").write_bytes(b"cut")
+    torn = {entry.partition for entry in rendered.plan().stale if entry.is_in_store}
+    assert torn == back.keys() - {late}
 
 
 # What is gone

@@ -25,6 +25,7 @@ def test_nothing_differs_from_itself():
         ({"params": {"text": "Hello.", "speed": 0.9}}, ["speed 1.0 -> 0.9"]),
         ({"params": {"text": "Goodbye.", "speed": 1.0}}, ["text Hello. -> Goodbye."]),
         ({"provider": {"engine": "espeak", "model": "a"}}, ["engine kokoro -> espeak"]),
+        ({"provider": {"engine": "espeak", "licence": "GPL-3.0", "voice m3": "1" * 64}}, ["engine kokoro -> espeak"]),
         ({"inputs": {"voice_line": "1" * 64}}, ["input voice_line changed"]),
         ({"inputs": {"voice_line": "0" * 64, "bed.ogg": "1" * 64}}, ["input bed.ogg is new"]),
         ({"inputs": {}}, ["input voice_line is gone"]),
@@ -32,6 +33,17 @@ def test_nothing_differs_from_itself():
 )
 def test_each_difference_is_named(different, phrases):
     assert said(**different) == phrases
+
+
+def test_another_voice_is_one_difference_though_its_file_is_another_too():
+    def spoken(voice, sha256):
+        provider = {"engine": "kokoro", f"voice {voice}": sha256}
+        return action(provider=provider, params={"voice": voice}).as_record()
+
+    said = changes(spoken("anna", "0" * 64), spoken("bo", "1" * 64))
+    assert [change.phrase for change in said] == ["voice anna -> bo"]
+    said = changes(spoken("anna", "0" * 64), spoken("anna", "1" * 64))
+    assert [(change.phrase[:10], change.kind) for change in said] == [("voice anna", "voice")]
 
 
 def rows(*lines):
