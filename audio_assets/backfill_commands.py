@@ -38,6 +38,12 @@ def make_plan(asked: Mapping[str, Any]) -> tuple[Plan, tuple[str, ...]]:
     return found, tuple(f"{reason}: {n} of these do not fit" for reason, n in reasons.items())
 
 
+def names_in_plan(found: Plan) -> list[str]:
+    """What `--where` may ask for of what is stale in a plan, sorted."""
+    studio = open_studio()
+    return sorted(Selector(studio, recipes(studio), found).names())
+
+
 def policy_problem() -> str:
     """What keeps the policies from being read, "" for nothing: a plan does without them, a backfill does not."""
     try:

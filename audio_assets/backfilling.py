@@ -171,6 +171,10 @@ class Selector:
             cap = self._studio.songs.settings(project).budget_cap_usd
         return Order(entry.partition, entry.asset, project, scene, "", "", entry.estimated_usd, {}, cap)
 
+    def names(self) -> set[str]:
+        """All that a condition may ask for of what is stale."""
+        return {name for entry in self._stale.values() for name in names_in(self._record(entry))}
+
     def _check(self, wanted: PlanFilter) -> None:
         for asset in wanted.assets:
             _refuse_what_is_written(asset)
@@ -191,7 +195,7 @@ class Selector:
             if not missing:
                 return
         for name in sorted(missing):
-            known_or_refuse(name, known, "value of a stale artifact called")
+            known_or_refuse(name, known, "value of a stale artifact called", "`audio-assets plan --names` lists all")
 
     def _is_meant(self, entry: Stale, wanted: PlanFilter, matched: set[Key]) -> bool:
         if wanted.causes and not entry.kinds.intersection(wanted.causes):

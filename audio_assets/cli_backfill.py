@@ -28,13 +28,18 @@ def _filtered(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @_filtered
+@click.option("--names", "is_names", is_flag=True, help="List the names that --where may ask for, of what is stale.")
 @json_option
 @plainly
-def plan(as_json: bool, **said: Any) -> None:
+def plan(as_json: bool, is_names: bool, **said: Any) -> None:
     """Show what is stale, why, and how much work it is. Exit code 3 when something is."""
     from audio_assets import backfill_commands
 
     found, over = backfill_commands.make_plan(_asked(said))
+    if is_names:
+        names = backfill_commands.names_in_plan(found)
+        print_json({"names": names}) if as_json else click.echo("\n".join(names) or "nothing is stale")
+        return
     problem = backfill_commands.policy_problem()
     if as_json:
         print_json({**found.as_json(), "policy_problem": problem, "over_budget": list(over)})

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from audio_assets.domain.causes import KINDS, Kind
-from audio_assets.domain.toml_tables import nearest
+from audio_assets.domain.toml_tables import nearest, nearest_few
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,15 @@ def parse_causes(texts: Sequence[str]) -> tuple[Kind, ...]:
     return found
 
 
-def known_or_refuse(name: str, known: Collection[str], what: str) -> None:
-    """Refuse a name that is not among those that there are.
+def known_or_refuse(name: str, known: Collection[str], what: str, remedy: str = "") -> None:
+    """Refuse a name that is not among those that there are; `remedy` says how to see them all.
 
     Raises:
         ValueError: names the nearest.
     """
     if name not in known:
-        hint = nearest(name, known) or f"there are {', '.join(sorted(known)) or 'none'}"
-        raise ValueError(f"there is no {what} '{name}'; {hint}")
+        hint = nearest(name, known) or nearest_few(name, known)
+        raise ValueError("; ".join(part for part in (f"there is no {what} '{name}'", hint, remedy) if part))
 
 
 def names_in(value: Any) -> Iterator[str]:

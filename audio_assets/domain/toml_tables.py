@@ -13,6 +13,7 @@ from rapidfuzz import fuzz, process
 
 _MOST_HAVING = 5
 """Names with the word in them; of more, none is likely to be meant."""
+_MOST_LISTED = 12
 
 
 class TomlError(ValueError):
@@ -67,6 +68,14 @@ def nearest(name: str, known: Collection[str]) -> str:
         return f"did you mean '{found[0]}'?"
     having = [one for one in sorted(known) if name.lower() in re.split(r"[\W_]+", one.lower())]
     return f"did you mean {' or '.join(map(repr, having))}?" if 0 < len(having) <= _MOST_HAVING else ""
+
+
+def nearest_few(name: str, known: Collection[str]) -> str:
+    """Those that are most like a name, for a hint where there are too many to list; all where there are few."""
+    if len(known) <= _MOST_LISTED:
+        return f"there are {', '.join(sorted(known)) or 'none'}"
+    found = process.extract(name.lower(), sorted(known), scorer=fuzz.ratio, limit=_MOST_HAVING)
+    return f"the nearest of {len(known)} are {', '.join(one for one, *_ in found)}"
 
 
 def character_key(name: str) -> str:

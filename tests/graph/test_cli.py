@@ -180,6 +180,17 @@ def test_a_backfill_says_what_it_would_do_and_counts_what_was_asked_for(
     assert "3 more were up to date, and are told to Dagster again" in done  # of the other line
 
 
+def test_a_name_that_no_stale_artifact_has_is_answered_with_the_nearest(play: Path) -> None:
+    answer("ingest", "--no-render", play)
+    said = mistake("plan", "--where", "emotion=happy")
+    assert "there is no value of a stale artifact called 'emotion'; the nearest of" in said
+    assert "`audio-assets plan --names` lists all" in said
+    assert len(said) < 250
+    names = answer("plan", "--names")["names"]
+    assert {"voice", "speed", "text"} <= set(names)
+    assert run("plan", "--names").stdout.splitlines() == names
+
+
 def test_a_broken_policy_is_said_by_the_plan_and_stops_a_backfill(play: Path, root: Path) -> None:
     answer("ingest", "--no-render", play)
     (root / "backfill.toml").write_text('[policy]\nvoice_lime = "ask"\n')
