@@ -52,6 +52,20 @@ def kind_of(folder: str) -> type[Recipe] | None:
     return FOLDERS.get(folder.rpartition("/")[0])
 
 
+def _check_file(path: Path) -> None:
+    """Refuse what is named like a file and is none.
+
+    Raises:
+        UnknownArtifact: says what it is.
+    """
+    if path.is_symlink() and not path.exists():
+        what = f"{path} is a link to {path.readlink()}, where nothing is"
+        raise UnknownArtifact(f"{what}; mend the link, or name another file or a partition")
+    if path.exists():
+        what = "a folder" if path.is_dir() else "no file with bytes of its own"
+        raise UnknownArtifact(f"{path} is {what}; name a file{' in it' if path.is_dir() else ''}, or a partition")
+
+
 def _remedy(kind: type[Recipe] | None, pointing: Sequence[str]) -> str:
     """What brings an object that is not whole back, to the partitions that point at it."""
     if kind is None or not pointing:
@@ -92,7 +106,8 @@ class Explainer:
         """
         path = Path(target)
         root = self.store.local_root
-        if root is not None and not path.exists() and ".." not in path.parts:  # as it stands below the data root
+        is_there = path.exists() or path.is_symlink()
+        if root is not None and not is_there and ".." not in path.parts:  # as it stands below the data root
             path = root / path
         if path.is_file():
             return self._of_file(path)
@@ -100,7 +115,11 @@ class Explainer:
             return self._of_file(path / SIDECAR)
         if "/" in target and self.store.local_root is None and self.store.size(target) is not None:
             return Found(target.rpartition("/")[0])
-        return self._of_partition(target)
+        try:
+            return self._of_partition(target)
+        except UnknownArtifact:  # a folder may be called as a partition is
+            _check_file(path)
+            raise
 
     def _of_file(self, path: Path) -> Found:
         inside = self._inside(path)
@@ -112,6 +131,9 @@ class Explainer:
             return self._of_partition(f"{folder.rpartition('/')[2]}/{name.removesuffix('.json')}")
         if is_object and self._sidecar(folder) is None:  # what is wrong with it, and what helps, is told of the object
             return Found(folder, self._current_partition(folder))
+        if not is_object and not path.stat().st_size:
+            what = f"{path} is empty, so that nothing can be known by its bytes"
+            raise UnknownArtifact(f"{what}; name a file that is whole, or a partition")
         with path.open("rb") as source:
             sha256 = hashlib.file_digest(source, "sha256").hexdigest()
         if is_object and (sidecar := self._sidecar(folder)) is not None and name in sidecar.files:
@@ -261,8 +283,15 @@ class Explainer:
             if planned:
                 return f"{planned[0]} of {partition} is not rendered yet; `audio-assets plan` says what comes first"
         near = nearest(partition, known) if partition else ""
-        what = f"{asset} of '{partition}'" if asset else f"'{partition}'"
-        return f"nothing that was rendered is called {what}; {near or self._examples(list(known))}"
+        if not asset and "/" in partition:
+            near = self._nearest_of_all(partition) or near
+        what = f"{asset} of" if asset else "file and no partition"
+        return f"there is no {what} '{partition}' that was rendered; {near or self._examples(list(known))}"
+
+    def _nearest_of_all(self, target: str) -> str:
+        """A hint for a slip in `asset/partition`: in both together, else in the asset."""
+        whole = [f"{kind.asset}/{key}" for kind in KINDS for key in self.refs(kind.asset).all()]
+        return nearest(target, whole) or nearest(target.partition("/")[0], [kind.asset for kind in KINDS])
 
     def _examples(self, known: list[str]) -> str:
         return f"there are {', '.join(known[:_NAMED])}{' …' if len(known) > _NAMED else ''}" if known else \

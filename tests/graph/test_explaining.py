@@ -88,8 +88,43 @@ def test_a_partition_alone_is_its_last_asset_and_the_others_are_named(spoken: Ho
     assert only(explain(spoken, f"alignment/{spoken.line(SO)}"), "lipsync") == []
 
 
+@pytest.mark.parametrize("command", ["explain", "reproduce"])
 @pytest.mark.parametrize(
-    ("target", "hint"), [("play.harbor.en", f"did you mean '{HARBOUR}'"), ("voice_line/no", "there are play.")]
+    ("name", "sentence"),
+    [
+        ("folder", "folder is a folder; name a file in it, or a partition"),
+        ("link", "link is a link to nowhere, where nothing is; mend the link, or name another file or a partition"),
+        ("empty", "empty is empty, so that nothing can be known by its bytes; name a file that is whole, or"),
+    ],
+)
+@pytest.mark.usefixtures("spoken")
+def test_what_is_no_file_is_one_sentence(tmp_path: Path, command: str, name: str, sentence: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "empty").touch()
+    done = CliRunner().invoke(main, [command, str(tmp_path / name)])
+    assert done.exit_code == 2
+    assert done.output.splitlines()[0].startswith("Error: ")
+    assert sentence in done.output
+
+
+def test_a_folder_that_is_called_as_a_partition_is_does_not_hide_it(
+    spoken: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / HARBOUR).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert explain(spoken, HARBOUR).nodes
+
+
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [
+        ("play.harbor.en", f"did you mean '{HARBOUR}'"),
+        ("voice_line/no", "there are play."),
+        ("dialoge_mix/play.harbour.en", f"did you mean 'dialogue_mix/{HARBOUR}'"),
+        ("dialogue_mix/play.harbor.en", f"did you mean '{HARBOUR}'"),
+        ("voice_lin/no", "did you mean 'voice_line'"),
+    ],
 )
 @pytest.mark.usefixtures("spoken")
 def test_an_unknown_name_is_one_sentence_with_near_ones(target: str, hint: str) -> None:
