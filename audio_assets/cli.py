@@ -16,7 +16,7 @@ from audio_assets.cli_backfill import backfill, plan
 from audio_assets.cli_bucket import bucket
 from audio_assets.cli_film import budget, film, take
 from audio_assets.cli_lineage import explain, gc, reproduce, verify
-from audio_assets.cli_plain import FAILED, finish, json_option, plainly, print_json
+from audio_assets.cli_plain import FAILED, Number, finish, json_option, plainly, print_json
 from audio_assets.cli_provenance import provenance
 from audio_assets.cli_queue import queue
 from audio_assets.cli_rotation import rotation
@@ -204,12 +204,12 @@ def analyze(songs: Sequence[Path], no_render: bool, retry_failed: bool, as_json:
 @click.option("--source", "source_track", help="A registered song or an audio file; without one a cue is composed.")
 @click.option("--seed", type=int, help="Another seed, another crackle or tune.")
 @click.option("--mood", "mood_tags", multiple=True, help="A mood of the cue; may be given several times.")
-@click.option("--duration", "duration_s", type=float, help="Seconds to loop or compose to.")
+@click.option("--duration", "duration_s", type=Number(0, min_open=True), help="Seconds to loop or compose to.")
 @click.option("--provider", help="Who makes it: remixer (here), ace_step, elevenlabs_music, or one of your own.")
 @click.option("--model", help="A model of the provider.")
 @click.option("--fallback", help="Who makes it where the provider can not be asked, or does not answer.")
 @click.option("--lyrics", type=click.Path(path_type=Path), help="A text file with the words to sing.")
-@click.option("--source-share", type=float, help="How much of the source to keep, 0 to 1, where it is made anew.")
+@click.option("--source-share", type=Number(0, 1), help="How much of the source to keep where it is made anew.")
 @click.option("--name", default=None, help="Name of the remix's partition; scene and style where it is not given.")
 @json_option
 @plainly

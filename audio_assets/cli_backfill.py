@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from audio_assets.cli_plain import FAILED, STALE, finish, json_option, plainly, print_json
+from audio_assets.cli_plain import FAILED, STALE, Number, finish, json_option, plainly, print_json
 
 _OPTIONS = (
     click.option("--asset", "assets", help="Only of this asset, and what that is made of.", multiple=True),
@@ -14,7 +14,7 @@ _OPTIONS = (
     click.option("--script", "scripts", help="Only of this script.", multiple=True),
     click.option("--where", metavar="NAME=VALUE", help="Only what that is true of: voice=af_heart.", multiple=True),
     click.option("--cause", "causes", help="Only what is stale for it, like workflow, voice or code.", multiple=True),
-    click.option("--max-cost", "max_cost_usd", type=click.FloatRange(min=0.0), help="At most that, in US dollars."),
+    click.option("--max-cost", "max_cost_usd", type=Number(0), help="At most that, in US dollars."),
     click.option("--retry-failed", is_flag=True, help="Count partitions that failed as stale."),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from audio_assets.cli_plain import UserError, finish, json_option, plainly, print_json, print_table
+from audio_assets.cli_plain import Number, UserError, finish, json_option, plainly, print_json, print_table
 
 _entries = click.argument("entries", metavar="ENTRY...", type=int, nargs=-1, required=True)
 _by = click.option("--by", default="", help="Who says it; your user name where it is not given.")
@@ -105,10 +105,10 @@ def take_remix(song: str, scene: str, parent: str, revision: str, as_json: bool)
 @click.argument("song")
 @click.argument("scene")
 @click.argument("name", metavar="TAKE")
-@click.option("--user", "user_score", type=float, help="0 to 5.")
-@click.option("--quality", "quality_score", type=float, help="0 to 1, instead of what was measured.")
-@click.option("--character", "character_consistency", type=float, help="0 to 1, instead of what was measured.")
-@click.option("--mouth", "mouth_visibility", type=float, help="0 to 1, instead of what was measured.")
+@click.option("--user", "user_score", type=Number(0, 5), help="0 to 5.")
+@click.option("--quality", "quality_score", type=Number(0, 1), help="0 to 1, instead of what was measured.")
+@click.option("--character", "character_consistency", type=Number(0, 1), help="0 to 1, instead of what was measured.")
+@click.option("--mouth", "mouth_visibility", type=Number(0, 1), help="0 to 1, instead of what was measured.")
 @click.option("--note", default=None, help="What you think of it.")
 @_by
 @json_option

@@ -1,6 +1,7 @@
 """What all commands share: a user's mistake is one sentence, `--json` prints one object, exit codes."""
 
 import errno
+import math
 import os
 import sys
 import time
@@ -21,6 +22,15 @@ _ONLY_LOOKS = (
     *("explain", "reproduce", "provenance"),
 )
 """Commands that change nothing, of the groups whose changes alone are of interest."""
+
+
+class Number(click.FloatRange):
+    """A number within bounds, as every option of a float takes it: nan and inf are told from that."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        found = super().convert(value, param, ctx)
+        return found if math.isfinite(found) else self.fail(f"{value} is no number to work with.", param, ctx)
 
 
 class UserError(click.ClickException):

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from audio_assets.cli_plain import ask_first, finish, json_option, plainly, print_json, print_table, yes_option
+from audio_assets.cli_plain import Number, ask_first, finish, json_option, plainly, print_json, print_table, yes_option
 from audio_assets.domain.live_message import MESSAGE_TYPES, QUEUES, Queue
 
 
@@ -100,7 +100,7 @@ def autoplay() -> None:
 
 
 @autoplay.command("start")
-@click.option("--cooldown", "cooldown_s", type=click.FloatRange(0, 3600), help="Seconds of silence between messages.")
+@click.option("--cooldown", "cooldown_s", type=Number(0, 3600), help="Seconds of silence between messages.")
 @json_option
 @plainly
 def autoplay_start(cooldown_s: float | None, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """What the commands of lineage do, apart from printing: each opens the studio on the settings' data root."""
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -95,11 +96,11 @@ def reproduce(targets: Sequence[str], *, into: Path | None, is_deep: bool, with_
     Raises:
         ValueError: nothing here is what was asked for, or `into` can not be used.
     """
-    if into is not None and into.exists() and not into.is_dir():
-        raise ValueError(f"{into} is no folder; name another one after --into")
     studio = open_what_is_there()
     explainer = Explainer(studio.store, studio)
     folders = [found.folder for found in map(explainer.find, targets)]
+    if into is not None:
+        _make_folder(into)
     if is_deep:
         trees = [list(explainer.lineage(Found(folder)).nodes) for folder in folders]
         folders = [folder for tree in trees for folder in reversed(tree)]
@@ -114,6 +115,22 @@ def reproduce(targets: Sequence[str], *, into: Path | None, is_deep: bool, with_
     order = {folder: number for number, folder in enumerate(dict.fromkeys(folders))}
     done.steps.sort(key=lambda step: order[step.object])
     return done
+
+
+def _make_folder(into: Path) -> None:
+    """Make the folder for what is rendered, before anything is.
+
+    Raises:
+        ValueError: it can not be made, or not be written into.
+    """
+    if into.exists() and not into.is_dir():
+        raise ValueError(f"{into} is no folder; name another one after --into")
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{into} can not be made ({error.strerror}); name another folder after --into") from error
+    if not os.access(into, os.W_OK | os.X_OK):
+        raise ValueError(f"{into} can not be written into; name another folder after --into, or get the right to")
 
 
 def _scratch(studio: Studio) -> Path:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from audio_assets import provenance
 from audio_assets.commands import open_what_is_there
+from audio_assets.domain.toml_tables import nearest, nearest_few
 from audio_assets.instance import open_instance
 from audio_assets.studio import Studio
 from resources.provenance_db import Refreshed
 from resources.provenance_query import WITHIN_S, Answer, ask, plain, select
 from resources.provenance_schema import TABLES
-from resources.provenance_views import VIEWS
+from resources.provenance_views import NAMES, TOUCHED, VIEWS
 
 _WIDEST = 60
 
@@ -45,6 +46,15 @@ def answer(
     """
     question = (sql,) if sql else select(view, arguments)
     return ask(done.file, *question, n_rows=n_rows, within_s=within_s)
+
+
+def remark(done: Refreshed, found: Answer, view: str, arguments: Sequence[str]) -> str:
+    """What there is to say of an answer without rows, "" where a table says it."""
+    if found.rows or view != TOUCHED:
+        return ""
+    what, named = arguments
+    known = [str(name) for name, *_ in ask(done.file, *select(NAMES, [what])).rows]
+    return f"nothing was touched by {what} '{named}'; {nearest(named, known) or nearest_few(named, known)}"
 
 
 def overview(done: Refreshed) -> str:

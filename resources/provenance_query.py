@@ -109,6 +109,7 @@ def _stopped_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Ite
         yield
     finally:
         timer.cancel()
+        timer.join()  # it holds the connection: one that outlives the command is told of on the terminal
 
 
 def view(name: str) -> View | None:

@@ -5,7 +5,21 @@ They are made from the tables of `provenance_schema.py` when the database is mad
 
 from dataclasses import dataclass
 
+TOUCHED, NAMES = "touched_by", "known_names"
 _A_FOLDER = "'/[0-9a-f]{64}$'"
+_NAMES = """CASE what
+                WHEN 'voice' THEN list_append(voices, voice)
+                WHEN 'model' THEN list_append(action ->> '$.provider.*', model)
+                WHEN 'provider' THEN [provider]
+                WHEN 'workflow' THEN [workflow, workflow_sha256]
+                WHEN 'character' THEN [character]
+                WHEN 'licence' THEN string_split(licence, '; ')
+                WHEN 'word' THEN action ->> '$.params.pronunciations[*][0]'
+                WHEN 'object' THEN [object]
+                WHEN 'content' THEN [content]
+                ELSE error('touched_by knows voice, model, provider, workflow, character, licence, word, object and '
+                    || 'content, no ' || what) END"""
+"""What an object was made with, by the kind `what`; NULL where there is nothing of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,23 +242,12 @@ VIEWS = (
         example="select * from incomplete where asset = 'final_video'",
     ),
     View(
-        "touched_by",
+        TOUCHED,
         "Every object that something went into, and all that was made of those in turn. what is voice, model, "
         "provider, workflow, character, licence, word (of the lexicon), object or content; n_steps is how far down.",
-        """
+        f"""
         WITH RECURSIVE direct AS (
-            SELECT object FROM objects WHERE CASE what
-                WHEN 'voice' THEN voice = named OR list_contains(voices, named)
-                WHEN 'model' THEN model = named OR list_contains(action ->> '$.provider.*', named)
-                WHEN 'provider' THEN provider = named
-                WHEN 'workflow' THEN workflow = named OR workflow_sha256 = named
-                WHEN 'character' THEN character = named
-                WHEN 'licence' THEN list_contains(string_split(licence, '; '), named)
-                WHEN 'word' THEN list_contains(action ->> '$.params.pronunciations[*][0]', named)
-                WHEN 'object' THEN object = named
-                WHEN 'content' THEN content = named
-                ELSE error('touched_by knows voice, model, provider, workflow, character, licence, word, object and '
-                    || 'content, no ' || what) END
+            SELECT object FROM objects WHERE list_contains({_NAMES}, named)
         ), reached AS (
             SELECT object, 0 AS n_steps FROM direct
             UNION
@@ -254,8 +257,20 @@ VIEWS = (
         SELECT o.asset, r.partition, r.partition IS NOT NULL AS is_current, n.n_steps, o.rendered_at, o.object
         FROM nearest n JOIN objects o ON o.object = n.object LEFT JOIN refs r ON r.object = n.object
         ORDER BY n.n_steps, o.asset, r.partition, o.object
-        """,
+        """,  # noqa: S608 - a constant of this module
         arguments=("what", "named"),
         example="select asset, count(*) from touched_by('voice', 'af_heart') where is_current group by asset",
+    ),
+    View(
+        NAMES,
+        "What touched_by may be asked for: the names of all that is voice, model, provider ... (as there), and how "
+        "many objects were made with it.",
+        f"""
+        WITH named AS (SELECT object, unnest({_NAMES}) AS name FROM objects)
+        SELECT name, count(DISTINCT object) AS n_objects FROM named WHERE name IS NOT NULL AND name <> ''
+        GROUP BY name ORDER BY n_objects DESC, name
+        """,  # noqa: S608 - a constant of this module
+        arguments=("what",),
+        example="select * from known_names('character')",
     ),
 )

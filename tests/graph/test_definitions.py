@@ -79,12 +79,12 @@ TABLE = {
     "take_review": ("takes", "json", "team:video", "1", SCENES, ("scene_take",)),
     "selected_take": ("takes", "json", "team:video", "1", SCENES, ("scene_take", "take_quality", "take_review")),
     "contact_sheet": (
-        *("takes", "image", "team:video", "1", SONGS),
+        *("takes", "image", "team:video", "2", SONGS),
         ("scene_take", "selected_take", "take_quality", "take_review"),
     ),
-    "vocal_segment": ("performance", "flac", "team:animation", "1", SCENES, ("scene_span", "vocals")),
+    "vocal_segment": ("performance", "flac", "team:animation", "2", SCENES, ("scene_span", "vocals")),
     "scene_alignment": (
-        *("performance", "json", "team:animation", "1", SCENES),
+        *("performance", "json", "team:animation", "2", SCENES),
         ("lyric_alignment", "scene_span", "vocal_segment"),
     ),
     "lipsynced_take": (
@@ -341,6 +341,21 @@ def test_the_commands_are_these() -> None:
 @pytest.mark.parametrize("asset", sorted(TABLE))
 def test_the_readme_names_every_asset(asset: str) -> None:
     assert f"`{asset}`" in (REPOSITORY / "README.md").read_text(), f"README.md does not say what {asset} is"
+
+
+def params(group: click.Group = main) -> Iterator[click.Parameter]:
+    """What all sub-commands take."""
+    for command in group.commands.values():
+        yield from params(command) if isinstance(command, click.Group) else command.params
+
+
+def test_no_number_that_a_command_takes_is_none() -> None:
+    taken = {param.name: param.type for param in params() if isinstance(param.type, click.types.FloatParamType)}
+    assert {"within_s", "max_cost_usd", "cooldown_s", "user_score"} <= taken.keys()
+    for kind in taken.values():
+        for value in ("nan", "inf", "-inf"):
+            with pytest.raises(click.BadParameter):
+                kind.convert(value, None, None)
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

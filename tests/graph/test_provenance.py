@@ -106,6 +106,8 @@ def test_the_command_lists_prints_and_refuses(rendered: House) -> None:
         (("--sql", "DROP TABLE refs"), "one SELECT is answered here, not DROP"),
         (("--sql", "FROM read_text('/etc/passwd')"), "a question reaches the provenance database only"),
         (("refs", "--sql", "SELECT 1"), "name a view or ask with --sql, not both"),
+        (("--sql", " "), "there is no question after --sql; write a SELECT"),
+        (("refs", "--timeout", "nan"), "nan is no number to work with"),
     ):
         refused = command(*arguments)
         assert (refused.exit_code, says in refused.output) == (2, True), refused.output
@@ -113,6 +115,19 @@ def test_the_command_lists_prints_and_refuses(rendered: House) -> None:
     mended = command("refs", "--csv")
     assert "was made anew: it was damaged" in mended.stderr
     assert len(mended.stdout.splitlines()) == 18
+
+
+@pytest.mark.usefixtures("rendered")
+def test_a_name_that_touched_nothing_is_answered_with_the_nearest() -> None:
+    missed = command("touched_by", "voice", "am_michal")
+    assert (missed.exit_code, missed.stdout) == (
+        0, "nothing was touched by voice 'am_michal'; did you mean 'am_michael'?\n",
+    )  # fmt: skip
+    as_json = command("touched_by", "character", "Nobody", "--json")
+    assert orjson.loads(as_json.stdout)["rows"] == []
+    assert "nothing was touched by character 'Nobody'; there are " in as_json.stderr
+    names = orjson.loads(command("known_names", "voice", "--json").stdout)["rows"]
+    assert {row["name"]: row["n_objects"] for row in names} == {"af_bella": 2, "af_heart": 1, "am_michael": 2}
 
 
 @pytest.mark.parametrize("name", [*(table.name for table in TABLES), *(view.name for view in VIEWS)])

@@ -54,6 +54,24 @@ def test_every_step_of_a_mix_is_the_same_and_nothing_in_the_root_changes(rendere
     assert made.read_bytes() == (rendered.object_of("dialogue_mix", HARBOUR) / "mix.wav").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("file", "is no folder; name another one after --into"),
+        ("file/x", "can not be made (Not a directory); name another folder after --into"),
+        ("locked", "can not be written into; name another folder after --into, or get the right to"),
+    ],
+)
+def test_a_folder_that_can_not_be_used_is_one_sentence(
+    rendered: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, sentence: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "locked").mkdir()
+    monkeypatch.setattr("os.access", lambda path, _: path != tmp_path / "locked")  # root may write everywhere
+    done = CliRunner().invoke(main, ["reproduce", f"voice_line/{rendered.line(LATE)}", "--into", str(tmp_path / name)])
+    assert (done.exit_code, done.output.strip()) == (2, f"Error: {tmp_path / name} {sentence}")
+
+
 def test_what_people_say_today_does_not_matter_where_the_recorded_request_is_enough(
     rendered: House, tmp_path: Path
 ) -> None:
