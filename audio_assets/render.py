@@ -343,13 +343,13 @@ class Recipe(ABC):
         self, asset: str, partition: str, name: str, sidecar: Sidecar, *, through: Sequence[str] = ()
     ) -> Mapping[str | Path, str]:
         """Where `publish_into` puts its copy; nowhere while what is there was no input, itself or `through` others."""
-        found: Sidecar | None = sidecar
+        action: Mapping[str, Any] | None = sidecar.action
         ref = None
         for upstream in (*through, asset):
             ref = self.studio.refs(upstream).get(partition)
-            if ref is None or found is None or found.action["inputs"].get(upstream) != ref.content:
+            if ref is None or action is None or action["inputs"].get(upstream) != ref.content:
                 return {}
-            found = self.store.find(ref.object)
+            action = self.store.recorded_action(ref.object)
         return {f"{ref.object}/{name}": name} if ref is not None else {}
 
     def publish_into(self, asset: str, partition: str, name: str, folder: str, sidecar: Sidecar) -> None:

@@ -293,12 +293,15 @@ def _look_at_copies(recipe: Recipe, refs: dict[str, Ref], damaged: set[str], fou
     if type(recipe).copies is Recipe.copies:
         return
     idle = set(found.idle)
+    gone = {one.path for one in found.damage if one.kind == "missing"}
     for partition, ref in refs.items():
         is_looked_at = ref.object not in damaged and f"{recipe.asset}/{partition}" not in idle
         sidecar = recipe.store.find(ref.object) if is_looked_at else None
         if sidecar is None:
             continue
         for path, name in recipe.copies(partition, sidecar).items():
+            if str(path).rpartition("/")[0] in gone:  # with the object that it was put into, which is told of
+                continue
             found.n_copies += 1
             problem = _wrong_copy(recipe.store, path, sidecar.files[name].sha256) if name in sidecar.files else ""
             if problem:

@@ -1,5 +1,6 @@
 """Everything against its hash: one flipped byte is found and rendered again; what nobody damaged is left alone."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,18 @@ def test_a_dry_run_leaves_the_damage_and_says_what_would_help(spoken: House) -> 
     assert spoken.tree() == before
     assert CliRunner().invoke(main, ["verify", "--dry-run"]).exit_code == 1
     assert not spoken.stale()
+
+
+@pytest.mark.parametrize("gone", ["out.wav", "alignment.json", ""])
+def test_what_is_gone_is_told_once(
+    spoken: House, gone: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("resources.store._told", set())
+    folder = spoken.object_of("alignment" if gone == "alignment.json" else "voice_line", spoken.line(LATE))
+    (folder / gone).unlink() if gone else shutil.rmtree(folder)
+    told = CliRunner().invoke(main, ["verify", "--dry-run"]).output
+    assert told.count(folder.name) == 1
+    assert not caplog.messages
 
 
 def test_missing_files_torn_sidecars_and_gone_objects_are_planned(spoken: House) -> None:
