@@ -88,8 +88,11 @@ class Decided:
 
 
 def decide(seen: Seen, found: Plan, wanted: Mapping[str, Sequence[str]], *, at: float) -> Decided:
-    """Ask for what the policies allow of a plan (`wanted`), but not for the same work again and again."""
-    left = sha256_hex(canonical([entry.as_json() for entry in found.stale]))
+    """Ask for what the policies allow of a plan (`wanted`), but not for the same work again and again.
+
+    Under other policies the plan is another one: it says which is whose, and how much waits for an answer.
+    """
+    left = sha256_hex(canonical([seen.rules, *(entry.as_json() for entry in found.stale)]))
     fingerprint = sha256_hex(canonical([wanted, seen.told])) if wanted else ""
     after = replace(seen.after_plan(fingerprint, at), is_due=False, left=left)
     why_not = ""

@@ -4,8 +4,9 @@
     default = "auto"     # what stands for every asset that is not named
     scene_take = "ask"
 
-`auto`: rendered by itself. `ask`: left in the plan until somebody asks for it. `off`: never by itself, and not pointed
-out. Without a word of the settings it is `ask` where a render is paid, else `auto`.
+`auto`: rendered by itself. `ask`: left in the plan until somebody asks for it. `off`: as `ask`, but not counted among
+what waits for an answer (`asks` of `stale_plan`). Without a word of the settings it is `ask` where a render is paid,
+else `auto`.
 """
 
 from collections.abc import Collection, Mapping

@@ -100,12 +100,28 @@ def test_what_is_to_be_asked_for_is_left_in_the_plan(ticks: WorkflowTicks, polic
     assert [(row.data["asset"], row.data["partitions"]) for row in table if row.data["policy"] == policy] == [
         ("voice_line", 2)
     ]
+    assert event.asset_materialization.metadata["asks"].value == (2 if policy == "ask" else 0)
     assert table[0].data["cause"] == "speed 1.0 -> 0.9"
     key = dg.AssetCheckKey(dg.AssetKey("voice_line"), "up_to_date")
     (check,) = ticks.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
     assert check.status.value == "FAILED"
     assert not ticks.skip().startswith("a run"), "nothing is told twice"
     assert len(ticks.instance.event_log_storage.get_asset_check_execution_history(key, limit=9)) == 2
+
+
+def test_under_another_policy_the_plan_is_left_anew(ticks: WorkflowTicks) -> None:
+    asks = []
+    ticks.house.write("cast.toml", SLOWER)
+    for policy in ("ask", "off"):
+        ticks.house.write("backfill.toml", f'[policy]\nvoice_line = "{policy}"\n')
+        ticks.skip()
+        event = ticks.instance.get_latest_materialization_event(dg.AssetKey("stale_plan"))
+        assert event is not None
+        assert event.asset_materialization is not None
+        asks.append(event.asset_materialization.metadata["asks"].value)
+    assert asks == [2, 0]
+    ticks.house.write("backfill.toml", '[policy]\nvoice_line = "auto"\n')
+    assert len(ticks.order()["voice_line"]) == 2
 
 
 def test_a_line_that_is_written_anew_is_not_held_up_by_what_is_to_be_asked_for(ticks: WorkflowTicks) -> None:

@@ -3,9 +3,17 @@
 from pathlib import Path
 
 import pytest
+from dagster._loggers import default_system_loggers
 
 from audio_assets.instance import open_instance, prepare_home
 from audio_assets.settings import Settings
+
+
+def test_runs_say_no_more_on_the_terminal_than_they_need_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    with open_instance(Settings(data=tmp_path)) as instance:
+        ((_, config),) = default_system_loggers(instance)
+    assert config["log_level"] == "INFO"
 
 
 @pytest.mark.parametrize(
