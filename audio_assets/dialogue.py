@@ -18,7 +18,7 @@ from audio_assets.domain.line_request import LineRequest, request_line
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.lines import NARRATOR, Line, partition_key, script_slug
 from audio_assets.domain.mix_spec import MixSpec, MixSpecError, parse_mix_spec
-from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.rendering import NotWanted, PermanentError
 from audio_assets.domain.schemas.records import RecordError, read_record
 from audio_assets.domain.schemas.script import ScriptRecord
 from audio_assets.domain.scripts.renpy import language_tag
@@ -188,14 +188,15 @@ class Dialogue:
         """What to render for a line partition.
 
         Raises:
-            PermanentError: no such line, or cast or lexicon can not serve it.
+            NotWanted: no such line.
+            PermanentError: cast or lexicon can not serve it.
         """
         known = self._requests.get(partition)
         if known is not None:
             return known
         cue = self.cues.get(partition)
         if cue is None:
-            raise PermanentError(f"{partition} is no line of a registered script (retired, or never ingested)")
+            raise NotWanted(f"{partition} is no line of a registered script (retired, or never ingested)")
         request = self.resolve(partition, cue.line, cue.lang)
         self._requests[partition] = request
         return request
@@ -226,11 +227,11 @@ class Dialogue:
         """The cue sheet of a mix partition.
 
         Raises:
-            PermanentError: no script has that label now.
+            NotWanted: no script has that label now.
         """
         found = self.sheets.get(partition)
         if found is None:
-            raise PermanentError(f"{partition} is no label of a registered script")
+            raise NotWanted(f"{partition} is no label of a registered script")
         return found
 
     def stand_ins(self) -> tuple[dict[str, int], dict[str, str]]:

@@ -49,7 +49,7 @@ class Place:
         first = self.box.nodes[0]
         if first.state in ("gone", "damaged"):
             return "bad"
-        return "today" if first.today else first.state
+        return "today" if first.today else "earlier" if first.unwanted else first.state
 
 
 @dataclass(frozen=True, slots=True)

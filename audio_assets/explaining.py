@@ -10,13 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
 from audio_assets.domain.causes import changes
 from audio_assets.domain.comfy_template import TemplateError, parse_template
 from audio_assets.domain.lineage import Lineage, Node, Origin, State, provider_origins
-from audio_assets.domain.rendering import PermanentError, UpstreamError
+from audio_assets.domain.rendering import NotWanted, PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar, StandsIn
 from audio_assets.domain.toml_tables import nearest
 from audio_assets.domain.written_files import as_recorded, recorded_of
@@ -45,6 +46,14 @@ class Found:
     folder: str
     partition: str = ""
     remarks: tuple[str, ...] = ()
+
+
+class _Today(NamedTuple):
+    """What is said of a partition of an object: its origins, what would be different, and why nobody asks for it."""
+
+    origins: tuple[Origin, ...]
+    changed: tuple[str, ...] = ()
+    unwanted: str = ""
 
 
 def kind_of(folder: str) -> type[Recipe] | None:
@@ -338,9 +347,11 @@ class Explainer:
         missing = [name for name, entry in sidecar.files.items() if self.store.size(f"{folder}/{name}") != entry.size]
         origins: tuple[Origin, ...] = sidecar.origins
         today: tuple[str, ...] = ()
+        unwanted = ""
         if kind is not None and self._studio is not None and is_current:
             told = [self._today(self.recipe(kind), partition, sidecar) for partition in partitions[:_NAMED]]
-            origins, today = tuple(dict.fromkeys(origin for one, _ in told for origin in one)), told[0][1]
+            origins = tuple(dict.fromkeys(origin for one in told for origin in one.origins))
+            today, unwanted = told[0].changed, told[0].unwanted
         inputs, files = self._inputs(sidecar, {origin.sha256 for origin in origins})
         action = sidecar.action
         return Node(
@@ -366,6 +377,7 @@ class Explainer:
             ),
             inputs=tuple(inputs.items()),
             today=today,
+            unwanted=unwanted,
             stands_in_for=_said(sidecar.stands_in_for),
             problem=self._missing(missing, kind, partitions if is_current else (), sidecar) if missing else "",
         )
@@ -420,7 +432,7 @@ class Explainer:
                 yield Origin("accepted as it is", partition, said=said.get("why", ""), by=said.get("by", ""),
                              at=said.get("at", ""))  # fmt: skip
 
-    def _today(self, recipe: Recipe, partition: str, sidecar: Sidecar) -> tuple[tuple[Origin, ...], tuple[str, ...]]:
+    def _today(self, recipe: Recipe, partition: str, sidecar: Sidecar) -> _Today:
         """The origins, and what would be different today.
 
         They are recorded of the partition that the object was rendered for; those of another one that shares it, for
@@ -428,18 +440,21 @@ class Explainer:
         """
         is_recorded = bool(sidecar.origins) and partition == sidecar.partition
         if partition.startswith(AD_HOC):
-            return sidecar.origins if is_recorded else (), ()
+            return _Today(sidecar.origins if is_recorded else ())
         origins = sidecar.origins if is_recorded else known_origins(recipe, partition)
         try:
             action = recipe.describe(partition)
+        except NotWanted as error:
+            return _Today(origins, unwanted=str(error))
         except (PermanentError, UpstreamError) as error:
-            return origins, (f"it can not be rendered: {error}",)
+            return _Today(origins, (f"it can not be rendered: {error}",))
         ref = recipe.refs.get(partition)
         if ref is not None and ref.action_key == action.key and not ref.accepted:
-            return origins, ()
+            return _Today(origins)
         if not is_recorded:  # what they were is not known
             origins = tuple(replace(origin, kind=f"{origin.kind} today") for origin in origins)
-        return origins, tuple(change.phrase for change in changes(sidecar.action, action.as_record())) or ("changed",)
+        changed = tuple(change.phrase for change in changes(sidecar.action, action.as_record()))
+        return _Today(origins, changed or ("changed",))
 
     # What the store says, each read once
 

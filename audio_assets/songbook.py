@@ -37,7 +37,7 @@ from audio_assets.domain.remix_spec import (
     request_record,
     style_record,
 )
-from audio_assets.domain.rendering import PermanentError, Unavailable, UpstreamError
+from audio_assets.domain.rendering import NotWanted, PermanentError, Unavailable, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.scene_prompt import Templates, parse_templates, prompt_inputs
 from audio_assets.domain.schemas.records import RecordError, Sidecar, read_record
@@ -99,11 +99,11 @@ class SongBook:
         """One registered song.
 
         Raises:
-            PermanentError: there is none of that name now.
+            NotWanted: there is none of that name now.
         """
         found = self.records.get(song)
         if found is None:
-            raise PermanentError(f"{song} is no registered song (retired, or never dropped)")
+            raise NotWanted(f"{song} is no registered song (retired, or never dropped)")
         return found
 
     def known_songs(self, at_most: int = 12) -> str:
@@ -315,13 +315,16 @@ class SongBook:
         """The scene of a partition and the storyboard that it stands in.
 
         Raises:
-            PermanentError: the song's storyboard has no such scene now.
+            NotWanted: the song's storyboard has no such scene now.
+            PermanentError: there is no storyboard.
         """
         scene, song = parse_scene_key(partition)
         board = self.board(song)
         found = next((one for one in board.scenes if one.id == scene), None) if board else None
-        if board is None or found is None:
-            raise PermanentError(f"the storyboard of {song} has no scene {scene} now")
+        if board is None:
+            raise PermanentError(f"the storyboard of {song} is not there, or can not be read")
+        if found is None:
+            raise NotWanted(f"the storyboard of {song} has no scene {scene} now")
         return board, found
 
     def scene_partitions(self) -> list[str]:
@@ -402,12 +405,13 @@ class SongBook:
         """What the settings say of one format.
 
         Raises:
-            PermanentError: they do not name it, or can not be read.
+            NotWanted: they do not name it.
+            PermanentError: they can not be read.
         """
         name, song = parse_scene_key(partition)
         found = self.settings(song).film.deliverables.get(name)
         if found is None:
-            raise PermanentError(f"the settings of {song} do not ask for {name}")
+            raise NotWanted(f"the settings of {song} do not ask for {name}")
         return asdict(found)
 
     # remixes
@@ -421,11 +425,12 @@ class SongBook:
         """The request of a remix partition.
 
         Raises:
-            PermanentError: there is none, or its record is damaged.
+            NotWanted: there is none.
+            PermanentError: its record is damaged.
         """
         data = self.remixes.get(partition)
         if data is None:
-            raise PermanentError(f"{partition} is no registered remix")
+            raise NotWanted(f"{partition} is no registered remix")
         try:
             return parse_remix_request(read_record(data, REMIX_SCHEMA)["request"], partition)
         except (RecordError, RemixError, KeyError) as error:

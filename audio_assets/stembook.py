@@ -22,7 +22,7 @@ from audio_assets.domain.message_request import FOLDER as REQUESTS_FOLDER
 from audio_assets.domain.message_request import SUFFIXES as REQUEST_SUFFIXES
 from audio_assets.domain.message_request import MessageError, MessageRequest, read_requests
 from audio_assets.domain.message_template import Template, TemplateError, TemplatePart, parse_template
-from audio_assets.domain.rendering import PermanentError
+from audio_assets.domain.rendering import NotWanted, PermanentError
 from audio_assets.domain.schemas.records import RecordError, read_record
 from audio_assets.domain.stem_ids import KINDS, PLURALS, PREFIX, Kind, parse_stem_id
 from audio_assets.domain.stem_settings import FILE as SETTINGS
@@ -311,11 +311,11 @@ class StemBook:
         """One message.
 
         Raises:
-            PermanentError: nobody asks for it.
+            NotWanted: nobody asks for it.
         """
         found = self.messages.get(partition)
         if found is None:
-            raise PermanentError(f"{partition} is no message that is asked for (retired, or never was)")
+            raise NotWanted(f"{partition} is no message that is asked for (retired, or never was)")
         return found
 
     def parts(self, partition: str) -> list[tuple[str, TemplatePart]]:

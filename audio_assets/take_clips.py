@@ -14,7 +14,7 @@ from audio_assets.brought_files import brought
 from audio_assets.domain.action import Action
 from audio_assets.domain.budget import Order
 from audio_assets.domain.lineage import Origin
-from audio_assets.domain.rendering import PermanentError, Unavailable, UpstreamError
+from audio_assets.domain.rendering import NotWanted, PermanentError, Unavailable, UpstreamError
 from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar, StandsIn
 from audio_assets.domain.schemas.take_requests import Slot, take_id
@@ -95,7 +95,7 @@ class TakeClips(Recipe):
         ids = self.studio.takes.ids(scene)
         found = next((take for take in self.studio.takes.wanted(scene) if ids[take.slot.key] == name), None)
         if found is None:
-            raise PermanentError(f"{name} of {scene} is not wanted any more")
+            raise NotWanted(f"{name} of {scene} is not wanted any more")
         return found
 
     def describe(self, partition: str) -> Action:

@@ -65,7 +65,8 @@ class Origin:
 class Node:
     """One object: what it is, who made it and at what cost, and the objects that it is made of.
 
-    `inputs` are (name, folder). `today` says what would be different if it were rendered today, "" of nothing.
+    `inputs` are (name, folder). `today` says what would be different if it were rendered today, `unwanted` why nobody
+    asks for it any more.
     `problem` is why it is not whole. `stands_in_for`: the provider that was wanted, and why another one made it.
     """
 
@@ -86,6 +87,7 @@ class Node:
     origins: tuple[Origin, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
     today: tuple[str, ...] = ()
+    unwanted: str = ""
     problem: str = ""
     stands_in_for: str = ""
 
@@ -99,7 +101,7 @@ class Node:
     def likeness(self) -> bytes:
         """Nodes of one likeness may stand as one."""
         return canonical([self.asset, self.code_version, dict(self.provider), self.state, self.today, self.problem,
-                          self.stands_in_for])  # fmt: skip
+                          self.stands_in_for, bool(self.unwanted)])  # fmt: skip
 
     def as_record(self) -> dict[str, Any]:
         """Plain values."""
@@ -122,6 +124,11 @@ class Lineage:
         """How many of its objects would be different today."""
         return sum(bool(node.today) for node in self.nodes.values())
 
+    @property
+    def n_unwanted(self) -> int:
+        """How many of its objects nobody asks for any more."""
+        return sum(bool(node.unwanted) for node in self.nodes.values())
+
     def as_json(self) -> dict[str, Any]:
         """Plain values: each node once, edges by folder."""
         return {
@@ -130,6 +137,7 @@ class Lineage:
             "remarks": list(self.remarks),
             "n_objects": len(self.nodes),
             "n_stale": self.n_stale,
+            "n_unwanted": self.n_unwanted,
             "nodes": {folder: node.as_record() for folder, node in self.nodes.items()},
         }
 
@@ -226,13 +234,14 @@ def as_text(lineage: Lineage, *, is_all: bool = False) -> str:
     """The tree for people: alike siblings as one (each alone with `is_all`), what was shown already by its number."""
     writer = _Writer(lineage, is_all)
     lines = [*lineage.remarks, *writer.lines([lineage.root])]
-    n, n_stale = len(lineage.nodes), lineage.n_stale
+    n = len(lineage.nodes)
     count = f"{n} object{'s' if n > 1 else ''}"
     n_stand_ins = sum(bool(node.stands_in_for) for node in lineage.nodes.values())
     count += f", {n_stand_ins} of them a stand-in's" if n_stand_ins else ""
-    lines.append(f"{count}; {n_stale} would be different today" if n_stale else f"{count}; all as today's inputs say"
-                 if writer.is_compared else count)  # fmt: skip
-    return "\n".join(lines)
+    changed = [f"{lineage.n_stale} would be different today"] if lineage.n_stale else []
+    changed += [f"{lineage.n_unwanted} not asked for any more"] if lineage.n_unwanted else []
+    same = ["all as today's inputs say"] if writer.is_compared else []
+    return "\n".join([*lines, "; ".join([count, *(changed or same)])])
 
 
 class _Writer:
@@ -293,6 +302,8 @@ def _details(nodes: Sequence[Node]) -> Iterator[str]:
         yield " · ".join(part for part in _facts(nodes) if part)
     for phrase in first.today:
         yield f"! today: {phrase}"
+    if first.unwanted:
+        yield f"! not asked for any more{': ' if len(nodes) == 1 else ', as '}{first.unwanted}"
 
 
 def _facts(nodes: Sequence[Node]) -> Iterator[str]:

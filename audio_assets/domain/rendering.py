@@ -31,7 +31,11 @@ class PermanentError(ValueError):
     """The request would fail again as it stands; the message says what, where and what to do."""
 
 
-class Unavailable(PermanentError):  # noqa: N818 - what happened, as a reader says it
+class NotWanted(PermanentError):  # noqa: N818 - what happened, as a reader says it
+    """Nobody asks for it any more: its line, song, scene or take is not there today."""
+
+
+class Unavailable(PermanentError):  # noqa: N818
     """A provider can not be asked as things stand: no key, no address, retired. Settings may name a stand-in."""
 
 

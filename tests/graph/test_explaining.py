@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from audio_assets.cli import main
-from audio_assets.domain.lineage import Lineage, Node, Origin
+from audio_assets.domain.lineage import Lineage, Node, Origin, as_text
 from audio_assets.explaining import Explainer, UnknownArtifact
+from audio_assets.launch import MUSIC
 from audio_assets.settings import Settings
 from audio_assets.site import build_site
 from audio_assets.speech import VoiceLine
@@ -259,6 +260,20 @@ def test_what_nobody_reviewed_is_told_of_its_own_scene(cinema: Cinema) -> None:
             scene,
             SONG,
         }
+
+
+def test_what_nobody_asks_for_any_more_is_no_difference(cinema: Cinema) -> None:
+    cinema.edit("clip_seconds = 4", "clip_seconds = 8")  # two scenes where there were four
+    cinema.render(MUSIC)
+    found = explain(cinema, f"final_video/{SONG}")
+    takes = {node.partitions[0]: node for node in only(found, "take")}
+    assert takes[f"t01@s001|{SONG}"].unwanted == f"t01 of s001|{SONG} is not wanted any more"
+    assert takes[f"t01@s004|{SONG}"].unwanted == f"the storyboard of {SONG} has no scene s004 now"
+    assert not [node.partitions for node in found.nodes.values() if node.today and node.unwanted]
+    assert {node.asset for node in found.nodes.values() if node.unwanted} >= {"take", "scene_take", "scene_clip"}
+    last = as_text(found).splitlines()[-1]
+    assert last.endswith(f"; {found.n_stale} would be different today; {found.n_unwanted} not asked for any more")
+    assert not found.nodes[found.root].unwanted
 
 
 def test_a_film_tells_its_song_its_takes_and_who_chose(cinema: Cinema) -> None:
