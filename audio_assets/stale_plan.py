@@ -14,7 +14,7 @@ from audio_assets.checks import evaluation
 from audio_assets.domain.backfill_policy import Policies
 from audio_assets.launch import RECIPES, recipes
 from audio_assets.plan import Plan, Stale, plan
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.studio import Studio, StudioResource
 
 ASSET, UP_TO_DATE = "stale_plan", "up_to_date"
