@@ -18,7 +18,8 @@ from audio_assets.domain.plan_filter import PlanFilter, parse_causes, parse_wher
 from audio_assets.jobs import concluded, take_step
 from audio_assets.launch import LIVE, PIPELINES, Pipeline, order, sync
 from audio_assets.plan import plan
-from audio_assets.render import Outcome, Recipe
+from audio_assets.recipe import Recipe
+from audio_assets.render import Outcome
 from audio_assets.stale_plan import plan_event
 from audio_assets.studio import Studio, StudioResource
 from resources import render_lock

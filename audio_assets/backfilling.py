@@ -17,7 +17,7 @@ from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.scene_key import SEPARATOR, song_of
 from audio_assets.launch import PIPELINES, RECIPES, SOURCES
 from audio_assets.plan import Plan, Stale, Stuck
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.settings import Settings
 from audio_assets.studio import Studio
 from audio_assets.workflow_files import WORKFLOW_FILES

@@ -19,7 +19,8 @@ import dagster as dg
 from audio_assets.event_log import keeping_logs_open
 from audio_assets.event_metadata import event_metadata
 from audio_assets.partitions import event_key
-from audio_assets.render import Outcome, Recipe, render
+from audio_assets.recipe import Recipe
+from audio_assets.render import Outcome, render
 from audio_assets.source import Source
 
 _MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION

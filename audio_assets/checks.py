@@ -10,7 +10,7 @@ import dagster as dg
 
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import DIALOGUE, RECIPES, VOICE_STEMS, Pipeline
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.script_sources import DialogueLine
 from audio_assets.stem_sources import StemText
 from audio_assets.studio import Studio, StudioResource

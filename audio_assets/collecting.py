@@ -15,7 +15,7 @@ import orjson
 
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.explaining import AD_HOC, kind_of
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.studio import Studio
 from resources.store import SET_ASIDE, SIDECAR, ArtifactStore, record_path
 

@@ -24,7 +24,8 @@ from audio_assets.launch import DIALOGUE, order, sync
 from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
 from audio_assets.plan import plan
-from audio_assets.render import Outcome, Recipe, render
+from audio_assets.recipe import Recipe
+from audio_assets.render import Outcome, render
 from audio_assets.running import RunReport, run_here
 from audio_assets.script_registration import Registration, ScriptReport, find_files, load_script, register
 from audio_assets.settings import Settings, current

@@ -12,7 +12,8 @@ import dagster as dg
 
 from audio_assets.domain.artifacts import PICTURE
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.render import Outcome, Recipe
+from audio_assets.recipe import Recipe
+from audio_assets.render import Outcome
 
 _SHOWN = (
     "text", "character", "voice", "engine", "source", "lang", "duration_s", "fps", "n_frames", "n_phonemes",

@@ -22,7 +22,7 @@ from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar, Stand
 from audio_assets.domain.toml_tables import nearest
 from audio_assets.domain.written_files import as_recorded, recorded_of
 from audio_assets.launch import LIVE, RECIPES
-from audio_assets.render import Recipe, known_origins
+from audio_assets.recipe import Recipe
 from audio_assets.studio import Studio
 from resources.store import SIDECAR, ArtifactStore, Refs
 
@@ -441,7 +441,7 @@ class Explainer:
         is_recorded = bool(sidecar.origins) and partition == sidecar.partition
         if partition.startswith(AD_HOC):
             return _Today(sidecar.origins if is_recorded else ())
-        origins = sidecar.origins if is_recorded else known_origins(recipe, partition)
+        origins = sidecar.origins if is_recorded else recipe.known_origins(partition)
         try:
             action = recipe.describe(partition)
         except NotWanted as error:

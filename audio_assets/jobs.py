@@ -15,7 +15,8 @@ from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.scene_key import SEPARATOR
 from audio_assets.event_log import keeping_logs_open
 from audio_assets.launch import DIALOGUE, FILM, LIVE, MUSIC, VOICE_STEMS, Pipeline, Step, members
-from audio_assets.render import Outcome, Recipe
+from audio_assets.recipe import Recipe
+from audio_assets.render import Outcome
 from audio_assets.source import Source
 from audio_assets.studio import Studio, StudioResource
 from resources import render_lock

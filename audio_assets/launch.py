@@ -24,8 +24,8 @@ from audio_assets.live import MessageAudio
 from audio_assets.mix import DialogueMix
 from audio_assets.performance import LipsyncedTake, SceneAlignment, VocalSegment
 from audio_assets.plan import Plan, plan
+from audio_assets.recipe import Recipe
 from audio_assets.remix import MusicRemix
-from audio_assets.render import Recipe
 from audio_assets.script_sources import CueSheet, DialogueLine
 from audio_assets.song import (
     BeatGrid,

@@ -11,7 +11,7 @@ from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, lipsync_artifact
 from audio_assets.domain.lineage import Origin
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.timebase import parse_frame_rate
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.script_sources import DialogueLine
 from audio_assets.stage import rendered_asset
 from resources.pool import Call

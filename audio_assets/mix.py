@@ -15,7 +15,7 @@ from audio_assets.domain.lineage import Origin
 from audio_assets.domain.mix_spec import Ducking, MixSpec, parse_mix_spec, spec_record
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Ref
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.stage import rendered_asset
 from resources.engines import mix_artifact as engine
 from resources.pool import Call

@@ -13,7 +13,7 @@ from audio_assets.domain.scene_key import scene_key
 from audio_assets.domain.schemas.records import StandsIn
 from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from resources.engines import song_artifacts as engine
 from resources.engines.take_records import SELECTION, TAKES
 from resources.pool import Call

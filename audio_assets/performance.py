@@ -18,7 +18,7 @@ from audio_assets.domain.take_list import Take
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.music_recipes import OfScene, of_song, selected_take
 from audio_assets.providerbook import named_first
-from audio_assets.render import StandIn
+from audio_assets.recipe import StandIn
 from audio_assets.stage import rendered_asset
 from audio_assets.studio import Studio
 from resources.engines import heard_clip

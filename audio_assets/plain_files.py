@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from audio_assets.domain.artifacts import WAV
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from resources.published import replace_file, sha256_of
 from resources.store import StoreError
 

@@ -11,7 +11,8 @@ from audio_assets.domain.action import Action
 from audio_assets.domain.causes import Change, Kind, changes
 from audio_assets.domain.rendering import INTENDED, PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Failure, Ref
-from audio_assets.render import Recipe, foresee, object_folder
+from audio_assets.recipe import Recipe
+from audio_assets.render import foresee, object_folder
 from audio_assets.studio import Studio
 from resources.store import partition_of
 from resources.whole_objects import Lookout, has_many

@@ -14,7 +14,7 @@ from audio_assets.domain.provenance_rows import Kind
 from audio_assets.film_sources import DeliveryRequest
 from audio_assets.launch import RECIPES, SOURCES, Step
 from audio_assets.music_recipes import OfSong
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.script_sources import CueSheet, DialogueLine
 from audio_assets.song_sources import SongFile, SongLyrics, SongSettings
 from audio_assets.stage import EVERY_DAY

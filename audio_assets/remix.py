@@ -26,7 +26,7 @@ from audio_assets.domain.remix_spec import (
 from audio_assets.domain.rendering import PermanentError, UpstreamError
 from audio_assets.domain.schemas.song_analysis import beat_grid_from_bytes
 from audio_assets.providerbook import named_first
-from audio_assets.render import Recipe, StandIn
+from audio_assets.recipe import Recipe, StandIn
 from audio_assets.stage import rendered_asset
 from resources.engines import song_artifacts as analysis
 from resources.engines.bought_music import bought_music, is_music

@@ -17,7 +17,7 @@ from audio_assets.domain.money_text import dollars
 from audio_assets.domain.rendering import PermanentError, Rendered, Unavailable
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.explaining import Explainer, kind_of
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.studio import Studio
 from resources import pool
 from resources.pool import Call

@@ -15,7 +15,8 @@ from audio_assets.backfilling import Selection
 from audio_assets.definitions import build_defs
 from audio_assets.launch import Order, Pipeline, execute, execute_job
 from audio_assets.plan import Stuck
-from audio_assets.render import Outcome, Recipe, watched
+from audio_assets.recipe import Recipe
+from audio_assets.render import Outcome, watched
 from audio_assets.settings import current
 from resources import render_lock
 

@@ -16,7 +16,7 @@ from audio_assets.domain.rendering import INTENDED, Rendered
 from audio_assets.domain.schemas.alignment import AlignmentRecord
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.providerbook import named_first
-from audio_assets.render import Recipe, StandIn
+from audio_assets.recipe import Recipe, StandIn
 from audio_assets.script_sources import DialogueLine
 from audio_assets.spoken import Spoken
 from audio_assets.stage import rendered_asset

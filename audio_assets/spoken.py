@@ -17,7 +17,7 @@ from audio_assets.domain.line_request import LineRequest
 from audio_assets.domain.rendering import PermanentError, Rendered
 from audio_assets.domain.speech import SpeechRequest
 from audio_assets.providerbook import named_first
-from audio_assets.render import Recipe, StandIn
+from audio_assets.recipe import Recipe, StandIn
 from resources.ordered import Remote
 from resources.pool import Call
 from resources.speech import SpeechProvider

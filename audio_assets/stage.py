@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from audio_assets.batch import run_asset, source_event
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.source import Source
 from audio_assets.studio import Studio, StudioResource
 

@@ -16,7 +16,7 @@ from audio_assets.domain.backfill_policy import Policies
 from audio_assets.domain.money_text import dollars
 from audio_assets.launch import RECIPES, recipes
 from audio_assets.plan import Likeness, Plan, Stale, plan, which
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.studio import Studio, StudioResource
 
 ASSET, UP_TO_DATE = "stale_plan", "up_to_date"

@@ -19,7 +19,7 @@ from audio_assets.domain.scene_key import parse_scene_key
 from audio_assets.domain.schemas.records import Sidecar, StandsIn
 from audio_assets.domain.schemas.take_requests import Slot, take_id
 from audio_assets.domain.shot import shot_from_record
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.takebook import ADDED, CODE_VERSION, FOLDER, TAKE, WantedTake, given_slots, requests_of
 from resources.engines import take_artifacts as engine
 from resources.engines import take_quality, take_records

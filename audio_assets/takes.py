@@ -25,7 +25,7 @@ from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_review import Review
 from audio_assets.domain.take_selection import Choice
 from audio_assets.music_recipes import OfScene, OfSong, of_song
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.stage import Said, rendered_asset
 from audio_assets.studio import Studio
 from audio_assets.take_clips import OrderedTakeClips, TakeClips, TakeMeasures, split

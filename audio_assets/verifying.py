@@ -20,7 +20,7 @@ from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar, content_sha256
 from audio_assets.explaining import AD_HOC
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.studio import Studio
 from resources.published import replace_file
 from resources.store import SIDECAR, ArtifactStore, StoreError, record_path

@@ -39,7 +39,8 @@ from audio_assets.domain.schemas.records import Failure, Ref, Sidecar, content_s
 from audio_assets.domain.schemas.storyboard import to_bytes
 from audio_assets.domain.storyboard import Estimate, Storyboard
 from audio_assets.domain.storyboard import Scene as BoardScene
-from audio_assets.render import Outcome, Recipe, render
+from audio_assets.recipe import Recipe
+from audio_assets.render import Outcome, render
 from audio_assets.speech import VoiceLine
 from audio_assets.studio import Studio
 from audio_assets.take_clips import OrderedTakeClips

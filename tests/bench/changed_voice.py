@@ -20,7 +20,7 @@ from audio_assets.commands import open_studio
 from audio_assets.domain.schemas.records import Sidecar, StoredFile
 from audio_assets.instance import open_instance
 from audio_assets.launch import DIALOGUE, sync
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from tests.bench.measuring import Figure, data_root
 from tests.bench.plan_speed import CAST, FILES, VOICES, pretend_rendered, write_scripts
 

@@ -17,7 +17,8 @@ from audio_assets.backfill_job import BACKFILLED, backfill_recipes
 from audio_assets.commands import open_studio
 from audio_assets.launch import DIALOGUE, FILM, MUSIC, Pipeline
 from audio_assets.plan import plan
-from audio_assets.render import Outcome, Recipe, render
+from audio_assets.recipe import Recipe
+from audio_assets.render import Outcome, render
 from audio_assets.settings import current
 from resources import models
 from tests.bench.measuring import Figure, Skipped, data_root

@@ -18,7 +18,7 @@ from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, PICTURE, SPOKEN, W
 from audio_assets.domain.mouth_exports import FORMATS
 from audio_assets.domain.schemas.records import Ref
 from audio_assets.launch import DIALOGUE
-from audio_assets.render import Recipe
+from audio_assets.recipe import Recipe
 from audio_assets.script_registration import SourceFile, register
 from resources.store import SIDECAR
 from tests.bench.measuring import Figure, data_root

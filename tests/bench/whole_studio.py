@@ -25,7 +25,8 @@ from audio_assets.domain.remix_spec import parse_remix_request, request_record
 from audio_assets.domain.schemas.take_requests import AddedClip, RemixOrder
 from audio_assets.launch import FILM
 from audio_assets.live import MessageAudio
-from audio_assets.render import Recipe, render
+from audio_assets.recipe import Recipe
+from audio_assets.render import render
 from audio_assets.script_registration import SourceFile, register
 from audio_assets.song_registration import register_songs
 from audio_assets.songbook import REMIX_SCHEMA, REMIXES

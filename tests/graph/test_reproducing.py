@@ -21,8 +21,9 @@ from audio_assets.launch import DIALOGUE, VOICE_STEMS
 from audio_assets.lipsync import LipSync
 from audio_assets.live import MessageAudio
 from audio_assets.mix import DialogueMix
+from audio_assets.recipe import Recipe
 from audio_assets.remix import MusicRemix
-from audio_assets.render import Recipe, render
+from audio_assets.render import render
 from audio_assets.reproducing import Step, reproduce
 from audio_assets.song import SongAudio
 from audio_assets.song_registration import register_songs

@@ -21,7 +21,8 @@ from audio_assets import ordering
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import WAV, read_wav
 from audio_assets.domain.rendering import Rendered
-from audio_assets.render import Recipe, render
+from audio_assets.recipe import Recipe
+from audio_assets.render import render
 from audio_assets.settings import current
 from audio_assets.speech import VoiceLine
 from audio_assets.studio import Studio
