@@ -266,7 +266,7 @@ def _judge(
     reason = recipe.still_fails(partition, action, failure) if is_remembered and failure is not None else ""
     if failure is None or not reason:
         found = _stale(recipe, partition, causes)
-        is_in_store = _is_in_store(recipe, action)
+        is_in_store = _is_in_store(recipe, action, ref)
         return replace(found, estimated_s=0.0, estimated_usd=0.0, is_in_store=True) if is_in_store else found
     if failure.stand_in and ref is not None and INTENDED in ref.failed_checks:
         return Stuck(recipe.asset, partition, "stood in", f"{failure.stand_in} stands in: {reason}")
@@ -295,10 +295,14 @@ def _stale(recipe: Recipe, partition: str, causes: Sequence[Change], more: froze
     return Stale(recipe.asset, partition, tuple(cause.phrase for cause in causes), kinds, seconds, cost_usd)
 
 
-def _is_in_store(recipe: Recipe, action: Action) -> bool:
-    """Whether a render would find it there. A store elsewhere is not asked: 20 ms each; and parts count themselves."""
+def _is_in_store(recipe: Recipe, action: Action, ref: Ref | None) -> bool:
+    """Whether a render would find it there, not where it was lost from.
+
+    A store elsewhere is not asked, for that takes 20 ms each; estimates of what has parts know which of them are there.
+    """
+    is_lost = ref is not None and ref.action_key == action.key
     is_known = recipe.store.local_root is not None and not recipe.part_recipes
-    return is_known and recipe.store.find(object_folder(recipe, action)) is not None
+    return is_known and not is_lost and recipe.store.find(object_folder(recipe, action)) is not None
 
 
 def _named(key: str, partition: str) -> str:

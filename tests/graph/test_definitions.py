@@ -82,9 +82,9 @@ TABLE = {
         *("takes", "image", "team:video", "2", SONGS),
         ("scene_take", "selected_take", "take_quality", "take_review"),
     ),
-    "vocal_segment": ("performance", "flac", "team:animation", "2", SCENES, ("scene_span", "vocals")),
+    "vocal_segment": ("performance", "flac", "team:animation", "1", SCENES, ("scene_span", "vocals")),
     "scene_alignment": (
-        *("performance", "json", "team:animation", "2", SCENES),
+        *("performance", "json", "team:animation", "1", SCENES),
         ("lyric_alignment", "scene_span", "vocal_segment"),
     ),
     "lipsynced_take": (

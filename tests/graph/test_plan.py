@@ -218,13 +218,17 @@ def test_a_deleted_object_is_stale(rendered: House, asset: str) -> None:
 
 @pytest.mark.parametrize("asset", [*LINE_ASSETS, "dialogue_mix"])
 @pytest.mark.parametrize("damage", ["delete", "truncate"])
-def test_one_file_that_is_gone_or_cut_is_stale(rendered: House, asset: str, damage: str) -> None:
+def test_one_file_that_is_gone_or_cut_is_stale(
+    rendered: House, asset: str, damage: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.store._told", set())
     partition = HARBOUR if asset == "dialogue_mix" else rendered.line(GOOD)
     name = {"voice_line": "out.wav", "dialogue_mix": "mix.wav"}.get(asset, f"{asset}.json")
     path = rendered.object_of(asset, partition) / name
     whole = path.read_bytes()
     path.unlink() if damage == "delete" else path.write_bytes(whole[:100])
     assert rendered.stale()[asset, partition] == ("its files are gone",)
+    assert not caplog.messages, "a plan says it, and that is enough"
     rendered.render("next")
     assert path.read_bytes() == whole
     assert not rendered.stale()
