@@ -14,11 +14,12 @@ from audio_assets.backfill_commands import backfill
 from audio_assets.backfill_job import UNUSABLE, Backfill, _told, backfill_recipes, select
 from audio_assets.backfilling import Selector, policies_of
 from audio_assets.cli import main
+from audio_assets.domain.backfill_policy import Policies
 from audio_assets.domain.plan_filter import PlanFilter
 from audio_assets.domain.toml_tables import TomlError
 from audio_assets.plan import Plan, Stale
 from audio_assets.remote_dagster import run_there
-from audio_assets.stale_plan import plan_event
+from audio_assets.stale_plan import plan_event, plan_rows
 from tests.house import CAST, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, House
 from tests.workflow_ticks import WorkflowTicks
 
@@ -235,6 +236,16 @@ def test_what_is_too_dear_is_left_out_with_all_that_is_made_of_it(known: House) 
     found = selector.asked_for(PlanFilter(max_cost_usd=4.0))
     assert found.keys == {(asset, name) for asset in ("voice_line", "alignment") for name in "ab"}
     assert [(one.asset, one.partition) for one in found.too_dear] == [("voice_line", "c"), ("alignment", "c")]
+
+
+def test_what_no_cap_allows_says_so_in_its_row(known: House) -> None:
+    studio, partition = known.studio(), known.line(LATE)
+    studio.ledger.set_cap("total", "", "1.50", "ana")
+    found = Plan(stale=[Stale("voice_line", partition, ("speed",), frozenset({"voice"}), 1.0, 2.0)])
+    (row,) = plan_rows(studio, backfill_recipes(studio), found, Policies())
+    record = row.as_record()
+    assert (record["policy"], record["cost_usd"]) == ("ask", 2.0)
+    assert record["budget"] == "the budget of all songs has $1.50 left: 1 do not fit"
 
 
 def test_a_dry_run_renders_nothing(ticks: WorkflowTicks) -> None:
