@@ -12,6 +12,7 @@ from filelock import FileLock
 from sqlalchemy.exc import OperationalError
 from yaml import YAMLError
 
+from audio_assets.own_runs import end_killed
 from audio_assets.settings import Settings
 
 _MISREAD = (dg.DagsterError, CheckError, YAMLError, TypeError)
@@ -59,6 +60,7 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
             instance.get_runs_count()
             instance.event_log_storage.get_maximum_record_id()
         try:
+            end_killed(instance, settings)
             yield instance
         except OperationalError as error:
             cause = str(error.orig or error).splitlines()[0]
