@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import httpx
 
-from audio_assets.instance import prepare_home
+from audio_assets.instance import open_instance
 from audio_assets.settings import current
 
 _WORKSPACE = Path(__file__).resolve().parent.parent / "workspace.yaml"
@@ -23,7 +23,8 @@ def run() -> int:
     settings = current()
     for inbox in (settings.dialogue_inbox, settings.song_inbox, settings.live_inbox):
         inbox.mkdir(parents=True, exist_ok=True)
-    prepare_home(settings)
+    with open_instance(settings):  # its tables are there before three processes want them; killed runs are told
+        pass
     url = f"http://{settings.server_host}:{settings.dagster_port}"
     click.echo(
         f"Dagster UI        {url}\nartifacts         {settings.artifact_url}\n"

@@ -12,6 +12,7 @@ from filelock import FileLock
 from sqlalchemy.exc import DatabaseError
 from yaml import YAMLError
 
+from audio_assets.own_runs import end_killed
 from audio_assets.settings import Settings
 
 _MISREAD = (dg.DagsterError, CheckError, YAMLError, TypeError)
@@ -59,6 +60,7 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
                     ) from error
                 instance.get_runs_count()
                 instance.event_log_storage.get_maximum_record_id()
+            end_killed(instance, settings)
             yield instance
     except DatabaseError as error:
         cause = str(error.orig or error).splitlines()[0]

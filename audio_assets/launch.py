@@ -22,11 +22,13 @@ from audio_assets.film_sources import DeliveryRequest, SceneSpan, SceneTreatment
 from audio_assets.lipsync import LipSync
 from audio_assets.live import MessageAudio
 from audio_assets.mix import DialogueMix
+from audio_assets.own_runs import going_on
 from audio_assets.performance import LipsyncedTake, SceneAlignment, VocalSegment
 from audio_assets.plan import Plan, plan
 from audio_assets.recipe import Recipe
 from audio_assets.remix import MusicRemix
 from audio_assets.script_sources import CueSheet, DialogueLine
+from audio_assets.settings import current
 from audio_assets.song import (
     BeatGrid,
     EnergyCurve,
@@ -231,7 +233,7 @@ def execute_job(
     """Run a job in this process, with Dagster's own log kept off the terminal: it is in the run's record."""
     silent = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     run_id = str(uuid4())
-    with keeping_logs_open(instance, run_id):
+    with going_on(current(), run_id), keeping_logs_open(instance, run_id):
         return job.execute_in_process(
             run_config={**config, **silent}, instance=instance, raise_on_error=False, run_id=run_id
         )

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         return Path(os.environ.get("DAGSTER_HOME") or self.root / "dagster")
 
     @property
+    def own_runs(self) -> Path:
+        """A lock for each run that a command executes in its own process."""
+        return self.dagster_home / "own_runs"
+
+    @property
     def n_workers(self) -> int:
         """Processes for local engines, at least 1."""
         return self.workers or len(os.sched_getaffinity(0))

@@ -22,6 +22,7 @@ from audio_assets.domain.schemas.records import RecordError, Ref, Sidecar, conte
 from audio_assets.explaining import AD_HOC
 from audio_assets.recipe import Recipe
 from audio_assets.studio import Studio
+from resources.pool import end_with_parent
 from resources.published import replace_file
 from resources.store import SIDECAR, ArtifactStore, StoreError, record_path
 
@@ -231,7 +232,8 @@ def _looked_at(store: ArtifactStore, folders: Sequence[str], n_workers: int) -> 
 def _workers(store: ArtifactStore, n_workers: int) -> Executor:
     if store.local_root is None:
         return ThreadPoolExecutor(8)
-    return ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("forkserver"))
+    context = multiprocessing.get_context("forkserver")
+    return ProcessPoolExecutor(n_workers, mp_context=context, initializer=end_with_parent)
 
 
 def look_at_batch(url: str, folders: Sequence[str]) -> list[Looked]:

@@ -166,7 +166,7 @@ def _timed(call: Call) -> tuple[Any, float]:
     return result, time.perf_counter() - started
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In a worker: end when the parent does. A killed parent closes nothing that a worker would notice by itself."""
 
     def watch() -> None:
@@ -183,7 +183,7 @@ def _pool(n_workers: int) -> ProcessPoolExecutor:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a process per core: more threads only spin against each other
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
-    pool = ProcessPoolExecutor(n_workers, mp_context=context, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(n_workers, mp_context=context, initializer=end_with_parent)
     # Not `atexit`, which a child of multiprocessing skips: every run under `dagster dev` is one, and would join its
     # workers for ever. It has to wait: with `wait=False` the workers are never told (measured, Python 3.11).
     Finalize(None, pool.shutdown, kwargs={"cancel_futures": True}, exitpriority=100)

@@ -1,8 +1,13 @@
 """Everything against its hash: one flipped byte is found and rendered again; what nobody damaged is left alone."""
 
+import multiprocessing
+import os
 import shutil
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -139,6 +144,29 @@ def test_where_nothing_can_be_written_what_is_damaged_is_told_all_the_same(
     rotten, copy = act(spoken, copies=True).damage
     assert (rotten.is_set_aside, rotten.remedy) == (False, f"{verifying.STAYS}: Read-only file system")
     assert (copy.kind, copy.is_set_aside) == ("copy", True), "and the rest goes on"
+
+
+def _wait_with_a_worker(root: Path, told: Any) -> None:
+    with verifying._workers(ArtifactStore(url=str(root)), 1) as workers:
+        told.put(workers.submit(os.getpid).result())
+        time.sleep(60)
+
+
+def test_a_killed_verify_leaves_no_worker_behind(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    told = context.SimpleQueue()
+    child = context.Process(target=_wait_with_a_worker, args=(tmp_path, told))
+    child.start()
+    worker = told.get()
+    child.kill()
+    for _ in range(100):
+        time.sleep(0.1)
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("it hashes on for nobody")
 
 
 def test_torn_refs_and_wrong_ones_are_found(spoken: House) -> None:

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 
 import dagster as dg
@@ -110,6 +111,11 @@ def test_whatever_moment_it_is_killed_at_the_next_run_finishes_the_rest(
     with open_instance(current()) as instance:
         assert not order(instance, studio, found, DIALOGUE), "Dagster knows of all, what the killed runs made too"
         assert len(instance.get_materialized_partitions(dg.AssetKey("lipsync"))) == N_LINES
+        ended = Counter(run.status for run in instance.get_runs())
+    assert ended == {dg.DagsterRunStatus.CANCELED: N_KILLS, dg.DagsterRunStatus.SUCCESS: 1}, (
+        "none looks as if it went on"
+    )
+    assert not list(current().own_runs.iterdir())
 
     deadline = time.monotonic() + 10
     while processes_of(root) and time.monotonic() < deadline:
