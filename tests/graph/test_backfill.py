@@ -422,7 +422,7 @@ def test_a_dry_run_elsewhere_says_the_same_as_one_here(
 ) -> None:
     rendered.write("cast.toml", SLOWER)
     asked = {**asked, "dry_run": True}
-    monkeypatch.setattr("audio_assets.backfill_commands.open_studio", rendered.studio)
+    monkeypatch.setattr("audio_assets.backfill_commands.open_what_is_there", rendered.studio)
     here = backfill(asked, url=None, is_quiet=True).as_text()
     assert "renders again (if it comes out different)" in here
     answering(monkeypatch, _Elsewhere([planned(rendered, **asked)]))
