@@ -7,7 +7,7 @@ from typing import Any
 
 from audio_assets.backfill_job import Backfill, backfill_recipes, select
 from audio_assets.backfilling import NOTHING_STALE, Selector, policies_of
-from audio_assets.commands import open_studio
+from audio_assets.commands import open_what_is_there
 from audio_assets.domain.money_text import dollars
 from audio_assets.instance import open_instance
 from audio_assets.launch import recipes
@@ -26,9 +26,9 @@ def make_plan(asked: Mapping[str, Any]) -> tuple[Plan, tuple[str, ...]]:
     """The plan over every stage, or the part of it that is asked for; a sentence per cap that does not allow all of it.
 
     Raises:
-        ValueError: what is asked for means nothing.
+        ValueError: what is asked for means nothing, or there is no data root.
     """
-    studio, wanted = open_studio(), Backfill(**asked)
+    studio, wanted = open_what_is_there(), Backfill(**asked)
     every = recipes(studio)
     found = make(studio, every, retry_failed=wanted.retry_failed)
     asked_for = wanted.filter()
@@ -40,7 +40,7 @@ def make_plan(asked: Mapping[str, Any]) -> tuple[Plan, tuple[str, ...]]:
 
 def names_in_plan(found: Plan) -> list[str]:
     """What `--where` may ask for of what is stale in a plan, sorted."""
-    studio = open_studio()
+    studio = open_what_is_there()
     return sorted(Selector(studio, recipes(studio), found).names())
 
 
@@ -165,7 +165,7 @@ def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Ba
     """Plan, and unless that is all: render or accept what was selected, here or by a Dagster elsewhere.
 
     Raises:
-        ValueError: what is asked for means nothing.
+        ValueError: what is asked for means nothing, or there is no data root.
     """
     wanted = Backfill(**asked)
     if wanted.accept:
@@ -179,7 +179,7 @@ def backfill(asked: Mapping[str, Any], *, url: str | None, is_quiet: bool) -> Ba
         there = run_there(url, wanted, is_quiet=is_quiet)
         counts = (there.n_too_dear, there.n_stuck, wanted.accept, wanted.dry_run)
         return Backfilled([], *counts, would=there.would, there=there)
-    studio = open_studio()
+    studio = open_what_is_there()
     selection = select(studio, wanted)
     rows = plan_rows(studio, backfill_recipes(studio), selection.plan, policies_of(studio.settings))
     would = selection.would(accept=wanted.accept)

@@ -14,7 +14,7 @@ import dagster as dg
 from audio_assets.backfilling import Selection, Selector, accept
 from audio_assets.batch import Failed, run_op
 from audio_assets.domain.money_text import dollars
-from audio_assets.domain.plan_filter import PlanFilter, parse_causes, parse_where
+from audio_assets.domain.plan_filter import PlanFilter, known_or_refuse, parse_causes, parse_where
 from audio_assets.jobs import concluded, take_step
 from audio_assets.launch import LIVE, PIPELINES, Pipeline, order, sync
 from audio_assets.plan import plan
@@ -86,7 +86,11 @@ def select(studio: Studio, wanted: Backfill) -> Selection:
     asked = wanted.filter()
     if wanted.accept and not (wanted.by.strip() and wanted.why.strip()):
         raise ValueError("say by whom it is accepted, and why")
+    if not wanted.accept and (wanted.by or wanted.why):  # a slip that would render, and pay, all that was to stay
+        raise ValueError("by and why belong to accept; without it everything that is asked for is rendered")
     recipes = backfill_recipes(studio)
+    for asset in wanted.partitions:
+        known_or_refuse(asset, [recipe.asset for recipe in recipes], "rendered asset")
     found = plan(studio, recipes, retry_failed=wanted.retry_failed)
     selection = Selector(studio, recipes, found).asked_for(asked, with_inputs=not wanted.accept)
     if wanted.partitions:

@@ -86,7 +86,8 @@ def gc(dry_run: bool, keep_days: int | None, as_json: bool) -> None:
 def reproduce(targets: tuple[str, ...], into: Path | None, deep: bool, previews: bool, as_json: bool) -> None:
     """Render artifacts again from their recorded inputs, and say whether the bytes are the same, or what differs.
 
-    Nothing in the data root changes, nobody elsewhere is asked, nothing is paid. Exit code 1 when something differs.
+    Nothing in the data root changes, nobody elsewhere is asked, nothing is paid. Exit code 1
+    when something differs, or nothing could be made again.
     """
     from audio_assets import lineage_commands
 

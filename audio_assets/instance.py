@@ -9,7 +9,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 from dagster_shared.check import CheckError
 from filelock import FileLock
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from yaml import YAMLError
 
 from audio_assets.own_runs import end_killed
@@ -47,21 +47,24 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     Two first uses at once would both create SQLite's tables and one would fail: they are made under a lock.
     """
     home = prepare_home(settings)
-    with ExitStack() as held:
-        with FileLock(home / ".opening"):
-            try:
-                ref = InstanceRef.from_dir(str(home), overrides=_ON_THE_TERMINAL)
-                instance = held.enter_context(dg.DagsterInstance.from_ref(ref))
-            except _MISREAD as error:
-                cause = str(error).strip().partition("\n")[0]
-                raise RuntimeError(
-                    f"{home / _TEMPLATE.name} can not be used: {cause}; edit it, or delete it for a new one"
-                ) from error
-            instance.get_runs_count()
-            instance.event_log_storage.get_maximum_record_id()
-        try:
+    try:
+        with ExitStack() as held:
+            with FileLock(home / ".opening"):
+                try:
+                    ref = InstanceRef.from_dir(str(home), overrides=_ON_THE_TERMINAL)
+                    instance = held.enter_context(dg.DagsterInstance.from_ref(ref))
+                except _MISREAD as error:
+                    cause = str(error).strip().partition("\n")[0]
+                    raise RuntimeError(
+                        f"{home / _TEMPLATE.name} can not be used: {cause}; edit it, or delete it for a new one"
+                    ) from error
+                instance.get_runs_count()
+                instance.event_log_storage.get_maximum_record_id()
             end_killed(instance, settings)
             yield instance
-        except OperationalError as error:
-            cause = str(error.orig or error).splitlines()[0]
-            raise RuntimeError(f"Dagster's database in {home} can not be used: {cause}; is the disk full?") from error
+    except DatabaseError as error:
+        cause = str(error.orig or error).splitlines()[0]
+        raise RuntimeError(
+            f"Dagster's database in {home} can not be used: {cause}; is the disk full? If not, move {home / 'history'} "
+            "away: all that was rendered is known without it"
+        ) from error

@@ -65,7 +65,7 @@ def verify(assets: Sequence[str], *, is_dry: bool, repair: bool, paid: bool) -> 
     chosen = [kind(studio) for kind in KINDS if not assets or kind.asset in assets]
     with _bar("verifying") as progress:
         found = verifying.verify(studio, chosen, progress=progress)
-    return found if is_dry else verifying.mend(studio, chosen, found, copies=repair, paid=paid)
+    return found if is_dry else verifying.mend(chosen, found, copies=repair, paid=paid)
 
 
 def collect(*, is_dry: bool, keep_days: int | None = None) -> dict[str, int]:

@@ -80,6 +80,7 @@ class Stale:
 class Stuck:
     """A partition that no run helps now: `failed` (change its input, or retry by hand), `waiting` for such a one, or
     `stood in` for: made, but not by whom it should be. `is_remembered`: a run has tried it, and would fail again.
+    `is_rendered`: it is there as it was before.
     """  # noqa: D205
 
     asset: str
@@ -87,6 +88,7 @@ class Stuck:
     state: Literal["failed", "waiting", "stood in"]
     reason: str
     is_remembered: bool = False
+    is_rendered: bool = False
 
 
 @dataclass
@@ -229,7 +231,7 @@ def _judged(studio: Studio, recipes: Sequence[Recipe], lookout: Lookout | None, 
             elif verdict.state == "stood in":
                 found.stood_in.append(verdict)
             else:
-                found.stuck.append(verdict)
+                found.stuck.append(replace(verdict, is_rendered=partition in kept.refs))
                 unsettled[key] = verdict
     return found
 

@@ -15,7 +15,7 @@ from audio_assets.checks import evaluation
 from audio_assets.domain.backfill_policy import Policies
 from audio_assets.domain.money_text import dollars
 from audio_assets.launch import RECIPES, recipes
-from audio_assets.plan import Likeness, Plan, Stale, plan, which
+from audio_assets.plan import Likeness, Plan, Stale, Stuck, plan, which
 from audio_assets.recipe import Recipe
 from audio_assets.studio import Studio, StudioResource
 
@@ -146,30 +146,45 @@ def stale_plan(context: dg.AssetExecutionContext, studio: StudioResource) -> dg.
 
 
 def up_to_date(found: Plan, assets: Collection[str] = ()) -> Iterator[dg.AssetCheckResult]:
-    """The check `up_to_date` of the named assets, of all where none is named; what is new does not count as stale."""
+    """The check `up_to_date` of the named assets, of all where none is named; what is new does not count as stale.
+
+    What was rendered, and fails to be rendered as it is wanted today, is not up to date either.
+    """
     stale: dict[str, list[Stale]] = {}
     for entry in found.stale:
         if entry.is_certain and "new" not in entry.kinds:
             stale.setdefault(entry.asset, []).append(entry)
+    failed: dict[str, list[Stuck]] = {}
+    for stuck in found.stuck:
+        if stuck.state == "failed" and stuck.is_rendered:
+            failed.setdefault(stuck.asset, []).append(stuck)
     stood_in = Counter(entry.asset for entry in found.stood_in)
     for recipe in RECIPES:
         if assets and recipe.asset not in assets:
             continue
-        entries = stale.get(recipe.asset, [])
+        entries, failing = stale.get(recipe.asset, []), failed.get(recipe.asset, [])
         causes = Counter(entry.likeness.cause for entry in entries).most_common(_MOST_CAUSES)
         yield dg.AssetCheckResult(
             asset_key=recipe.asset,
             check_name=UP_TO_DATE,
-            passed=not entries,
+            passed=not entries and not failing,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{len(entries)} are stale: {causes[0][0]}" if entries else "nothing is stale",
+            description="; ".join(_said(causes, entries, failing)) or "nothing is stale",
             metadata={
                 "stale": len(entries),
+                "failed": len(failing),
                 "made_by_a_stand_in": stood_in[recipe.asset],
                 "causes": dg.MetadataValue.json(dict(causes)),
-                "partitions": ", ".join(entry.partition for entry in entries[:_MOST_ROWS]),
+                "partitions": ", ".join(entry.partition for entry in [*entries, *failing][:_MOST_ROWS]),
             },
         )
+
+
+def _said(causes: Sequence[tuple[str, int]], entries: Sequence[Stale], failing: Sequence[Stuck]) -> Iterator[str]:
+    if entries:
+        yield f"{len(entries)} are stale: {causes[0][0]}"
+    if failing:
+        yield f"{len(failing)} are as they were before, for they fail: {failing[0].reason}"
 
 
 @dg.multi_asset_check(

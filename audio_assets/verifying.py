@@ -35,6 +35,7 @@ _IDLE = "no partition of today needs it: audio-assets gc"
 _REF = "audio-assets verify --repair removes it, then the next run points it again"
 _COPY = "audio-assets verify --repair writes it again"
 _IS_PAID = "it was paid for: bring it back from a backup, or order it again with audio-assets verify --repair --paid"
+STAYS = "it stays as it is, for nothing can be done about it"
 _BATCH = 64  # objects that one process is given at once
 _LISTED = 40
 
@@ -325,30 +326,34 @@ def _wrong_copy(store: ArtifactStore, path: str | Path, sha256: str) -> str:
 # What is done about it
 
 
-def mend(studio: Studio, recipes: Sequence[Recipe], found: Verified, *, copies: bool, paid: bool) -> Verified:
+def mend(recipes: Sequence[Recipe], found: Verified, *, copies: bool, paid: bool) -> Verified:
     """Take damaged objects out of the cache, so that the next run renders them again, and write published copies again.
 
     Any stage that read such an object would do the first; what was paid for stays unless `paid`. The copies only with
     `copies`. What is left to be told comes back.
     """
-    store = studio.store
     by_asset = {recipe.asset: recipe for recipe in recipes}
     told: list[Damage] = []
     for one in found.damage:
-        if one.object and not one.is_set_aside and (paid or not one.is_paid):
-            store.set_aside(one.object)
-            recipe = by_asset[one.asset]
-            told.append(_with(one, remedy=_remedy(recipe, one.partitions, found, taken_out=True), is_set_aside=True))
-        elif one.kind == "torn" and not one.object and copies:
-            store.delete(one.path)
-            told.append(_with(one, remedy=_AGAIN, is_set_aside=True))
-        elif one.kind == "copy" and copies:
-            _write_copies(by_asset[one.asset], one)
-            told.append(_with(one, remedy="it is written again", is_set_aside=True))
-        else:
-            told.append(one)
+        try:
+            told.append(_mended(by_asset[one.asset], one, found, copies=copies, paid=paid))
+        except (StoreError, OSError) as error:  # a full disk or a read-only root: what was found is told all the same
+            told.append(_with(one, remedy=f"{STAYS}: {error}"))
     found.damage = told
     return found
+
+
+def _mended(recipe: Recipe, one: Damage, found: Verified, *, copies: bool, paid: bool) -> Damage:
+    if one.object and not one.is_set_aside and (paid or not one.is_paid):
+        recipe.store.set_aside(one.object)
+        return _with(one, remedy=_remedy(recipe, one.partitions, found, taken_out=True), is_set_aside=True)
+    if one.kind == "torn" and not one.object and copies:
+        recipe.store.delete(one.path)
+        return _with(one, remedy=_AGAIN, is_set_aside=True)
+    if one.kind == "copy" and copies:
+        _write_copies(recipe, one)
+        return _with(one, remedy="it is written again", is_set_aside=True)
+    return one
 
 
 def _with(one: Damage, **changed: Any) -> Damage:

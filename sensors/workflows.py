@@ -20,6 +20,7 @@ from audio_assets.domain.setting_entries import changed_entries, entry_hash
 from audio_assets.launch import sync
 from audio_assets.plan import Plan, looking, plan
 from audio_assets.settings import Settings
+from audio_assets.stale_plan import ASSET as STALE_PLAN
 from audio_assets.stale_plan import plan_event, up_to_date
 from audio_assets.studio import Studio, StudioResource
 from audio_assets.workflow_files import WORKFLOW_FILES, Entries
@@ -87,12 +88,15 @@ class Decided:
     why_not: str = ""
 
 
-def decide(seen: Seen, found: Plan, wanted: Mapping[str, Sequence[str]], *, at: float) -> Decided:
+def decide(
+    seen: Seen, found: Plan, wanted: Mapping[str, Sequence[str]], *, at: float, refusals: Sequence[str] = ()
+) -> Decided:
     """Ask for what the policies allow of a plan (`wanted`), but not for the same work again and again.
 
-    Under other policies the plan is another one: it says which is whose, and how much waits for an answer.
+    Under other policies and budgets (`refusals`: why some is not allowed) the plan is another one: it says which is
+    whose, how much waits for an answer, and what does not fit.
     """
-    left = sha256_hex(canonical([seen.rules, *(entry.as_json() for entry in found.stale)]))
+    left = sha256_hex(canonical([seen.rules, *refusals, *(entry.as_json() for entry in found.stale)]))
     fingerprint = sha256_hex(canonical([wanted, seen.told])) if wanted else ""
     after = replace(seen.after_plan(fingerprint, at), is_due=False, left=left)
     why_not = ""
@@ -134,9 +138,10 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
     with looking(recipes) as lookout:  # it begins before Dagster is told, which mostly waits for the disk
         seen = replace(noticed.seen, n_untold=sync(context.instance, opened, at_once=_TOLD_FIRST))
         found = plan(opened, recipes, lookout=lookout)
-    wanted = Selector(opened, recipes, found).allowed(policies).plan.keys()
-    decided = decide(seen, found, wanted, at=time.time())
-    if decided.is_another_plan:
+    selector = Selector(opened, recipes, found)
+    wanted = selector.allowed(policies).plan.keys()
+    decided = decide(seen, found, wanted, at=time.time(), refusals=[*selector.over_budget().values()])
+    if decided.is_another_plan or _is_of_a_run(context.instance):
         context.instance.report_runless_asset_event(plan_event(opened, recipes, found))
         for result in up_to_date(found):
             context.instance.report_runless_asset_event(evaluation(result))
@@ -152,6 +157,12 @@ def workflow_changes(context: dg.SensorEvaluationContext, studio: StudioResource
 def _is_rendering(instance: dg.DagsterInstance, studio: Studio) -> bool:
     locks = (studio.settings.render_lock(pipeline.job) for pipeline in BACKFILLED)
     return any(map(render_lock.is_held, locks)) or has_queued_run(instance, backfill.name)
+
+
+def _is_of_a_run(instance: dg.DagsterInstance) -> bool:
+    """Whether a backfill has left its own part as the plan since."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(STALE_PLAN))
+    return event is not None and bool(event.run_id)
 
 
 def _last_run(instance: dg.DagsterInstance) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import ANY
 
 import dagster as dg
 import httpx
@@ -11,11 +12,14 @@ from click.testing import CliRunner
 
 from audio_assets.backfill_commands import backfill
 from audio_assets.backfill_job import UNUSABLE, Backfill, _told, backfill_recipes, select
-from audio_assets.backfilling import policies_of
+from audio_assets.backfilling import Selector, policies_of
 from audio_assets.cli import main
+from audio_assets.domain.backfill_policy import Policies
+from audio_assets.domain.plan_filter import PlanFilter
 from audio_assets.domain.toml_tables import TomlError
+from audio_assets.plan import Plan, Stale
 from audio_assets.remote_dagster import run_there
-from audio_assets.stale_plan import plan_event
+from audio_assets.stale_plan import plan_event, plan_rows
 from tests.house import CAST, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, House
 from tests.workflow_ticks import WorkflowTicks
 
@@ -37,6 +41,14 @@ def selected(house: House, **asked: Any) -> set[tuple[str, str]]:
 def not_fresh(house: House, instance: dg.DagsterInstance) -> set[tuple[str, str]]:
     """What Dagster itself does not call fresh."""
     return {key for key, status in house.statuses(instance).items() if status != "FRESH"}
+
+
+def n_in_plan(ticks: WorkflowTicks) -> Any:
+    """How many are stale in the plan that was left last."""
+    event = ticks.instance.get_latest_materialization_event(dg.AssetKey("stale_plan"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return event.asset_materialization.metadata["stale"].value
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
@@ -147,6 +159,16 @@ def test_a_line_that_is_written_anew_is_not_held_up_by_what_is_to_be_asked_for(t
     }
 
 
+def test_what_a_backfill_selected_does_not_stay_as_the_plan(ticks: WorkflowTicks) -> None:
+    ticks.house.write("backfill.toml", '[policy]\nvoice_line = "ask"\n')
+    ticks.house.write("cast.toml", SLOWER)
+    ticks.skip()
+    assert ticks.run(dry_run=True, where=[f"partition={NIGHT}"]).success
+    assert n_in_plan(ticks) < 8
+    ticks.skip()
+    assert n_in_plan(ticks) == 8
+
+
 def test_a_slip_in_the_policies_is_said_and_stops_nothing_else(ticks: WorkflowTicks) -> None:
     ticks.house.write("backfill.toml", '[policy]\nvoice_lime = "ask"\n')
     ticks.house.write("cast.toml", SLOWER)
@@ -196,9 +218,34 @@ def test_a_backfill_renders_what_is_asked_for_and_what_that_is_made_of(ticks: Wo
     assert selected(house, where=["voice=af_bella"]) == set()
     assert selected(house, causes=["voice"]) == selected(house, scripts=["play"]) == selected(house)
     assert selected(house, causes=["lexicon"]) == set()
+    taken = selected(house, assets=["alignment"], accept=True, by="ana", why="sounds well")
+    assert taken == {("alignment", line), ("alignment", other)}, "accepting brings nothing along"
     assert ticks.run(assets=["voice_line"], where=[f"partition={line}"]).success
     assert ("voice_line", line) not in house.stale()
     assert ("voice_line", other) in house.stale()
+
+
+def test_what_is_too_dear_is_left_out_with_all_that_is_made_of_it(known: House) -> None:
+    voices = [Stale("voice_line", name, ("new",), frozenset({"new"}), 1.0, 2.0) for name in "abc"]
+    after = [
+        Stale("alignment", one.partition, ("new",), one.kinds, 1.0, after=((one.asset, one.partition),))
+        for one in voices
+    ]
+    studio = known.studio()
+    selector = Selector(studio, backfill_recipes(studio), Plan(stale=[*voices, *after]))
+    found = selector.asked_for(PlanFilter(max_cost_usd=4.0))
+    assert found.keys == {(asset, name) for asset in ("voice_line", "alignment") for name in "ab"}
+    assert [(one.asset, one.partition) for one in found.too_dear] == [("voice_line", "c"), ("alignment", "c")]
+
+
+def test_what_no_cap_allows_says_so_in_its_row(known: House) -> None:
+    studio, partition = known.studio(), known.line(LATE)
+    studio.ledger.set_cap("total", "", "1.50", "ana")
+    found = Plan(stale=[Stale("voice_line", partition, ("speed",), frozenset({"voice"}), 1.0, 2.0)])
+    (row,) = plan_rows(studio, backfill_recipes(studio), found, Policies())
+    record = row.as_record()
+    assert (record["policy"], record["cost_usd"]) == ("ask", 2.0)
+    assert record["budget"] == "the budget of all songs has $1.50 left: 1 do not fit"
 
 
 def test_a_dry_run_renders_nothing(ticks: WorkflowTicks) -> None:
@@ -217,6 +264,8 @@ def test_a_dry_run_renders_nothing(ticks: WorkflowTicks) -> None:
         ({"where": ["voice"]}, "write NAME=VALUE"),
         ({"causes": ["worflow"]}, "did you mean 'workflow'"),
         ({"accept": True}, "by whom"),
+        ({"by": "ana", "why": "sounds well"}, "belong to accept"),
+        ({"partitions": {"voice_lime": ["a"]}}, "did you mean 'voice_line'"),
         ({"where": ["voic=af_heart"]}, "did you mean 'voice'"),
         ({"max_cost_usd": float("nan")}, "no amount of money"),
     ],
@@ -237,9 +286,10 @@ def test_what_is_accepted_is_stale_no_more_and_stays_as_it_is(ticks: WorkflowTic
     assert ticks.run(accept=True, by="ana", why="sounds well", where=[f"partition={line}"]).success
     assert house.object_of("voice_line", line) == before
     assert {key for asset, key in house.stale() if asset == "voice_line"} == {house.line(LATE)}
-    ref = house.studio().store.refs("voice_line").get(line)
-    assert ref is not None
-    assert (ref.accepted["by"], ref.accepted["why"]) == ("ana", "sounds well")
+    refs = {asset: house.studio().store.refs(asset).get(line) for asset in LINE_ASSETS}
+    assert {asset: dict(ref.accepted) for asset, ref in refs.items() if ref and ref.accepted} == {
+        "voice_line": {"by": "ana", "why": "sounds well", "at": ANY}
+    }, "what only follows from it was not stale"
     assert house.materialize(instance, "voice_line", keys=[line]).success  # and a run by hand keeps it
     assert house.object_of("voice_line", line) == before
     assert ("voice_line", line) not in not_fresh(house, instance)
@@ -372,7 +422,7 @@ def test_a_dry_run_elsewhere_says_the_same_as_one_here(
 ) -> None:
     rendered.write("cast.toml", SLOWER)
     asked = {**asked, "dry_run": True}
-    monkeypatch.setattr("audio_assets.backfill_commands.open_studio", rendered.studio)
+    monkeypatch.setattr("audio_assets.backfill_commands.open_what_is_there", rendered.studio)
     here = backfill(asked, url=None, is_quiet=True).as_text()
     assert "renders again (if it comes out different)" in here
     answering(monkeypatch, _Elsewhere([planned(rendered, **asked)]))

@@ -506,7 +506,9 @@ def test_a_data_root_that_is_not_there_is_made(tmp_path: Path, monkeypatch: pyte
     assert answer("plan", code=STALE)["n_stale"] == 7
 
 
-@pytest.mark.parametrize("command", [["verify"], ["gc"], ["explain", "x"], ["reproduce", "x"], ["provenance"]])
+@pytest.mark.parametrize(
+    "command", [["plan"], ["backfill"], ["verify"], ["gc"], ["explain", "x"], ["reproduce", "x"], ["provenance"]]
+)
 def test_who_asks_what_there_is_makes_no_data_root(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

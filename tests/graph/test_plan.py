@@ -8,6 +8,7 @@ from audio_assets.lipsync import LipSync
 from audio_assets.mix import DialogueMix
 from audio_assets.plan import Plan
 from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.stale_plan import up_to_date
 from tests.fakes import ToneSpeech
 from tests.house import CAST, GOOD, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, SO, Artifact, House
 
@@ -266,6 +267,15 @@ def test_a_failed_partition_is_failed_with_its_reason_and_its_descendants_wait(h
     assert "can not say FAIL" in reasons["voice_line"]
     assert "voice_line" in reasons["alignment"]
     assert bad in reasons["dialogue_mix"]
+    (check,) = up_to_date(found, ["voice_line"])
+    assert check.passed, "it was never there"
+    house.register(PLAY.replace(LATE, "Now fine."))
+    house.render("2")
+    house.register(PLAY.replace(LATE, "Now FAIL."))
+    house.render("3")
+    (check,) = up_to_date(house.plan(), ["voice_line"])
+    assert not check.passed
+    assert "they fail: " in str(check.description)
 
 
 def test_retry_failed_counts_them_as_stale(house: House) -> None:

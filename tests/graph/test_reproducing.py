@@ -24,7 +24,7 @@ from audio_assets.mix import DialogueMix
 from audio_assets.recipe import Recipe
 from audio_assets.remix import MusicRemix
 from audio_assets.render import render
-from audio_assets.reproducing import Step, reproduce
+from audio_assets.reproducing import Reproduction, Step, reproduce
 from audio_assets.song import SongAudio
 from audio_assets.song_registration import register_songs
 from audio_assets.songbook import REMIX_SCHEMA, REMIXES
@@ -133,6 +133,7 @@ def test_what_was_paid_for_or_has_lost_its_input_is_not_made_again(rendered: Hou
     (step,) = again(rendered, tmp_path, f"voice_line/{late}").values()
     assert step.verdict == "not made again"
     assert step.reason.startswith("paid")
+    assert not Reproduction([step]).is_proved, "nothing was made again"
     (folder / "sidecar.json").unlink()
     steps = again(rendered, tmp_path, f"alignment/{late}")
     assert "voice_line is not in the store any more" in steps["alignment", late].reason

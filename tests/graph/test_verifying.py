@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from audio_assets import verifying
 from audio_assets.cli import main
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.explaining import KINDS
 from audio_assets.speech import VoiceLine
 from audio_assets.verifying import Verified, mend, verify
+from resources.store import ArtifactStore, StoreError
 from tests.cinema import Cinema
 from tests.concert import SONG
 from tests.house import HARBOUR, LATE, SO, House
@@ -25,7 +27,7 @@ def look(house: House | Cinema) -> Verified:
 def act(house: House | Cinema, *, copies: bool = False, paid: bool = False) -> Verified:
     studio = house.studio()
     chosen = [kind(studio) for kind in KINDS]
-    return mend(studio, chosen, verify(studio, chosen), copies=copies, paid=paid)
+    return mend(chosen, verify(studio, chosen), copies=copies, paid=paid)
 
 
 def flip(path: Path, at: int = 60) -> None:
@@ -122,6 +124,21 @@ def test_what_was_paid_for_is_told_and_stays_unless_it_is_given_up(spoken: House
     assert not spoken.stale()
     act(spoken, copies=True, paid=True)
     assert ("voice_line", spoken.line(SO)) in spoken.stale()
+
+
+def test_where_nothing_can_be_written_what_is_damaged_is_told_all_the_same(
+    spoken: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip(spoken.object_of("voice_line", spoken.line(LATE)) / "out.wav")
+    (spoken.object_of("voice_line", spoken.line(SO)) / "alignment.json").write_text("{}")
+
+    def refuse(*_: object) -> None:
+        raise StoreError("Read-only file system")
+
+    monkeypatch.setattr(ArtifactStore, "set_aside", refuse)
+    rotten, copy = act(spoken, copies=True).damage
+    assert (rotten.is_set_aside, rotten.remedy) == (False, f"{verifying.STAYS}: Read-only file system")
+    assert (copy.kind, copy.is_set_aside) == ("copy", True), "and the rest goes on"
 
 
 def test_torn_refs_and_wrong_ones_are_found(spoken: House) -> None:

@@ -182,7 +182,11 @@ def test_the_ledger_is_there_in_dollars(desk: Desk) -> None:
     ledger.settle(ledger.submitted(entry, "job-1"), "0.38")
     desk.db.refresh(desk.store, ledger.entries)
     assert desk.rows("SELECT state, held_usd, spent_usd, job_id FROM ledger") == [("settled", 0.0, 0.38, "job-1")]
-    assert desk.rows("SELECT provider, n_orders, spent_usd FROM cost_by_provider") == [(entry.provider, 1, 0.38)]
+    for question in (
+        "SELECT provider, n_orders, spent_usd, held_usd FROM cost_by_provider",
+        "SELECT provider, n_orders, spent_usd, held_usd FROM cost_by_day",
+    ):
+        assert desk.rows(question) == [(entry.provider, 1, 0.38, 0.0)]
 
 
 # Refreshing
@@ -323,6 +327,16 @@ def test_every_view_answers_and_says_what_it_is(spoken: Desk) -> None:
         "SELECT comment FROM duckdb_columns() WHERE column_name = 'cost_usd' AND table_name = 'objects'"
     )
     assert column == ("what its render was billed, in US dollars",)
+
+
+def test_words_count_the_renders_of_their_lines_and_no_hits(spoken: Desk) -> None:
+    _, sidecar = spoken.voice("The lamp.", word="lamp")
+    spoken.refresh()
+    told = "INSERT INTO events (event, asset, partition, content, is_cached) VALUES (?, 'voice_line', 'la', ?, ?)"
+    with duckdb.connect(str(spoken.db.file)) as db:
+        for number, is_cached in enumerate((False, True, False)):
+            db.execute(told, (number, sidecar.content, is_cached))
+    assert spoken.rows("SELECT word, n_objects, n_lines, n_renders FROM most_rendered_words") == [("lamp", 1, 1, 2)]
 
 
 def test_touched_by_goes_down_to_everything_that_was_made_of_it(spoken: Desk) -> None:

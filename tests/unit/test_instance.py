@@ -27,3 +27,17 @@ def test_a_slip_in_dagster_yaml_is_one_sentence(tmp_path: Path, monkeypatch: pyt
         pass
     assert str(caught.value).startswith(f"{tmp_path}/dagster/dagster.yaml can not be used: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_database_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(data=tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    history = prepare_home(settings) / "history"
+    history.mkdir()
+    (history / "runs.db").write_bytes(b"no database" * 1000)
+    said = r"not a database; is the disk full\? If not, move .*history away"
+    with pytest.raises(RuntimeError, match=said), open_instance(settings):
+        pass
+    history.rename(tmp_path / "away")
+    with open_instance(settings) as instance:
+        assert instance.get_runs_count() == 0

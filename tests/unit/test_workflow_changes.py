@@ -66,6 +66,7 @@ def test_a_plan_is_left_once_and_what_is_not_allowed_stays_in_it() -> None:
     assert first.why_not == "nothing follows by itself; 1 partitions are stale, see `stale_plan`"
     assert not decide(first.seen, Plan(stale=[STALE]), {}, at=6.0).is_another_plan
     assert decide(first.seen, Plan(), {}, at=6.0).is_another_plan
+    assert decide(first.seen, Plan(stale=[STALE]), {}, at=6.0, refusals=["$0 left"]).is_another_plan
 
 
 def test_the_songs_sensor_leaves_presets_and_prices_alone(tmp_path: Any) -> None:
