@@ -9,6 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # workers get this path too, to import `tests.fakes`
 
@@ -27,6 +29,22 @@ def pytest_xdist_auto_num_workers() -> int:
     All tests on 2 cores: 14.6 minutes with 2 workers, 12.2 with 3.
     """
     return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations() -> Iterator[None]:
+    """The scripts of migrations are read once, not for every database: 60 of Dagster's, twice for each instance."""
+    read_anew, read = ScriptDirectory.from_config, dict[str | None, ScriptDirectory]()
+
+    def from_config(config: Config) -> ScriptDirectory:
+        where = config.get_main_option("script_location")
+        if where not in read:
+            read[where] = read_anew(config)
+        return read[where]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", from_config)
+        yield
 
 
 @pytest.fixture

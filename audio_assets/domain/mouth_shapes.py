@@ -307,8 +307,10 @@ def _cheapest_track(costs: NDArray[np.int64], is_closure: NDArray[np.bool_], n_l
     change = _change_costs() + np.diag(np.full(_N, _FORBIDDEN))
     best = np.full((_N, n_least), 4 * _FORBIDDEN, dtype=np.int64)
     best[:, 0] = costs[0] + _change_costs()[visemes.SHAPES.index("X")]
-    came_from = np.zeros((n_frames, _N, n_least, 2), dtype=np.int16)
     every = np.arange(_N)
+    came_from = np.zeros((n_frames, _N, n_least, 2), dtype=np.int16)
+    came_from[..., 0] = every[:, None]
+    came_from[..., 1] = np.arange(n_least) - 1
     for i in range(1, n_frames):
         leave_age = np.full(_N, n_least - 1)
         if is_closure[i - 1]:
@@ -317,10 +319,8 @@ def _cheapest_track(costs: NDArray[np.int64], is_closure: NDArray[np.bool_], n_l
         source = np.argmin(entering, axis=0)
         after = np.empty_like(best)
         after[:, 0] = entering[source, every]
-        came_from[i, :, 0] = np.stack([source, leave_age[source]], axis=1)
-        for age in range(1, n_least):
-            after[:, age] = best[:, age - 1]
-            came_from[i, :, age] = np.stack([every, np.full(_N, age - 1)], axis=1)
+        after[:, 1:] = best[:, :-1]
+        came_from[i, :, 0, 0], came_from[i, :, 0, 1] = source, leave_age[source]
         stays = best[:, -1] <= after[:, -1]
         after[stays, -1] = best[stays, -1]
         came_from[i, stays, -1, 1] = n_least - 1

@@ -30,6 +30,7 @@ from audio_assets.domain.picture_card import (
     Detail,
     columns,
     fitting,
+    part_starts,
 )
 from audio_assets.domain.timeline import Timeline, Word
 
@@ -133,11 +134,11 @@ def mix_picture(duration_s: float, levels_db: Mapping[str, Sequence[float]], duc
         card = Card(20 + max(1, n_lanes) * lane_px, max(duration_s, 1e-3), 6 + max(1, n_lanes) * lane_px, detail)
         for number, (role, levels) in enumerate(shown):
             top = 4 + number * lane_px
-            card.area(top, lane_px - 4, (columns(levels, card.n_columns, np.max) + 60) / 60, _ROLES[number])
+            card.area(top, lane_px - 4, (columns(levels, card.n_columns, np.maximum) + 60) / 60, _ROLES[number])
             card.text(6, top - 2, plain_text(role[:24], 11), TEXT)
         if len(ducking):
             top = 4 + len(shown) * lane_px
-            gain = columns(ducking, card.n_columns, np.min)
+            gain = columns(ducking, card.n_columns, np.minimum)
             card.line(top + 2, lane_px - 8, -gain / 24, GOLD)
             label = plain_text(f"ducking, down to {gain.min():.1f} dB", 11)
             card.text(6, top + lane_px - 20, label, GOLD)
@@ -164,11 +165,10 @@ def _wave(pcm: NDArray[np.int16], n: int, half_px: int) -> Iterator[tuple[int, i
     """Yield how far each of `n` columns goes up and down: its highest and lowest sample, relative to the loudest."""
     if not len(pcm):
         return
-    scale = half_px / max(1, int(np.abs(pcm.astype(np.int32)).max()))
-    edges = np.linspace(0, len(pcm), n + 1).astype(int)
-    for column in range(n):
-        part = pcm[edges[column] : max(edges[column] + 1, edges[column + 1])].astype(np.int32)
-        low, high = (int(part.min()), int(part.max())) if len(part) else (0, 0)
+    starts = part_starts(len(pcm), n)
+    lows, highs = np.minimum.reduceat(pcm, starts).tolist(), np.maximum.reduceat(pcm, starts).tolist()
+    scale = half_px / max(1, max(highs), -min(lows))
+    for low, high in zip(lows, highs, strict=True):
         colour = RED if high >= 32767 or low <= -32768 else BLUE
         yield round(max(high, 0) * scale), round(max(-low, 0) * scale), colour
 
@@ -177,6 +177,6 @@ def _lips(opening: NDArray[np.float64], n: int, height: int) -> Iterator[tuple[i
     """Yield the gap between the lips of each of `n` columns, up and down."""
     if not len(opening):
         return
-    for value in columns(opening, n, np.max):
+    for value in columns(opening, n, np.maximum):
         half = round(min(max(float(value), 0.0), 1.0) * height / 2)
         yield half, half, SHAPE_COLOURS["A"]

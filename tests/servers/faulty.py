@@ -351,7 +351,7 @@ class FaultyProxy:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> "FaultyProxy":
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), name="faulty", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.005,), name="faulty", daemon=True).start()
         return self
 
     def __exit__(

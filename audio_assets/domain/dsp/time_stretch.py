@@ -169,6 +169,14 @@ def _overlap(out: Block, frames: NDArray[np.float32], start: int) -> None:
 
 
 @compiled
+def _copy(spectrum: NDArray[np.complex64], frames: NDArray[np.complex64], f: int) -> None:
+    """One by one: an assignment of rows takes numba seconds to compile."""
+    for c in range(spectrum.shape[0]):
+        for k in range(spectrum.shape[1]):
+            spectrum[c, k] = frames[c, f, k]
+
+
+@compiled
 def _turn(
     now: NDArray[np.complex64],
     before: NDArray[np.complex64],
@@ -186,8 +194,7 @@ def _turn(
     peaks = np.empty(n_bins, np.int64)
     for f in range(n_frames):
         if is_first and f == 0:
-            for c in range(n_channels):
-                previous[c] = now[c, f]
+            _copy(previous, now, f)
             continue
         for k in range(n_bins):
             total = np.float32(0.0)
@@ -229,5 +236,4 @@ def _turn(
                 for j in range(begin, end):
                     now[c, f, j] *= turn
             begin = end
-        for c in range(n_channels):
-            previous[c] = now[c, f]
+        _copy(previous, now, f)
