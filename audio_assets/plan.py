@@ -12,7 +12,7 @@ from audio_assets.domain.causes import Change, Kind, changes
 from audio_assets.domain.rendering import INTENDED, PermanentError, UpstreamError
 from audio_assets.domain.schemas.records import Failure, Ref
 from audio_assets.recipe import Recipe
-from audio_assets.render import foresee, object_folder
+from audio_assets.render import foresee
 from audio_assets.studio import Studio
 from resources.store import partition_of
 from resources.whole_objects import Lookout, has_many
@@ -302,7 +302,7 @@ def _is_in_store(recipe: Recipe, action: Action, ref: Ref | None) -> bool:
     """
     is_lost = ref is not None and ref.action_key == action.key
     is_known = recipe.store.local_root is not None and not recipe.part_recipes
-    return is_known and not is_lost and recipe.store.find(object_folder(recipe, action)) is not None
+    return is_known and not is_lost and recipe.store.find(recipe.folder_of(action.key)) is not None
 
 
 def _named(key: str, partition: str) -> str:

@@ -103,6 +103,11 @@ class Recipe(ABC):
             KeyError: the action is from before something was kept in it.
         """
 
+    @classmethod
+    def folder_of(cls, action_key: str) -> str:
+        """Where the object of an action is, or would be."""
+        return f"{cls.folder}/{action_key}"
+
     @staticmethod
     def identity() -> Mapping[str, Any]:
         """Who renders, with all of it that decides the bytes, where that is the same for every partition."""

@@ -107,7 +107,7 @@ def _outcomes(recipe: Recipe, partitions: Sequence[str], run_id: str) -> Iterato
         if accepted is not None:  # also where the store has what would be rendered: somebody chose this one
             yield accepted
             continue
-        sidecar = None if action.key in waiting else recipe.hit(partition, object_folder(recipe, action))
+        sidecar = None if action.key in waiting else recipe.hit(partition, recipe.folder_of(action.key))
         if sidecar is not None:
             yield _point(recipe, partition, action, sidecar, "cached", run_id)
         else:
@@ -213,7 +213,7 @@ def _stood_in(recipe: Recipe, fallen: Sequence[_Fallen], run_id: str) -> Iterato
     for one in fallen:
         waiting.setdefault(one.stand_in.action.key, []).append(one)
     found = {
-        key: recipe.hit(sharing[0].partition, object_folder(recipe, sharing[0].stand_in.action))
+        key: recipe.hit(sharing[0].partition, recipe.folder_of(sharing[0].stand_in.action.key))
         for key, sharing in waiting.items()
     }
     due = {key: [one.partition for one in sharing] for key, sharing in waiting.items() if found[key] is None}
@@ -272,11 +272,6 @@ def _call(recipe: Recipe, partition: str, action: Action) -> Call:
     return recipe.call(partition, action, recipe.sources(partition, action))
 
 
-def object_folder(recipe: Recipe, action: Action) -> str:
-    """Where the object of an action is, or would be."""
-    return f"{recipe.folder}/{action.key}"
-
-
 def _commit(
     recipe: Recipe,
     partition: str,
@@ -286,7 +281,7 @@ def _commit(
     run_id: str,
     stands_in_for: StandsIn | None = None,
 ) -> Sidecar:
-    folder = object_folder(recipe, action)
+    folder = recipe.folder_of(action.key)
     previews = tuple(rendered.previews)
     files = {
         name: recipe.store.write(f"{folder}/{name}", data)
@@ -326,7 +321,7 @@ def _licence(recipe: Recipe, partition: str, action: Action) -> str:
 
 
 def _point(recipe: Recipe, partition: str, action: Action, sidecar: Sidecar, state: State, run_id: str) -> Outcome:
-    folder = object_folder(recipe, action)
+    folder = recipe.folder_of(action.key)
     failed = tuple(check.name for check in sidecar.checks if not check.passed)
     sizes = {name: entry.size for name, entry in sidecar.files.items()}
     ref = Ref(action.key, folder, sidecar.content, sizes, failed, sidecar.is_blocked)

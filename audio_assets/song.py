@@ -41,7 +41,7 @@ class SongAudio(OfSong):
 
     def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:
         """Copy, verify, decode once."""
-        sha256, kept = action.inputs["song"], f"{self.folder}/{action.key}"
+        sha256, kept = action.inputs["song"], self.folder_of(action.key)
         path = brought(self.studio, sources["song"], sha256, song=partition, kept=kept)
         return Call(engine.song_audio, (path, sha256, self.studio.scratch_file(action.params["container"])))
 

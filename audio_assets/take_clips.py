@@ -317,7 +317,7 @@ class TakeMeasures(Recipe):
 
     def measured(self, partition: str) -> bytes:
         """The record of what was measured, b"" where it is not there."""
-        return self.store.read(f"{self.folder}/{self.describe(partition).key}/{take_records.MEASURE}") or b""
+        return self.store.read(f"{self.folder_of(self.describe(partition).key)}/{take_records.MEASURE}") or b""
 
     def _sidecar(self, partition: str) -> Sidecar:
         name, scene = split(partition)

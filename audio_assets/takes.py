@@ -95,7 +95,7 @@ class SceneTake(OfScene):
 
     def sources(self, partition: str, action: Action) -> Mapping[str, str]:
         """The prompt's object, and every take's that was made."""
-        made = {row["take"]: f"{TakeClips.folder}/{row['key']}" for row in action.params["takes"] if row["is_made"]}
+        made = {row["take"]: TakeClips.folder_of(row["key"]) for row in action.params["takes"] if row["is_made"]}
         return {**super().sources(partition, action), **made}
 
     def licences(self, partition: str) -> Iterator[str]:
@@ -243,7 +243,7 @@ class TakeQuality(OfScene):
         """The list of takes, and what was measured of each."""
         measures = TakeMeasures(self.studio)
         there = [key for key in measures.of_scene(partition) if measures.measured(key)]
-        found = {f"measure {split(key)[0]}": f"{measures.folder}/{measures.describe(key).key}" for key in there}
+        found = {f"measure {split(key)[0]}": measures.folder_of(measures.describe(key).key) for key in there}
         return {**super().sources(partition, action), **found}
 
     def call(self, partition: str, action: Action, sources: Mapping[str, str]) -> Call:

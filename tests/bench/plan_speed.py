@@ -100,4 +100,4 @@ def pretend_rendered(recipe: Recipe, root: Path) -> None:
         for name in names:
             (folder / name).hardlink_to(originals / name)
         sizes = {name: len(name) for name in FILES[recipe.asset]}
-        recipe.refs.point(partition, Ref(key, f"{recipe.folder}/{key}", sha256_hex(partition.encode()), sizes))
+        recipe.refs.point(partition, Ref(key, recipe.folder_of(key), sha256_hex(partition.encode()), sizes))
