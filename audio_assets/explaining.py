@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from audio_assets.domain.written_files import as_recorded, recorded_of
 from audio_assets.launch import LIVE, RECIPES
 from audio_assets.recipe import Recipe
 from audio_assets.studio import Studio
+from resources import models
 from resources.store import SIDECAR, ArtifactStore, Refs
 
 AD_HOC = "say."
@@ -83,6 +84,16 @@ def _remedy(kind: type[Recipe] | None, pointing: Sequence[str]) -> str:
     if stage in LIVE.recipes:
         return "the queue renders a live message once: nothing renders it again"
     return f"`audio-assets backfill --asset {stage.asset}` renders it again, if it is still wanted"
+
+
+@cache
+def _model_names() -> dict[str, str]:
+    """What our model files are called, by sha256: each, and what it came in."""
+    return {
+        sha256: name
+        for name, package in models.CATALOGUE.items()
+        for sha256 in (package.sha256, *package.members.values())
+    }
 
 
 def _said(told: StandsIn | None) -> str:
@@ -373,7 +384,7 @@ class Explainer:
                 *origins,
                 *self._accepted(asset, partitions),
                 *files,
-                *provider_origins(action.get("provider") or {}),
+                *provider_origins(action.get("provider") or {}, _model_names()),
             ),
             inputs=tuple(inputs.items()),
             today=today,

@@ -97,11 +97,11 @@ class Verified:
             f"{self.n_copies} published copies: {len(self.damage) or 'nothing'} damaged"
         )
         rest = [
-            f"{len(found)} {name}"
-            for found, name in (
-                (self.orphans, "objects that nothing points at"),
-                (self.idle, "refs of partitions that are no more"),
-                (self.unfinished, "objects that were never finished"),
+            f"{len(found)} {one if len(found) == 1 else many}"
+            for found, one, many in (
+                (self.orphans, "object that nothing points at", "objects that nothing points at"),
+                (self.idle, "ref of a partition that is no more", "refs of partitions that are no more"),
+                (self.unfinished, "object that is not whole", "objects that are not whole"),
             )
             if found
         ]

@@ -81,7 +81,7 @@ class Cap:
             "project": f"the budget of '{self.key}'",
             "scene": f"the budget of scene '{self.key}'",
             "day": f"the budget of the day {self.key}",
-            "total": "the budget of all songs",
+            "total": "the whole budget",
         }[self.scope]
 
     @property

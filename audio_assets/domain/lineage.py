@@ -5,6 +5,7 @@ Pure: `explaining` reads the tree from the store, `explain_page` draws it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from audio_assets.domain.action import canonical
@@ -345,8 +346,11 @@ def _is_sha256(value: object) -> bool:
     return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
 
 
-def provider_origins(provider: Mapping[str, Any]) -> list[Origin]:
-    """The files that an engine works with, from its identity: every value that is a sha256 is one of them."""
+def provider_origins(provider: Mapping[str, Any], names: Mapping[str, str] = MappingProxyType({})) -> list[Origin]:
+    """The files that an engine works with, from its identity: every value that is a sha256 is one of them.
+
+    `names` by sha256 are asked where the identity says no more than that it is a model.
+    """
     found = []
     for key, value in provider.items():
         if not _is_sha256(value):
@@ -354,5 +358,6 @@ def provider_origins(provider: Mapping[str, Any]) -> list[Origin]:
         name = key.removesuffix("_sha256")
         kind, _, rest = name.partition(" ")
         known = provider.get(name) if name != key else None
-        found.append(Origin(f"{kind} file", str(known or rest or name), sha256=value))
+        said = rest if rest != "model" else ""
+        found.append(Origin(f"{kind} file", str(known or said or names.get(value) or rest or name), sha256=value))
     return found

@@ -245,7 +245,7 @@ def test_what_no_cap_allows_says_so_in_its_row(known: House) -> None:
     (row,) = plan_rows(studio, backfill_recipes(studio), found, Policies())
     record = row.as_record()
     assert (record["policy"], record["cost_usd"]) == ("ask", 2.0)
-    assert record["budget"] == "the budget of all songs has $1.50 left: 1 do not fit"
+    assert record["budget"] == "the whole budget has $1.50 left: 1 do not fit"
 
 
 def test_a_dry_run_renders_nothing(ticks: WorkflowTicks) -> None:

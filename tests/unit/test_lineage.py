@@ -54,6 +54,9 @@ def test_many_origins_of_a_kind_are_counted() -> None:
 def test_the_files_of_an_engine_are_known_by_their_hashes() -> None:
     said = {"engine": "kokoro", "model": "k1", "model_sha256": "0" * 64, "voice af": "1" * 64, "code": "1"}
     assert [(one.kind, one.name) for one in provider_origins(said)] == [("model file", "k1"), ("voice file", "af")]
+    mesh = {"faces": "facemesh 1", "faces model": "2" * 64, "embedding model": "3" * 64, "model": "2" * 64}
+    named = [(one.kind, one.name) for one in provider_origins(mesh, {"2" * 64: "facemesh"})]
+    assert named == [("faces file", "facemesh"), ("embedding file", "model"), ("model file", "facemesh")]
 
 
 def test_a_box_stands_right_of_all_that_it_goes_into() -> None:
