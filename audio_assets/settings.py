@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     @property
     def own_runs(self) -> Path:
         """A lock for each run that a command executes in its own process."""
-        return self.dagster_home / "own_runs"
+        return self.root / ".own_runs"
 
     @property
     def n_workers(self) -> int:
