@@ -3,6 +3,7 @@
 That one is new itself and does nothing else, for what was used once, like a store, does not outlive a fork.
 """
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -53,6 +54,7 @@ def forks() -> Iterator[Callable[..., Forked]]:
 
 
 def _serve(orders: Connection) -> None:
+    gc.freeze()  # a collection in a forked process would copy all memory before it looks at it
     with suppress(EOFError):
         while True:
             work, arguments = orders.recv()

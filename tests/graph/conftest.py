@@ -12,7 +12,7 @@ import pytest
 from audio_assets import site
 from audio_assets.domain import storyboard
 from tests.cinema import PRICES, SETTINGS, Cinema
-from tests.lasting import lasting
+from tests.lasting import lasting, made_once
 from tests.vendors import ShopVendor
 from tests.video_fakes import write_colours
 
@@ -31,7 +31,10 @@ def _templates() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a data root in which one song of 12 s is filmed, and the easel that drew it; tests take copies."""
-    home = tmp_path_factory.mktemp("shot")
+    return made_once(tmp_path_factory, "shot", _filmed)
+
+
+def _filmed(home: Path) -> None:
     with lasting(home) as patch:
         patch.setitem(storyboard.SIZES, "landscape", SIZE)
         cinema = Cinema(home / "studio")
@@ -40,7 +43,6 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with dg.DagsterInstance.ephemeral() as instance:
             assert cinema.run(instance).success
             assert cinema.film(instance).success
-    return home
 
 
 @pytest.fixture
