@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
+from audio_assets.books.workflow_files import WORKFLOW_FILES
 from audio_assets.domain.backfill_policy import FILE, Policies, Policy, parse_policies
 from audio_assets.domain.budget import Order, usd_text
 from audio_assets.domain.causes import MAKING
@@ -20,7 +21,6 @@ from audio_assets.plan import Plan, Stale, Stuck
 from audio_assets.recipe import Recipe
 from audio_assets.settings import Settings
 from audio_assets.studio import Studio
-from audio_assets.workflow_files import WORKFLOW_FILES
 
 Key = tuple[str, str]
 """Asset and partition."""

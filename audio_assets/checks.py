@@ -11,8 +11,8 @@ import dagster as dg
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import DIALOGUE, RECIPES, VOICE_STEMS, Pipeline
 from audio_assets.recipe import Recipe
-from audio_assets.script_sources import DialogueLine
-from audio_assets.stem_sources import StemText
+from audio_assets.stages.script_sources import DialogueLine
+from audio_assets.stages.stem_sources import StemText
 from audio_assets.studio import Studio, StudioResource
 
 _BY_INTENDED = "The provider that the settings name made it, no stand-in."

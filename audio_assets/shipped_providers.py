@@ -1,6 +1,6 @@
 """Every provider that comes along, by its name: engines on this machine, and vendors as their own defaults say."""
 
-from audio_assets.providerbook import Provider
+from audio_assets.books.providerbook import Provider
 from audio_assets.settings import Settings
 from resources.alignment import PocketsphinxAligner
 from resources.comfyui import ComfyLipSync, ComfyMusic, ComfySpeech, ComfyVideo

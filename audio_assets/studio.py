@@ -12,16 +12,16 @@ from typing import ClassVar
 
 import dagster as dg
 
-from audio_assets.dialogue import Dialogue
+from audio_assets.books.dialogue import Dialogue
+from audio_assets.books.livebook import LiveBook
+from audio_assets.books.providerbook import Provider, ProviderBook
+from audio_assets.books.songbook import SongBook
+from audio_assets.books.stembook import StemBook
+from audio_assets.books.takebook import TakeBook
 from audio_assets.domain.artifacts import Fill, Refine
 from audio_assets.domain.price_card import Price
 from audio_assets.domain.rendering import PermanentError
-from audio_assets.livebook import LiveBook
-from audio_assets.providerbook import Provider, ProviderBook
 from audio_assets.settings import Settings, current
-from audio_assets.songbook import SongBook
-from audio_assets.stembook import StemBook
-from audio_assets.takebook import TakeBook
 from resources import models
 from resources.alignment import Aligner, fill_identity, filler
 from resources.audit_log import AuditLog

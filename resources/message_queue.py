@@ -10,7 +10,8 @@
 Messages keep the order of their arrival within their queue: one that is not rendered yet holds up those behind it. One
 message plays at a time. A claim is worth what its process is: of one that was killed the claim lapses, and a message
 whose player was killed before it was on air is never played again by itself, for nobody knows whether it was heard.
-Who renders and plays is elsewhere (`audio_assets/live.py`, `live_player.py`); files are read in by `live_inbox.py`.
+Who renders and plays is elsewhere (`audio_assets/stages/live.py`, `live_player.py`); files are read in by
+`live_inbox.py`.
 """
 
 from collections.abc import Callable, Collection, Sequence

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import dagster as dg
 
+from audio_assets.books.script_registration import find_files, register
 from audio_assets.domain.cast import CastError
 from audio_assets.domain.scripts.reading import SUFFIXES
 from audio_assets.jobs import render_dialogue
 from audio_assets.launch import DIALOGUE, sync
-from audio_assets.script_registration import find_files, register
 from audio_assets.studio import Studio, StudioResource
 from sensors.inbox import Cursor, ask, settled, signatures
 

@@ -10,7 +10,7 @@ import dagster as dg
 from audio_assets.domain.scene_key import song_of
 from audio_assets.jobs import render_film
 from audio_assets.launch import FILM, MUSIC, Order, sync
-from audio_assets.performance import lip_sync_is_free
+from audio_assets.stages.performance import lip_sync_is_free
 from audio_assets.studio import Studio, StudioResource
 from resources import render_lock
 from sensors.inbox import Cursor, ask

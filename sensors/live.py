@@ -13,8 +13,8 @@ from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.jobs import render_live
 from audio_assets.launch import LIVE, run_config
-from audio_assets.live import MessageAudio
 from audio_assets.live_desk import BATCH, desk_lock, player, prune, take_in
+from audio_assets.stages.live import MessageAudio
 from audio_assets.studio import StudioResource
 from resources import render_lock
 from sensors.inbox import MAX_ATTEMPTS, Cursor, has_queued_run

@@ -13,7 +13,7 @@ from audio_assets.domain import datasets, message_request, message_template, ste
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.jobs import render_messages
 from audio_assets.launch import VOICE_STEMS, Order, sync
-from audio_assets.stems import Stem
+from audio_assets.stages.stems import Stem
 from audio_assets.studio import Studio, StudioResource
 from sensors.inbox import Cursor, ask, settled, signatures
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from audio_assets.books.song_registration import is_song, register_songs
+from audio_assets.books.songbook import STYLES
 from audio_assets.jobs import render_music
 from audio_assets.launch import MUSIC, sync
-from audio_assets.song_registration import is_song, register_songs
-from audio_assets.songbook import STYLES
 from audio_assets.studio import Studio, StudioResource
 from sensors.inbox import Cursor, ask, settled, signatures
 

@@ -13,6 +13,7 @@ import dagster as dg
 
 from audio_assets.backfill_job import BACKFILLED, Backfill, backfill, backfill_recipes
 from audio_assets.backfilling import Selector, policies_of
+from audio_assets.books.workflow_files import WORKFLOW_FILES, Entries
 from audio_assets.checks import evaluation
 from audio_assets.domain.action import canonical, sha256_hex
 from audio_assets.domain.backfill_policy import FILE
@@ -20,11 +21,10 @@ from audio_assets.domain.setting_entries import changed_entries, entry_hash
 from audio_assets.launch import sync
 from audio_assets.plan import Plan, looking, plan
 from audio_assets.settings import Settings
+from audio_assets.stages.workflows import observation
 from audio_assets.stale_plan import ASSET as STALE_PLAN
 from audio_assets.stale_plan import plan_event, up_to_date
 from audio_assets.studio import Studio, StudioResource
-from audio_assets.workflow_files import WORKFLOW_FILES, Entries
-from audio_assets.workflows import observation
 from resources import render_lock
 from sensors.inbox import MAX_ATTEMPTS, Asked, has_queued_run
 

@@ -10,14 +10,14 @@ import dagster as dg
 import opentimelineio as otio
 
 from audio_assets import launch
-from audio_assets.deliverables import Deliverable
 from audio_assets.domain.schemas.takes import selection_from_bytes, take_list_from_bytes
 from audio_assets.domain.take_list import Take
 from audio_assets.domain.take_selection import Selection
 from audio_assets.launch import FILM, MUSIC, Pipeline
 from audio_assets.plan import Plan, plan
+from audio_assets.stages.deliverables import Deliverable
+from audio_assets.stages.takes import SelectedTake
 from audio_assets.studio import Studio
-from audio_assets.takes import SelectedTake
 from resources.engines.take_records import SELECTION, TAKES
 from tests.assembled import definitions, resources
 from tests.concert import SONG, Concert

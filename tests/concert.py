@@ -11,12 +11,12 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
 from audio_assets import launch
+from audio_assets.books.song_registration import SongRegistration, register_songs
 from audio_assets.domain.schemas.storyboard import from_bytes
 from audio_assets.domain.storyboard import Storyboard
 from audio_assets.launch import MUSIC, Pipeline
 from audio_assets.plan import Plan, plan
 from audio_assets.render import Outcome
-from audio_assets.song_registration import SongRegistration, register_songs
 from audio_assets.studio import Studio
 from tests import songs
 from tests.assembled import definitions, resources

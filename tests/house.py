@@ -10,10 +10,10 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
 from audio_assets import launch
+from audio_assets.books.script_registration import Registration, SourceFile, register
 from audio_assets.plan import Plan, plan
 from audio_assets.recipe import Recipe
 from audio_assets.render import Outcome, render
-from audio_assets.script_registration import Registration, SourceFile, register
 from audio_assets.studio import Studio
 from tests.assembled import definitions, resources
 from tests.fakes import ToneAligner, ToneSpeech

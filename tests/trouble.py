@@ -41,10 +41,10 @@ from audio_assets.domain.storyboard import Estimate, Storyboard
 from audio_assets.domain.storyboard import Scene as BoardScene
 from audio_assets.recipe import Recipe
 from audio_assets.render import Outcome, render
-from audio_assets.speech import VoiceLine
+from audio_assets.stages.speech import VoiceLine
+from audio_assets.stages.take_clips import OrderedTakeClips
+from audio_assets.stages.takes import SceneTake
 from audio_assets.studio import Studio
-from audio_assets.take_clips import OrderedTakeClips
-from audio_assets.takes import SceneTake
 from resources import http_client
 from resources.engines.storyboard_artifacts import PROMPT, STORYBOARD
 from resources.http_client import Service, Timeouts, client_of

@@ -1,8 +1,8 @@
 """The catalogue of providers: what each can do, on what terms, at what price, until when, and whether it can be used.
 
 Here: facts and dates in, rows and text out. What a provider says of itself is its `About`; who asks it whether it
-answers is `audio_assets/catalog.py`; the stored record is `schemas/providers.py`. A model that ends within 60 days is
-a warning, one that has ended a refusal: the dates are the price card's.
+answers is `audio_assets/stages/catalog.py`; the stored record is `schemas/providers.py`. A model that ends within 60
+days is a warning, one that has ended a refusal: the dates are the price card's.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

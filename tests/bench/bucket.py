@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
-from audio_assets import bucket as stage
 from audio_assets.domain.bucket_audit import Wanted, audit_bucket
+from audio_assets.stages import bucket as stage
 from resources.bucket import Bucket
 from tests.bench.measuring import Figure
 from tests.servers.s3 import BUCKET, MISSING, S3, serving

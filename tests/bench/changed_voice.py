@@ -16,7 +16,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from audio_assets.batch import source_event
-from audio_assets.commands import open_studio
+from audio_assets.commands.opening import open_studio
 from audio_assets.domain.schemas.records import Sidecar, StoredFile
 from audio_assets.instance import open_instance
 from audio_assets.launch import DIALOGUE, sync
@@ -30,7 +30,7 @@ _AT_ONCE = 10_000
 _TICK = """
 import time, sys
 import dagster as dg
-from audio_assets.commands import open_studio, _resources
+from audio_assets.commands.opening import open_studio, _resources
 from audio_assets.instance import open_instance
 from audio_assets.settings import current
 from sensors.workflows import workflow_changes

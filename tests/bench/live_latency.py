@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 
-from audio_assets.commands import open_studio
+from audio_assets.commands.opening import open_studio
 from audio_assets.domain.live_message import NewMessage
 from resources.live_rows import Message
 from resources.message_queue import MessageQueue

@@ -14,7 +14,7 @@ from unittest import mock
 import numpy as np
 import orjson
 
-from audio_assets.commands import open_studio
+from audio_assets.commands.opening import open_studio
 from audio_assets.definitions import build_defs
 from audio_assets.domain.artifacts import read_wav
 from audio_assets.domain.bitmerge import pcm_sha256
@@ -23,7 +23,7 @@ from audio_assets.instance import open_instance
 from audio_assets.launch import VOICE_STEMS, execute, order, sync
 from audio_assets.plan import plan
 from audio_assets.settings import current
-from audio_assets.stems import message_path, stem_path
+from audio_assets.stages.stems import message_path, stem_path
 from tests.bench.measuring import Figure, data_root, workers_peak_mb
 
 N_NAMES, N_DEVELOPERS, N_SCRIPTS = 200, 5, 3

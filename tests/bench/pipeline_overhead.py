@@ -16,13 +16,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from audio_assets.commands import open_studio
+from audio_assets.books.script_registration import SourceFile, register
+from audio_assets.commands.opening import open_studio
 from audio_assets.definitions import build_defs
 from audio_assets.domain.artifacts import ALIGNMENT, SPOKEN, WAV, alignment_artifact, lipsync_artifact, voice_artifact
 from audio_assets.domain.timebase import parse_frame_rate
 from audio_assets.instance import open_instance
 from audio_assets.launch import DIALOGUE, execute, sync
-from audio_assets.script_registration import SourceFile, register
 from audio_assets.settings import current
 from audio_assets.studio import Studio
 from tests.bench.measuring import Figure, data_root, workers_peak_mb

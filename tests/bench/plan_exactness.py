@@ -12,9 +12,9 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from audio_assets import backfill_commands, commands, music_commands
 from audio_assets.backfill_job import BACKFILLED, backfill_recipes
-from audio_assets.commands import open_studio
+from audio_assets.commands import backfill_commands, dialogue_commands, music_commands
+from audio_assets.commands.opening import open_studio
 from audio_assets.launch import DIALOGUE, FILM, MUSIC, Pipeline
 from audio_assets.plan import plan
 from audio_assets.recipe import Recipe
@@ -173,7 +173,8 @@ def _furnish(root: Path, url: str) -> None:
     (root / "providers.toml").write_text(f'[providers.comfyui_speech]\nurl = "{url}"\n')
     shutil.copytree(_REPOSITORY / "workflows" / "comfyui", root / "workflows" / "comfyui")
     with _at(root):
-        commands.ingest([_EXAMPLES / "lighthouse" / "script.rpy"], render=False, retry_failed=False, is_quiet=True)
+        script = _EXAMPLES / "lighthouse" / "script.rpy"
+        dialogue_commands.ingest([script], render=False, retry_failed=False, is_quiet=True)
         music_commands.analyze([_EXAMPLES / "songs"], render=False, retry_failed=False, is_quiet=True)
 
 

@@ -11,15 +11,15 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from audio_assets.backfill_commands import make_plan
-from audio_assets.commands import open_studio
+from audio_assets.books.script_registration import SourceFile, register
+from audio_assets.commands.backfill_commands import make_plan
+from audio_assets.commands.opening import open_studio
 from audio_assets.domain.action import sha256_hex
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, PICTURE, SPOKEN, WAV
 from audio_assets.domain.mouth_exports import FORMATS
 from audio_assets.domain.schemas.records import Ref
 from audio_assets.launch import DIALOGUE
 from audio_assets.recipe import Recipe
-from audio_assets.script_registration import SourceFile, register
 from resources.store import SIDECAR
 from tests.bench.measuring import Figure, data_root
 from tests.bench.pipeline_overhead import spoken_lines

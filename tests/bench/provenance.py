@@ -16,7 +16,7 @@ import duckdb
 
 from audio_assets.domain.action import Action, sha256_hex
 from audio_assets.domain.schemas.records import Check, Ref, Sidecar, StoredFile, content_sha256
-from audio_assets.provenance import LAYOUT
+from audio_assets.lineage.provenance import LAYOUT
 from resources.provenance_db import ProvenanceDb, Refreshed
 from resources.provenance_query import ask
 from resources.provenance_schema import TABLES

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from audio_assets.commands import open_studio
+from audio_assets.commands.opening import open_studio
 from audio_assets.domain import storyboard
-from audio_assets.explaining import KINDS, Explainer
-from audio_assets.reproducing import Step, reproduce
+from audio_assets.lineage.explaining import KINDS, Explainer
+from audio_assets.lineage.reproducing import Step, reproduce
 from audio_assets.settings import current
 from resources import models
 from resources.store import SIDECAR

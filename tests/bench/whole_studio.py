@@ -17,20 +17,20 @@ import orjson
 import soundfile
 
 from audio_assets.backfill_job import BACKFILLED
-from audio_assets.commands import open_studio
-from audio_assets.dialogue import MIX_SPEC_SCHEMA, MIX_SPECS
+from audio_assets.books.dialogue import MIX_SPEC_SCHEMA, MIX_SPECS
+from audio_assets.books.script_registration import SourceFile, register
+from audio_assets.books.song_registration import register_songs
+from audio_assets.books.songbook import REMIX_SCHEMA, REMIXES
+from audio_assets.books.takebook import CLIPS
+from audio_assets.commands.opening import open_studio
 from audio_assets.domain.live_message import NewMessage
 from audio_assets.domain.mix_spec import parse_mix_spec, resolved_paths, spec_record
 from audio_assets.domain.remix_spec import parse_remix_request, request_record
 from audio_assets.domain.schemas.take_requests import AddedClip, RemixOrder
 from audio_assets.launch import FILM
-from audio_assets.live import MessageAudio
 from audio_assets.recipe import Recipe
 from audio_assets.render import render
-from audio_assets.script_registration import SourceFile, register
-from audio_assets.song_registration import register_songs
-from audio_assets.songbook import REMIX_SCHEMA, REMIXES
-from audio_assets.takebook import CLIPS
+from audio_assets.stages.live import MessageAudio
 from tests import songs
 from tests.films import RED, write_clip
 from tests.ledgers import order

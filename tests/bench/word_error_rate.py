@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from audio_assets.commands import open_studio
+from audio_assets.books.script_registration import find_files, register
+from audio_assets.commands.opening import open_studio
 from audio_assets.domain.artifacts import WAV, read_wav
 from audio_assets.domain.word_errors import word_error_rate, word_errors
 from audio_assets.render import render
-from audio_assets.script_registration import find_files, register
 from audio_assets.settings import current
-from audio_assets.speech import VoiceLine
+from audio_assets.stages.speech import VoiceLine
 from resources import pool
 from resources.engines import moonshine
 from tests.bench.measuring import Figure, data_root, model, shared, workers_peak_mb

@@ -9,8 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from audio_assets import site
 from audio_assets.domain import storyboard
+from audio_assets.site import app
 from tests.cinema import PRICES, SETTINGS, Cinema
 from tests.lasting import lasting, made_once
 from tests.vendors import ShopVendor
@@ -24,7 +24,7 @@ SIZE = "320x180"
 def _templates() -> Iterator[None]:
     """The pages' templates are compiled once, as in a server, and not for each of a thousand answers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site, "_templates", cache(site._templates))
+        patch.setattr(app, "_templates", cache(app._templates))
         yield
 
 

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from audio_assets.books.providerbook import Provider
 from audio_assets.domain.provider_catalogue import About
 from audio_assets.domain.speech import SpeechRequest
-from audio_assets.providerbook import Provider
 from audio_assets.settings import Settings
 from audio_assets.shipped_providers import shipped_providers
 from resources.http_client import Service

@@ -10,15 +10,15 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from audio_assets.backfill_commands import backfill
 from audio_assets.backfill_job import UNUSABLE, Backfill, _told, backfill_recipes, select
 from audio_assets.backfilling import Selector, policies_of
 from audio_assets.cli import main
+from audio_assets.commands.backfill_commands import backfill
+from audio_assets.commands.remote_dagster import run_there
 from audio_assets.domain.backfill_policy import Policies
 from audio_assets.domain.plan_filter import PlanFilter
 from audio_assets.domain.toml_tables import TomlError
 from audio_assets.plan import Plan, Stale
-from audio_assets.remote_dagster import run_there
 from audio_assets.stale_plan import plan_event, plan_rows
 from tests.house import CAST, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, House
 from tests.workflow_ticks import WorkflowTicks
@@ -353,7 +353,7 @@ def test_what_answers_and_is_no_dagster_is_one_sentence(
 def answering(monkeypatch: pytest.MonkeyPatch, handler: Callable[[httpx.Request], httpx.Response]) -> None:
     """Whoever is asked elsewhere answers so."""
     client = httpx.Client(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr("audio_assets.remote_dagster.httpx.Client", lambda **_: client)
+    monkeypatch.setattr("audio_assets.commands.remote_dagster.httpx.Client", lambda **_: client)
 
 
 class _Elsewhere:
@@ -422,7 +422,7 @@ def test_a_dry_run_elsewhere_says_the_same_as_one_here(
 ) -> None:
     rendered.write("cast.toml", SLOWER)
     asked = {**asked, "dry_run": True}
-    monkeypatch.setattr("audio_assets.backfill_commands.open_what_is_there", rendered.studio)
+    monkeypatch.setattr("audio_assets.commands.backfill_commands.open_what_is_there", rendered.studio)
     here = backfill(asked, url=None, is_quiet=True).as_text()
     assert "renders again (if it comes out different)" in here
     answering(monkeypatch, _Elsewhere([planned(rendered, **asked)]))

@@ -9,7 +9,7 @@ from audio_assets.batch import Failed, Recorder
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import run_config
 from audio_assets.render import render
-from audio_assets.speech import VoiceLine
+from audio_assets.stages.speech import VoiceLine
 from tests.fakes import ToneSpeech, spoken
 from tests.house import CAST, GOOD, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, SO, Artifact, House
 from tests.instances import in_memory

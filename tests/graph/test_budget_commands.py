@@ -134,5 +134,5 @@ def test_a_cap_on_what_nobody_knows_here_is_set_and_asked_about(root: Path) -> N
 
 
 def test_budgets_need_no_dagster() -> None:
-    asked = "import sys, audio_assets.cli, audio_assets.budget_report; print('dagster' in sys.modules)"
+    asked = "import sys, audio_assets.cli, audio_assets.commands.budget_report; print('dagster' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -11,13 +11,14 @@ import dagster as dg
 import orjson
 import pytest
 
-from audio_assets import catalog, definitions
+from audio_assets import definitions
+from audio_assets.books.songbook import REMIX_SCHEMA, REMIXES
 from audio_assets.domain.price_card import parse_price_card
 from audio_assets.domain.provider_catalogue import Answer, Catalogue, Use
 from audio_assets.domain.schemas.song import SongRecord
 from audio_assets.settings import current
 from audio_assets.shipped_providers import shipped_providers
-from audio_assets.songbook import REMIX_SCHEMA, REMIXES
+from audio_assets.stages import catalog
 from resources.lip_sync import MouthWarp
 from resources.probing import probe_all
 from resources.remote import RemoteProvider
@@ -425,7 +426,7 @@ def test_the_catalogue_is_an_asset_of_the_studio_with_its_checks(house: House) -
 
 
 def test_the_catalogue_s_files_are_left_by_a_clean_up(studio: House, instance: dg.DagsterInstance) -> None:
-    from audio_assets.lineage_commands import collect
+    from audio_assets.commands.lineage_commands import collect
 
     materialize(studio, instance, probe=False)
     collect(is_dry=False, keep_days=0)

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from audio_assets import settings
 from audio_assets.cli import main
-from audio_assets.cli_plain import plainly
+from audio_assets.commands.cli_plain import plainly
 from audio_assets.domain.schemas.records import Ref
 from resources import render_lock
 from resources.store import Refs

@@ -5,9 +5,9 @@ import pytest
 from click.testing import CliRunner
 
 from audio_assets.cli import main
-from audio_assets.collecting import delete_leftovers, find_leftovers
 from audio_assets.launch import recipes
-from audio_assets.verifying import verify
+from audio_assets.lineage.collecting import delete_leftovers, find_leftovers
+from audio_assets.lineage.verifying import verify
 from resources import render_lock
 from tests.house import House
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audio_assets.launch import MUSIC
-from audio_assets.speech import VoiceLine
+from audio_assets.stages.speech import VoiceLine
 from resources.comfyui import ComfySpeech, ComfyVideo
 from tests.cinema import EDITING, Cinema
 from tests.house import GOOD, House

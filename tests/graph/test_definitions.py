@@ -11,7 +11,7 @@ import pytest
 from audio_assets.cli import main
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import DIALOGUE, RECIPES, SOURCES
-from audio_assets.provenance import COMPLETE
+from audio_assets.lineage.provenance import COMPLETE
 from audio_assets.stale_plan import UP_TO_DATE
 from tests.house import House
 

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 from audio_assets.cli import main
 from audio_assets.domain.lineage import Lineage, Node, Origin, as_text
-from audio_assets.explaining import Explainer, UnknownArtifact
 from audio_assets.launch import MUSIC
+from audio_assets.lineage.explaining import Explainer, UnknownArtifact
 from audio_assets.settings import Settings
-from audio_assets.site import build_site
-from audio_assets.speech import VoiceLine
+from audio_assets.site.app import build_site
+from audio_assets.stages.speech import VoiceLine
 from resources.store import SIDECAR
 from tests.cinema import Cinema
 from tests.concert import SONG

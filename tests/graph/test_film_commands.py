@@ -9,11 +9,12 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from audio_assets import shipped_providers, take_commands
+from audio_assets import shipped_providers
 from audio_assets.cli import main
+from audio_assets.commands import take_commands
+from audio_assets.commands.running import RunReport
 from audio_assets.domain import storyboard
 from audio_assets.launch import MUSIC
-from audio_assets.running import RunReport
 from sensors.films import planned_films
 from tests.cinema import PRICES, SETTINGS, SHOOTING, Cinema, unfilmed
 from tests.concert import SONG

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from audio_assets.backfill_commands import plan_text
 from audio_assets.cli import main
-from audio_assets.collecting import Leftovers, delete_leftovers, find_leftovers
+from audio_assets.commands.backfill_commands import plan_text
 from audio_assets.domain.money_text import dollars
 from audio_assets.domain.rendering import PermanentError
 from audio_assets.domain.schemas.take_requests import RemixOrder
 from audio_assets.launch import MUSIC, recipes
+from audio_assets.lineage.collecting import Leftovers, delete_leftovers, find_leftovers
 from audio_assets.render import render
-from audio_assets.takes import TakeQuality
+from audio_assets.stages.takes import TakeQuality
 from tests.cinema import EDITING, SHOOTING, Cinema, buy, touched
 from tests.concert import SONG
 from tests.vendors import ShopVendor

@@ -18,9 +18,9 @@ from audio_assets.domain.music.sung_mouth import SUNG_JAW
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.launch import FILM, MUSIC, Pipeline
-from audio_assets.performance import LipsyncedTake, lip_sync_is_free
 from audio_assets.plan import Plan, Stale, Stuck, plan
 from audio_assets.render import Outcome, render
+from audio_assets.stages.performance import LipsyncedTake, lip_sync_is_free
 from resources.budget_commands import set_cap
 from resources.engines import heard_clip, scene_singing
 from resources.http_client import client_of

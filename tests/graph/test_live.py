@@ -15,15 +15,15 @@ import pytest
 from click.testing import CliRunner
 
 from audio_assets import launch
+from audio_assets.books.livebook import LiveSettingsMistake
 from audio_assets.cli import main
-from audio_assets.collecting import delete_leftovers, find_leftovers
+from audio_assets.commands.live_server import build_app
 from audio_assets.domain.live_message import NewMessage
 from audio_assets.launch import LIVE
-from audio_assets.live import MessageAudio
+from audio_assets.lineage.collecting import delete_leftovers, find_leftovers
 from audio_assets.live_desk import Desk, prune, render_waiting
-from audio_assets.live_server import build_app
-from audio_assets.livebook import LiveSettingsMistake
 from audio_assets.render import render
+from audio_assets.stages.live import MessageAudio
 from resources import render_lock
 from resources.now_playing import RECORD
 from resources.process_owner import this_process

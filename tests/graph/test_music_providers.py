@@ -13,16 +13,16 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+from audio_assets.books.songbook import REMIX_SCHEMA
 from audio_assets.cli import main
 from audio_assets.domain.action import Action
 from audio_assets.domain.remix_spec import style_record
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.plan import Plan, plan
-from audio_assets.remix import MusicRemix
 from audio_assets.render import Outcome, render
-from audio_assets.song_sources import RemixRequest
-from audio_assets.songbook import REMIX_SCHEMA
+from audio_assets.stages.remix import MusicRemix
+from audio_assets.stages.song_sources import RemixRequest
 from resources.engines.remixer import identity
 from resources.ledger import Ledger
 from resources.paid_jobs import Patience

@@ -6,11 +6,11 @@ import dagster as dg
 import pytest
 
 from audio_assets.checks import results
-from audio_assets.collecting import delete_leftovers, find_leftovers
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.launch import DIALOGUE
+from audio_assets.lineage.collecting import delete_leftovers, find_leftovers
 from audio_assets.render import Outcome
-from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.stages.speech import Alignment, VoiceLine
 from tests.elsewhere import cloud_of, orders
 from tests.house import GOOD, LATE, PLAY, SO, House
 

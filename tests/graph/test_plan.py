@@ -2,12 +2,12 @@ import shutil
 
 import pytest
 
-from audio_assets.backfill_commands import plan_text
 from audio_assets.backfilling import Selection
-from audio_assets.lipsync import LipSync
-from audio_assets.mix import DialogueMix
+from audio_assets.commands.backfill_commands import plan_text
 from audio_assets.plan import Plan
-from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.stages.lipsync import LipSync
+from audio_assets.stages.mix import DialogueMix
+from audio_assets.stages.speech import Alignment, VoiceLine
 from audio_assets.stale_plan import up_to_date
 from tests.fakes import ToneSpeech
 from tests.house import CAST, GOOD, HARBOUR, LAMP, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, SO, Artifact, House

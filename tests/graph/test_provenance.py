@@ -7,9 +7,9 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from audio_assets import provenance
 from audio_assets.cli import main
 from audio_assets.launch import FILM, MUSIC
+from audio_assets.lineage import provenance
 from resources import provenance_db
 from resources.provenance_query import ask
 from resources.provenance_schema import TABLES

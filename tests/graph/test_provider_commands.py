@@ -8,10 +8,11 @@ from typing import Any, Literal
 import pytest
 from click.testing import CliRunner, Result
 
-from audio_assets import definitions, provider_commands
+from audio_assets import definitions
+from audio_assets.books.providerbook import settable
 from audio_assets.cli import main
-from audio_assets.provider_commands import explained, type_text
-from audio_assets.providerbook import settable
+from audio_assets.commands import provider_commands
+from audio_assets.commands.provider_commands import explained, type_text
 from audio_assets.settings import current
 from audio_assets.shipped_providers import shipped_providers
 from tests.graph.talking_box import KEY, Box, TalkingBox, engines_here

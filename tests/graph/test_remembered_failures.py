@@ -9,7 +9,7 @@ import pytest
 from audio_assets.domain.schemas.records import Failure
 from audio_assets.launch import MUSIC
 from audio_assets.render import Outcome, render
-from audio_assets.speech import VoiceLine
+from audio_assets.stages.speech import VoiceLine
 from resources import budget_commands
 from resources.http_client import client_of
 from resources.ledger_rows import Entry

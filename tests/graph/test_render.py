@@ -8,10 +8,10 @@ import pytest
 from audio_assets import settings
 from audio_assets.domain.artifacts import ALIGNMENT, LIPSYNC, WAV
 from audio_assets.domain.schemas.records import Sidecar, StoredFile
-from audio_assets.lipsync import LipSync
-from audio_assets.mix import DialogueMix
 from audio_assets.render import Outcome, render
-from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.stages.lipsync import LipSync
+from audio_assets.stages.mix import DialogueMix
+from audio_assets.stages.speech import Alignment, VoiceLine
 from resources.store import SIDECAR, ArtifactStore
 from tests.fakes import spoken
 from tests.house import GOOD, HARBOUR, LATE, LINE_ASSETS, NIGHT, PLAY, SEA, House

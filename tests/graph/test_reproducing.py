@@ -10,25 +10,25 @@ import pytest
 from click.testing import CliRunner
 
 from audio_assets import settings
+from audio_assets.books.song_registration import register_songs
+from audio_assets.books.songbook import REMIX_SCHEMA, REMIXES
 from audio_assets.cli import main
 from audio_assets.domain.action import Action
 from audio_assets.domain.artifacts import ALIGNMENT, lipsync_artifact, wav_bytes
 from audio_assets.domain.live_message import NewMessage
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.timebase import parse_frame_rate
-from audio_assets.explaining import KINDS, Explainer, Found
 from audio_assets.launch import DIALOGUE, VOICE_STEMS
-from audio_assets.lipsync import LipSync
-from audio_assets.live import MessageAudio
-from audio_assets.mix import DialogueMix
+from audio_assets.lineage.explaining import KINDS, Explainer, Found
+from audio_assets.lineage.reproducing import Reproduction, Step, reproduce
 from audio_assets.recipe import Recipe
-from audio_assets.remix import MusicRemix
 from audio_assets.render import render
-from audio_assets.reproducing import Reproduction, Step, reproduce
-from audio_assets.song import SongAudio
-from audio_assets.song_registration import register_songs
-from audio_assets.songbook import REMIX_SCHEMA, REMIXES
-from audio_assets.speech import VoiceLine
+from audio_assets.stages.lipsync import LipSync
+from audio_assets.stages.live import MessageAudio
+from audio_assets.stages.mix import DialogueMix
+from audio_assets.stages.remix import MusicRemix
+from audio_assets.stages.song import SongAudio
+from audio_assets.stages.speech import VoiceLine
 from resources.pool import Call
 from resources.store import SIDECAR
 from tests.cinema import Cinema

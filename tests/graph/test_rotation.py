@@ -10,8 +10,9 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
-from audio_assets import definitions, launch, rotating, stem_commands
+from audio_assets import definitions, launch, rotating
 from audio_assets.cli import main
+from audio_assets.commands import stem_commands
 from audio_assets.domain.rotation import PLURALS
 from audio_assets.instance import open_instance
 from audio_assets.settings import current

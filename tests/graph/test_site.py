@@ -23,8 +23,8 @@ from audio_assets.domain.schemas.records import Check, Failure, Ref, Sidecar, co
 from audio_assets.domain.schemas.script import ScriptRecord
 from audio_assets.domain.timeline import Phone, Timeline, Word
 from audio_assets.settings import Settings
-from audio_assets.site import build_site
-from audio_assets.site_files import Span, public_path, requested_span
+from audio_assets.site.app import build_site
+from audio_assets.site.files import Span, public_path, requested_span
 from resources.store import ArtifactStore
 
 LINE = "quest.start-1.en"

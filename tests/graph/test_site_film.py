@@ -20,8 +20,8 @@ from audio_assets.domain.take_review import Review
 from audio_assets.domain.take_scores import Score, TakeQuality
 from audio_assets.domain.take_selection import RULE, Choice, Selection, select
 from audio_assets.domain.timeline import Phone, Timeline, Word
-from audio_assets.site_catalog import FILM_OF_SONG, OF_SCENE
-from audio_assets.site_takes import TAKES_ASSETS
+from audio_assets.site.catalog import FILM_OF_SONG, OF_SCENE
+from audio_assets.site.takes import TAKES_ASSETS
 from resources.store import ArtifactStore
 from tests.graph.test_site import ask, player_of, put, wav
 from tests.graph.test_site_songs import SETTINGS, SONG, TITLE, any_store, assert_is_clean, board, put_song, store

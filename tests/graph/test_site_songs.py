@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 import pytest
 
+from audio_assets.books.songbook import REMIX_SCHEMA, REMIXES, SONGS
 from audio_assets.domain.money_text import dollars
 from audio_assets.domain.music import features
 from audio_assets.domain.music.analysis import (
@@ -35,11 +36,10 @@ from audio_assets.domain.schemas.song import SongRecord
 from audio_assets.domain.song_settings import parse_song_settings
 from audio_assets.domain.storyboard import Storyboard, plan_storyboard
 from audio_assets.launch import DIALOGUE, FILM, LIVE, MUSIC, VOICE_STEMS
-from audio_assets.site_catalog import FILM_STAGES, MUSIC_STAGES, SONG_STAGES
-from audio_assets.site_listing import DIALOGUE_STAGES, MESSAGE_STAGES, STAGES
-from audio_assets.site_scenes import clock_ms
-from audio_assets.site_song import SongObject, song_objects
-from audio_assets.songbook import REMIX_SCHEMA, REMIXES, SONGS
+from audio_assets.site.catalog import FILM_STAGES, MUSIC_STAGES, SONG_STAGES
+from audio_assets.site.listing import DIALOGUE_STAGES, MESSAGE_STAGES, STAGES
+from audio_assets.site.scenes import clock_ms
+from audio_assets.site.song import SongObject, song_objects
 from resources.engines import song_artifacts, storyboard_artifacts
 from resources.store import ArtifactStore
 from tests.graph.test_site import ask, filled, player_of, put, wav

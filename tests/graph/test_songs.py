@@ -12,12 +12,12 @@ import pytest
 import soundfile
 
 from audio_assets import settings
-from audio_assets.commands import retire
+from audio_assets.commands.dialogue_commands import retire
+from audio_assets.commands.lineage_commands import collect
+from audio_assets.commands.music_commands import analyze, read_request, remix
 from audio_assets.domain.rendering import PermanentError
-from audio_assets.lineage_commands import collect
-from audio_assets.music_commands import analyze, read_request, remix
 from audio_assets.render import render
-from audio_assets.song import SongAudio
+from audio_assets.stages.song import SongAudio
 from sensors.inbox import Cursor
 from sensors.songs import songs_of, uploaded_songs
 from tests.assembled import resources

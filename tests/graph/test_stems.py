@@ -13,16 +13,17 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from audio_assets import commands, definitions, stem_commands
+from audio_assets import definitions
 from audio_assets.cli import main
-from audio_assets.collecting import delete_leftovers, find_leftovers
+from audio_assets.commands import dialogue_commands, stem_commands
 from audio_assets.domain.artifacts import WAV, read_wav
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.domain.stem_artifacts import MERGE
 from audio_assets.launch import VOICE_STEMS, execute, order, recipes, sync
+from audio_assets.lineage.collecting import delete_leftovers, find_leftovers
 from audio_assets.plan import plan
 from audio_assets.render import Outcome
-from audio_assets.stems import Message, Stem, StemIndex
+from audio_assets.stages.stems import Message, Stem, StemIndex
 from resources.http_client import client_of
 from resources.vendors.cartesia import CartesiaSpeech
 from sensors import messages as sensor
@@ -340,7 +341,7 @@ def test_checks_are_those_of_the_sidecars(box: House, instance: dg.DagsterInstan
 def command(box: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Calls a command over the house's engines and an instance in memory; with --json its object comes back."""
     monkeypatch.setattr(definitions, "shipped_providers", lambda _settings: dict(box.overrides))
-    for module in (commands, stem_commands):
+    for module in (dialogue_commands, stem_commands):
         monkeypatch.setattr(module, "open_instance", lambda _settings: nullcontext(instance))
 
     def call(*arguments: str, code: int = 0) -> Any:

@@ -11,9 +11,9 @@ from audio_assets.domain.lineage import as_text
 from audio_assets.domain.rendering import INTENDED
 from audio_assets.domain.schemas.records import Sidecar
 from audio_assets.domain.schemas.take_requests import RemixOrder
-from audio_assets.explaining import Explainer
 from audio_assets.launch import FILM, MUSIC
-from audio_assets.takes import SceneTake
+from audio_assets.lineage.explaining import Explainer
+from audio_assets.stages.takes import SceneTake
 from resources.store import SIDECAR
 from tests.cinema import SHOOTING, Cinema
 from tests.concert import SONG

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audio_assets.render import Outcome
-from audio_assets.speech import Alignment, VoiceLine
+from audio_assets.stages.speech import Alignment, VoiceLine
 from resources.http_client import client_of
 from resources.vendors.cartesia import CartesiaSpeech
 from resources.vendors.elevenlabs import ElevenLabsAligner, ElevenLabsSpeech

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from audio_assets import verifying
 from audio_assets.cli import main
 from audio_assets.domain.schemas.records import Sidecar
-from audio_assets.explaining import KINDS
-from audio_assets.speech import VoiceLine
-from audio_assets.verifying import Verified, mend, verify
+from audio_assets.lineage import verifying
+from audio_assets.lineage.explaining import KINDS
+from audio_assets.lineage.verifying import Verified, mend, verify
+from audio_assets.stages.speech import VoiceLine
 from resources.store import ArtifactStore, StoreError
 from tests.cinema import Cinema
 from tests.concert import SONG

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from audio_assets.cli import main
-from audio_assets.commands import open_studio
+from audio_assets.commands.opening import open_studio
 from audio_assets.instance import open_instance
 from audio_assets.launch import DIALOGUE, order
 from audio_assets.plan import plan

@@ -27,7 +27,7 @@ from audio_assets.domain.speech import SpeechRequest
 from audio_assets.instance import open_instance
 from audio_assets.launch import FILM
 from audio_assets.settings import current
-from audio_assets.takes import SceneTake
+from audio_assets.stages.takes import SceneTake
 from resources.alignment import Aligner
 from resources.http_client import client_of
 from resources.lip_sync import LipSyncProvider

@@ -24,10 +24,10 @@ from audio_assets.domain.rendering import Rendered
 from audio_assets.recipe import Recipe
 from audio_assets.render import render
 from audio_assets.settings import current
-from audio_assets.speech import VoiceLine
+from audio_assets.stages.speech import VoiceLine
+from audio_assets.stages.take_clips import OrderedTakeClips
+from audio_assets.stages.takes import SceneTake
 from audio_assets.studio import Studio
-from audio_assets.take_clips import OrderedTakeClips
-from audio_assets.takes import SceneTake
 from resources import budget_commands
 from resources.ledger import Ledger
 from resources.ledger_rows import Entry

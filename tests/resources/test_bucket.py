@@ -12,11 +12,11 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
-from audio_assets import bucket as stage
 from audio_assets.cli import main
 from audio_assets.domain.bucket_audit import Wanted
 from audio_assets.domain.rendering import PermanentError, TransientError
 from audio_assets.settings import current
+from audio_assets.stages import bucket as stage
 from audio_assets.studio import Studio
 from resources import bucket as module
 from resources.bucket import Bucket, BucketGone, ChangedMeanwhile

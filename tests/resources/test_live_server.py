@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from audio_assets.commands.live_server import LARGEST, build_app, listen
 from audio_assets.domain.rendering import PermanentError
-from audio_assets.live_server import LARGEST, build_app, listen
 from resources.database import DatabaseBusy
 from resources.message_queue import MessageQueue
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from audio_assets.books.providerbook import ProviderBook
 from audio_assets.domain.speech import SpeechRequest
-from audio_assets.providerbook import ProviderBook
 from tests.fakes import ToneSpeech
 
 REQUEST = SpeechRequest("Hello", "en", (("af_heart", 1.0),))

@@ -1,7 +1,7 @@
 """The tree of what an artifact is made of: alike ones as one, each once, its text, and the page with its picture."""
 
 from audio_assets.domain.lineage import Lineage, Node, Origin, as_text, boxes, provider_origins
-from audio_assets.explain_page import draw, explain_page, page_policy
+from audio_assets.lineage.explain_page import draw, explain_page, page_policy
 
 SONG = Node("a/song", "song_audio", ("tune",), origins=(Origin("song file", "tune.ogg", sha256="ab" * 32),))
 EVIL = '<script>alert("x")</script>'
