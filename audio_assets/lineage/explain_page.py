@@ -5,31 +5,35 @@ Every text is escaped by the template; the page works from a file and, with its 
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from audio_assets.domain.fact_words import shown
 from audio_assets.domain.lineage import Box, Lineage, Node, boxes, labelled, shortened
 from audio_assets.domain.money_text import dollars
 
 _PAGES = Path(__file__).resolve().parents[1] / "pages"
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _EDGE = 210, 42, 64, 14, 20
 _LETTERS = 28
+_COUNT = re.compile(r" \(\d+\)\Z")
 _MOST = 120  # of alike objects, with all their details
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a box is drawn, in pixels."""
+    """Where a box is drawn, in pixels; `lines` are SVG paths to what it is made of."""
 
     box: Box
     x: int
     y: int
     width: int = _WIDTH
     height: int = _HEIGHT
+    lines: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -38,8 +42,9 @@ class Place:
 
     @property
     def label(self) -> str:
-        """Partitions, or names."""
-        return shortened(self.box.label, _LETTERS)
+        """Partitions, or names; of many of them the count is always seen."""
+        count = "".join(_COUNT.findall(self.box.label))
+        return shortened(self.box.label.removesuffix(count), _LETTERS - len(count)) + count
 
     @property
     def look(self) -> str:
@@ -54,10 +59,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The picture: boxes, the lines between them as SVG paths, and its size in pixels."""
+    """The picture: boxes with their lines, and its size in pixels."""
 
     places: tuple[Place, ...]
-    lines: tuple[str, ...]
     width: int
     height: int
 
@@ -108,7 +112,7 @@ def _facts(node: Node) -> Iterator[tuple[str, str]]:
     yield "code version", node.code_version
     for name, value in node.provider.items():
         if name != "licence":
-            yield f"provider: {name}", str(value)
+            yield f"provider: {name}", shown(value)
     yield "licence", node.licence or "none said"
     yield "cost", dollars(node.cost_usd)
     yield "rendered", f"{node.rendered_at}, in {node.render_s:.2f} s"
@@ -116,7 +120,7 @@ def _facts(node: Node) -> Iterator[tuple[str, str]]:
     for name, sha256 in node.files.items():
         yield f"file {name}", f"sha256 {sha256}"
     for name, value in node.params.items():
-        yield f"asked: {name}", shortened(str(value), 600)
+        yield f"asked: {name}", shortened(shown(value), 600)
 
 
 # The picture
@@ -144,10 +148,13 @@ def draw(found: Sequence[Box]) -> Drawing:
             y = max(y, int(height_of(box)) if len(columns[column]) == 1 else y)
             places[box.number] = Place(box, _EDGE + column * (_WIDTH + _GAP_X), y)
             y += _HEIGHT + _GAP_Y
-    lines = [_line(places[box.number], places[number]) for box in found for number in box.below]
+    drawn = (
+        replace(place, lines=tuple(_line(place, places[number]) for number in place.box.below))
+        for place in places.values()
+    )
     width = max(place.x for place in places.values()) + _WIDTH + _EDGE
     height = max(place.y for place in places.values()) + _HEIGHT + _EDGE
-    return Drawing(tuple(places.values()), tuple(lines), width, height)
+    return Drawing(tuple(drawn), width, height)
 
 
 def _layers(found: Sequence[Box]) -> dict[int, int]:

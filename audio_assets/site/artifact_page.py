@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from audio_assets.domain.fact_words import fact
 from audio_assets.domain.money_text import dollars
 from audio_assets.domain.schemas.records import Failure, RecordError, Ref, Sidecar
 from audio_assets.domain.storyboard import Storyboard
@@ -36,7 +37,6 @@ from audio_assets.site.scenes import (
 from audio_assets.site.song import SongObject, SongObjects, read_board, song_data, song_file, song_objects, voice_file
 from audio_assets.site.takes import TAKES_ASSETS, OneTake, TakesView, chosen_take, one_take, takes_view
 from audio_assets.site.video import Stretch, VideoView, captions_of, video_view
-from audio_assets.site.words import fact
 from resources.store import SIDECAR, ArtifactStore, record_path
 
 _ASSET = re.compile(r"[a-z0-9_]{1,100}")

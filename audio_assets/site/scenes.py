@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from audio_assets.domain.fact_words import words_of
 from audio_assets.domain.money_text import dollars
 from audio_assets.domain.scene_key import parse_scene_key, scene_key
 from audio_assets.domain.schemas.records import RecordError, read_record
@@ -17,7 +18,6 @@ from audio_assets.domain.storyboard import Scene, Storyboard
 from audio_assets.site.catalog import SCENE, Catalog, type_name
 from audio_assets.site.player import parsed
 from audio_assets.site.song import SongObject, read_waveform, song_file, song_objects
-from audio_assets.site.words import words_of
 from resources.store import ArtifactStore
 
 _TABS = {

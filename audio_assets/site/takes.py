@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from audio_assets.domain.fact_words import fact
 from audio_assets.domain.money_text import dollars
 from audio_assets.domain.schemas import takes as schema
 from audio_assets.domain.schemas.records import Failure, Sidecar, read_record
@@ -23,7 +24,6 @@ from audio_assets.site.player import parsed
 from audio_assets.site.scenes import scene_and_song
 from audio_assets.site.song import SongObject
 from audio_assets.site.video import Stretch, VideoView, video_view
-from audio_assets.site.words import fact
 from resources.store import SIDECAR, ArtifactStore, record_path
 
 Record = TypeVar("Record")

@@ -1,5 +1,7 @@
 """The tree of what an artifact is made of: alike ones as one, each once, its text, and the page with its picture."""
 
+from dataclasses import replace
+
 from audio_assets.domain.lineage import Lineage, Node, Origin, as_text, boxes, provider_origins
 from audio_assets.lineage.explain_page import draw, explain_page, page_policy
 
@@ -64,6 +66,16 @@ def test_a_box_stands_right_of_all_that_it_goes_into() -> None:
     x = {place.box.title: place.x for place in drawing.places}
     assert x["final_video"] < x["scene_clip"] < x["song_audio"] < x["song file"]
     assert len(drawing.places) == 4, "24 scenes are one box"
+    assert [len(place.lines) for place in drawing.places] == [2, 1, 1, 0], "a box has the lines to what it is made of"
+    assert [place.label for place in drawing.places if "24" in place.box.label] == ["s001..s024|tune (24)"]
+
+
+def test_of_many_the_count_is_always_seen() -> None:
+    scenes = tuple(f"s{n:03}|a song with a rather long name" for n in range(1, 25))
+    (place,) = draw(boxes(Lineage("f/1", {"f/1": Node("f/1", "scene_clip", scenes[:1])}))).places
+    assert place.label == "s001|a song with a rather l…"
+    place = replace(place, box=replace(place.box, label=f"{scenes[0]}..{scenes[-1]} (24)"))
+    assert place.label == "s001|a song with a rat… (24)"
 
 
 def test_a_circle_between_alike_ones_ends() -> None:

@@ -1,4 +1,4 @@
-"""How the artifact server writes the names and values of facts."""
+"""How names and values of facts are written for people: on the pages of the artifact server and of `explain`."""
 
 from typing import Any
 
