@@ -38,7 +38,8 @@ def run() -> int:
         [*ours, "serve"],
         [*ours, "queue", "serve", "--quiet"],
     ]
-    quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}  # Dagster's of its own beta parameters, at every start
+    # Dagster warns of its own beta parameters at every start; and no `gql.py` of somebody's folder is to be its module
+    quiet = {**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONSAFEPATH": "1"}
     children = [
         subprocess.Popen(command, env=quiet, start_new_session=True)  # noqa: S603 - our own
         for command in commands
