@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -95,15 +96,13 @@ def board(settings: str = SETTINGS, usd_per_second: float = 0.1) -> Storyboard:
     )
 
 
+@cache
 def spectrum() -> bytes:
     """The features of four seconds of a loud tone, then silence."""
     t = np.arange(int(DURATION_S * features.RATE_HZ)) / features.RATE_HZ
     extractor = features.FeatureExtractor()
     extractor.push((np.sin(2 * np.pi * 100 * t) * (t < 4)).astype(np.float32))
     return features.to_bytes(extractor.finish())
-
-
-SPECTRUM = spectrum()
 
 
 def put_song(
@@ -122,7 +121,7 @@ def put_song(
         made[asset] = put(store, asset, song, folder, files, facts=facts, sources=sources)
 
     add("song_audio", {"song.wav": sound, "song.json": b"{}"}, duration_s=DURATION_S)
-    add("spectral_features", {"features.bin": SPECTRUM, "spectral_features.json": b"{}"}, ["song_audio"])
+    add("spectral_features", {"features.bin": spectrum(), "spectral_features.json": b"{}"}, ["song_audio"])
     add("beat_grid", {"beat_grid.json": schema.beat_grid_to_bytes(grid())}, ["spectral_features"], bpm=120.0)
     add("onsets", {"onsets.json": schema.onsets_to_bytes([Onset(0.25, 0.5)])}, ["spectral_features"])
     energy = [EnergyPoint(0.0, 0.125), EnergyPoint(6.0, 0.75)]

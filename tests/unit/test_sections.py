@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from itertools import pairwise
 
-import mir_eval
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -159,6 +158,8 @@ def test_a_song_that_goes_on_as_it_began_has_one_letter() -> None:
 
 
 def test_the_form_of_a_song_that_is_played() -> None:
+    import mir_eval  # it imports for a second, with which no other test begins
+
     song = songs.form()
     features = played(song)
     sections = find_sections(features, grid_of_song(song, features.duration_s))
