@@ -29,6 +29,8 @@ from sensors.inbox import MAX_ATTEMPTS, Cursor, has_queued_run
 def new_messages(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SensorResult | dg.SkipReason:
     """See the module."""
     opened = studio.open()
+    if desk_lock(opened):
+        return dg.SkipReason("`audio-assets queue serve` renders them")
     try:
         for taken in take_in(opened):
             for fault in taken.faults:
@@ -37,8 +39,6 @@ def new_messages(context: dg.SensorEvaluationContext, studio: StudioResource) ->
         return dg.SkipReason(f"the inbox {opened.settings.live_inbox} can not be read: {error.strerror}")
     if not opened.live.is_there:
         return dg.SkipReason("there are no live messages")
-    if desk_lock(opened):
-        return dg.SkipReason("`audio-assets queue serve` renders them")
     try:
         prune(opened, context.instance)
     except PermanentError as error:
