@@ -68,10 +68,10 @@ def new_messages(context: dg.SensorEvaluationContext, studio: StudioResource) ->
 def autoplay(context: dg.SensorEvaluationContext, studio: StudioResource) -> dg.SkipReason:
     """See the module."""
     opened = studio.open()
-    if not opened.live.is_there:
-        return dg.SkipReason("there are no live messages")
     if desk_lock(opened):
         return dg.SkipReason("`audio-assets queue serve` plays them")
+    if not opened.live.is_there:
+        return dg.SkipReason("there are no live messages")
     playing = player(opened)
     for message in playing.tend():
         if message.state == "FAILED":
