@@ -23,10 +23,11 @@ ASSET, UP_TO_DATE = "stale_plan", "up_to_date"
 _UP_TO_DATE = "Nothing that was rendered would be rendered otherwise today: voices, words, prompts, templates, code."
 _MOST_ROWS = 200
 _MOST_CAUSES = 20
-_YES, _FITS = "yes", "fits"
+_SURELY, _PERHAPS, _IN_STORE = "surely", "if its input comes out different", "no: it is in the store"
+_FITS = "fits"
 _COLUMNS = {
     "asset": "string", "partitions": "int", "cause": "string", "policy": "string", "core_s": "float",
-    "cost_usd": "float", "budget": "string", "certain": "string", "in_store": "string", "which": "string",
+    "cost_usd": "float", "budget": "string", "renders": "string", "which": "string",
 }  # fmt: skip
 
 
@@ -55,8 +56,7 @@ class PlanRow:
             "partitions": len(self.partitions),
             "which": which(self.partitions),
             "cause": self.cause,
-            "certain": _YES if self.is_certain else "if its input comes out different",
-            "in_store": _YES if self.is_in_store else "no",
+            "renders": _IN_STORE if self.is_in_store else _SURELY if self.is_certain else _PERHAPS,
             "policy": self.policy,
             "core_s": self.estimated_s,
             "cost_usd": self.estimated_usd,
@@ -67,9 +67,9 @@ class PlanRow:
 def row_text(record: Mapping[str, Any]) -> str:
     """A row of the table for people, of this plan or of one that was made elsewhere."""
     cost = f", {dollars(record['cost_usd'])}" if record["cost_usd"] else ""
-    maybe = "" if record["certain"] == _YES else " (if it comes out different)"
+    maybe = " (if it comes out different)" if record["renders"] == _PERHAPS else ""
     over = "" if record["budget"] == _FITS else f"; {record['budget']}"
-    work = "already in the store" if record["in_store"] == _YES else f"{record['core_s']:.0f} s{cost}"
+    work = "already in the store" if record["renders"] == _IN_STORE else f"{record['core_s']:.0f} s{cost}"
     return f"{record['asset']:17} {record['partitions']:6}  {record['cause']}{maybe}; {work}{over}"
 
 
