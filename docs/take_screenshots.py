@@ -31,7 +31,8 @@ CAST = '[characters.tomas]\nvoice = "am_michael"\nspeed = 0.95'
 COMMAND = [sys.executable, "-W", "ignore", "-c", "from audio_assets.cli import main; main()"]
 _SHOW_TABLES = (
     "[...document.querySelectorAll('button')].filter(b => /show table/i.test(b.innerText)).forEach(b => b.click());"
-    "setTimeout(() => [...document.querySelectorAll('th')].find(c => c.innerText.trim() === 'asset')?.scrollIntoView(), 1500)"
+    "setTimeout(() => [...document.querySelectorAll('th')]"
+    ".find(cell => cell.innerText.trim() === 'asset')?.scrollIntoView(), 1500)"
 )
 
 
