@@ -186,7 +186,6 @@ class Drawn:
     is_lifted: bool = False
     n_asked: Counter[str] = field(default_factory=Counter)
     """How often each of those asked that are to meet one."""
-    _given: dict[str, Fault] = field(default_factory=dict)
 
     def __call__(self, request: Request) -> Fault | None:
         if self.is_lifted or not re.search(self.trouble.on, f"{request.method} {request.path}"):
@@ -197,8 +196,7 @@ class Drawn:
             return None
         is_stubborn = dice.random() < _STUBBORN
         self.n_asked[key] += 1
-        faults = self.trouble.faults
-        fault = self._given.setdefault(key, faults[len(self._given) % len(faults)])
+        fault = dice.choice(self.trouble.faults)  # by the key alone: requests come in any order
         return fault if is_stubborn or self.n_asked[key] == 1 else None
 
 
